@@ -1,0 +1,82 @@
+"""Organizations, their API keys, and the operators who use the admin."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.scopes import Scope
+from agentmessage.ids import uuid7
+
+
+class Operator(AbstractUser):
+    """A person who signs in to the admin. Operators belong to the service, not to an organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+
+class Organization(models.Model):
+    """A tenant. Everything that a key can name is looked up inside the key's organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=63, unique=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="accounts_organization_name_not_empty"),
+            models.CheckConstraint(
+                condition=Q(slug__regex=r"^[a-z0-9][a-z0-9-]*$"), name="accounts_organization_slug_form"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A key of one organization. The key itself is shown once; what stays is its digest and a readable prefix."""
+
+    LABEL_LENGTH = 100
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="api_keys", db_index=False)
+    label = models.CharField(max_length=LABEL_LENGTH)
+    prefix = models.CharField(max_length=16, db_index=True, editable=False)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope.choices))
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="accounts_apikey_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "id"], name="accounts_apikey_organization_id"),
+            models.CheckConstraint(condition=~Q(label=""), name="accounts_apikey_label_not_empty"),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=Scope.values) & Q(scopes__len__gt=0),
+                name="accounts_apikey_scopes_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.prefix}…)"
+
+    def is_usable(self, *, at: datetime) -> bool:
+        """Whether the key authenticates at the moment `at`: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
+
+    def has_scope(self, scope: Scope) -> bool:
+        """Whether `scope` was granted to the key."""
+        return scope.value in self.scopes

@@ -1,0 +1,1 @@
+"""AgentMessage numbers: the project."""

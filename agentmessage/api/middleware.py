@@ -1,0 +1,53 @@
+"""What every request gets, whatever answers it: an id, a line in the log, and below /v1 the envelope."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from agentmessage.api.envelope import Envelope, failure
+from agentmessage.api.errors import MESSAGE, STATUS
+from agentmessage.api.paths import is_api_path
+from agentmessage.errors import ErrorCode
+from agentmessage.ids import new_request_id
+
+log = structlog.get_logger("agentmessage.request")
+
+
+class RequestMiddleware:
+    """Stands outermost, so that its id is on every response, also on one that another middleware made."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started = time.perf_counter()
+        request.request_id = request_id = new_request_id()  # type: ignore[attr-defined]  # Ours, for views and logs.
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+            if is_api_path(request.path_info):
+                response = _in_envelope(response, request_id=request_id)
+                response["X-Content-Type-Options"] = "nosniff"
+                response.setdefault("Cache-Control", "no-store")
+            response["X-Request-Id"] = request_id
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path_info,
+                status=response.status_code,
+                milliseconds=round((time.perf_counter() - started) * 1000, 2),
+            )
+        return response
+
+
+def _in_envelope(response: HttpResponseBase, *, request_id: str) -> HttpResponseBase:
+    """Replaces an error page of Django's own (a crash outside of a view, say), which is HTML, by the envelope."""
+    if isinstance(response, Envelope) or response.status_code < 400:
+        return response
+    code = next(
+        (code for code in MESSAGE if STATUS[code] == response.status_code),
+        ErrorCode.INTERNAL_ERROR if response.status_code >= 500 else ErrorCode.INVALID_INPUT,
+    )
+    return failure(code, MESSAGE.get(code, "bad request"), request_id=request_id, status=STATUS[code])

@@ -1,0 +1,65 @@
+"""The `DATABASES["default"]` entry, made from a URL or for the embedded server. Starts nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+# An attach that waits for a row lock fails after this long instead of hanging with its client.
+_LOCK_TIMEOUT_OPTION = "-c lock_timeout=10s"
+
+
+def database_settings(
+    *,
+    database_url: str | None,
+    data_dir: Path,
+    durable: bool = True,
+    pool: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the settings of the default database.
+
+    With `database_url` that server is used as it is. Without one, an embedded PostgreSQL keeps its files in
+    `data_dir`; it is started or joined at the first connection, never here.
+
+    `durable=False` trades crash safety for speed in the embedded server: for tests only.
+    `pool` holds the arguments of `psycopg_pool.ConnectionPool`; None opens one connection per thread and request.
+
+    Raises ImproperlyConfigured for a URL that is not a PostgreSQL one.
+    """
+    config = _given(database_url) if database_url else _embedded(data_dir.resolve(), durable=durable)
+    options = config.setdefault("OPTIONS", {})
+    # What the URL says comes later and therefore wins.
+    options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
+    if pool is not None:
+        options["pool"] = dict(pool)
+        config["CONN_MAX_AGE"] = 0  # Django refuses persistent connections beside a pool.
+        config["CONN_HEALTH_CHECKS"] = True
+    return config
+
+
+def _given(database_url: str) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = dict(environ.Env.db_url_config(database_url))
+    except (ValueError, ImproperlyConfigured):
+        # The URL carries a password: neither it nor the cause may reach a log.
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
+        ) from None
+    if config.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a PostgreSQL server: postgres://user:password@host:5432/name"
+        )
+    config.setdefault("CONN_MAX_AGE", 0)
+    return config
+
+
+def _embedded(data_dir: Path, *, durable: bool) -> dict[str, Any]:
+    return {
+        "ENGINE": "agentmessage.database.embedded",
+        "NAME": "agentmessage",
+        # Read by our backend. Not in OPTIONS, which all go to libpq.
+        "EMBEDDED": {"data_dir": data_dir, "durable": durable},
+        "CONN_MAX_AGE": 0,
+    }

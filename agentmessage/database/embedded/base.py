@@ -1,0 +1,50 @@
+"""Django's PostgreSQL backend, except for the address: it starts or joins the embedded server to learn it."""
+
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql import base
+
+from agentmessage.database.embedded.client import DatabaseClient
+from agentmessage.database.supervisor.server import server_for
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Connects to the server described by `settings_dict["EMBEDDED"]`: `data_dir` and `durable`.
+
+    Raises ImproperlyConfigured if the server cannot exist here, and OperationalError if it does not start.
+    """
+
+    client_class = DatabaseClient
+
+    @property
+    def pool(self) -> Any:
+        """The stock pool, except that each of its connections asks anew where the server is.
+
+        Otherwise a pool would knock at the old port for ever after the server was started anew.
+        """
+        pool = super().pool
+        if pool is not None and not callable(pool.kwargs):
+            pool.kwargs = partial(_with_address, pool.kwargs, self.settings_dict["EMBEDDED"])
+        return pool
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """The stock parameters, with the address of the running server."""
+        if "EMBEDDED" not in self.settings_dict:
+            raise ImproperlyConfigured("This backend is configured by agentmessage.database.database_settings().")
+        return _with_address(super().get_connection_params(), self.settings_dict["EMBEDDED"])
+
+
+def _with_address(params: dict[str, Any], embedded: dict[str, Any]) -> dict[str, Any]:
+    address = server_for(embedded["data_dir"], durable=embedded["durable"]).address()
+    return {
+        **params,
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        "password": address.password,
+        # SCRAM proves the server to us as well: a stranger on our old port learns nothing and is refused.
+        "require_auth": "scram-sha-256",
+        "sslmode": "disable",  # The binaries know no TLS, and this is the loopback interface.
+    }

@@ -1,0 +1,157 @@
+"""Settings, from the environment or a `.env` file beside `manage.py`. README.md lists them all."""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+from agentmessage.database import database_settings
+from agentmessage.logs import configure_logging
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = (BASE_DIR / env.str("DATA_DIR", default=".data")).resolve()
+DATABASE_URL: str | None = env.str("DATABASE_URL", default="") or None
+
+
+def _secret_key() -> str:
+    """SECRET_KEY, or the one that `make run` made for its own embedded database. Nothing else goes without one."""
+    if given := env.str("SECRET_KEY", default=""):
+        return given
+    demo = DATA_DIR / "secret_key"
+    if DATABASE_URL is None and demo.is_file():
+        return demo.read_text(encoding="ascii").strip()
+    raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env (`make run` needs none).")
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "agentmessage.apps.AgentMessageConfig",
+    "phone_numbers.apps.PhoneNumbersConfig",
+    "campaigns.apps.CampaignsConfig",
+    "brands.apps.BrandsConfig",
+    "accounts.apps.AccountsConfig",
+    "rest_framework",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+# Sessions, messages, CSRF and sign-in serve operators only; /v1 passes by them (agentmessage.operators).
+MIDDLEWARE = [
+    "agentmessage.api.middleware.RequestMiddleware",
+    "agentmessage.operators.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "agentmessage.operators.SessionMiddleware",
+    "agentmessage.operators.CommonMiddleware",
+    "agentmessage.operators.CsrfViewMiddleware",
+    "agentmessage.operators.AuthenticationMiddleware",
+    "agentmessage.operators.MessageMiddleware",
+    "agentmessage.operators.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "agentmessage.urls"
+WSGI_APPLICATION = "agentmessage.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# With DATABASE_POOL a process keeps connections open between requests: a new one per request costs a factor of seven.
+# The server's threads must not outnumber it.
+_pool_size = env.int("DATABASE_POOL", default=0)
+DATABASES = {
+    "default": database_settings(
+        database_url=DATABASE_URL,
+        data_dir=DATA_DIR / "postgresql",
+        durable=env.bool("DATABASE_DURABLE", default=True),
+        pool={"min_size": 1, "max_size": _pool_size, "timeout": 3} if _pool_size else None,
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.Operator"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = reverse_lazy("admin:login")
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+# Served from the packages themselves, so that there is no collectstatic step to forget.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# HTTPS for operators. Where a proxy ends TLS, TRUST_PROXY believes its X-Forwarded-Proto.
+# /v1 is never redirected: a key that came in the clear is not made safe by asking for it again.
+HTTPS = env.bool("HTTPS", default=not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(?!admin/)"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", default=False) else None
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W021",  # Whether a host joins the browsers' preload list is for the owner of its domain to say.
+]
+
+# A body over this many bytes is 413.
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
+
+REST_FRAMEWORK = {
+    # Every view below /v1 is a TenantView, which names its own; a view that is none is open to nobody.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_PARSER_CLASSES": ["agentmessage.api.bodies.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentmessage.api.bodies.AlwaysJSON",
+    "EXCEPTION_HANDLER": "agentmessage.api.errors.render_exception",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+UNFOLD = {
+    "SITE_TITLE": "AgentMessage numbers",
+    "SITE_HEADER": "AgentMessage numbers",
+    "SITE_SYMBOL": "sim_card",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = None
+configure_logging(level=LOG_LEVEL)

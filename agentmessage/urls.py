@@ -1,0 +1,13 @@
+"""All routes."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from agentmessage.views import healthz, unknown_route
+
+urlpatterns = [
+    path("v1/", include("phone_numbers.api.urls")),
+    re_path(r"^v1(?:/|$)", unknown_route),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz),
+]

@@ -1,0 +1,1 @@
+"""Brands: the businesses that an organization has registered with The Campaign Registry (TCR)."""

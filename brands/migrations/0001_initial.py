@@ -1,0 +1,90 @@
+"""The first tables."""
+
+import django.db.models.deletion
+import django.utils.timezone
+from django.db import migrations, models
+
+import agentmessage.ids
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("accounts", "0001_initial"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Brand",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=255)),
+                (
+                    "tcr_brand_id",
+                    models.CharField(blank=True, max_length=7, null=True, verbose_name="TCR brand id"),
+                ),
+                (
+                    "identity_status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("SELF_DECLARED", "Self Declared"),
+                            ("UNVERIFIED", "Unverified"),
+                            ("VERIFIED", "Verified"),
+                            ("VETTED_VERIFIED", "Vetted Verified"),
+                        ],
+                        max_length=20,
+                        null=True,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="brands",
+                        to="accounts.organization",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["name", "id"],
+                "indexes": [
+                    models.Index(
+                        models.F("organization"),
+                        models.OrderBy(models.F("created_at"), descending=True),
+                        models.OrderBy(models.F("id"), descending=True),
+                        name="brands_brand_newest",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "id"), name="brands_brand_organization_id"),
+                    models.UniqueConstraint(
+                        fields=("organization", "tcr_brand_id"), name="brands_brand_tcr_brand_id_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name", ""), _negated=True), name="brands_brand_name_not_empty"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "identity_status__in",
+                                ["SELF_DECLARED", "UNVERIFIED", "VERIFIED", "VETTED_VERIFIED"],
+                            )
+                        ),
+                        name="brands_brand_identity_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("tcr_brand_id__regex", "^B[A-Z0-9]{6}$")),
+                        name="brands_brand_tcr_brand_id_form",
+                    ),
+                ],
+            },
+        ),
+    ]

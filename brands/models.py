@@ -1,0 +1,55 @@
+"""Brands, in TCR's words."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import Organization
+from agentmessage.ids import uuid7
+
+
+class IdentityStatus(models.TextChoices):
+    """What TCR says of the brand's identity. Unset while TCR is looking it up."""
+
+    SELF_DECLARED = "SELF_DECLARED"
+    UNVERIFIED = "UNVERIFIED"
+    VERIFIED = "VERIFIED"
+    VETTED_VERIFIED = "VETTED_VERIFIED"
+
+
+class Brand(models.Model):
+    """A business that an organization has registered with The Campaign Registry."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="brands", db_index=False)
+    name = models.CharField(max_length=255)
+    tcr_brand_id = models.CharField("TCR brand id", max_length=7, null=True, blank=True)
+    identity_status = models.CharField(max_length=20, choices=IdentityStatus.choices, null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        indexes = [
+            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="brands_brand_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "id"], name="brands_brand_organization_id"),
+            models.UniqueConstraint(fields=["organization", "tcr_brand_id"], name="brands_brand_tcr_brand_id_once"),
+            models.CheckConstraint(condition=~Q(name=""), name="brands_brand_name_not_empty"),
+            models.CheckConstraint(
+                condition=Q(identity_status__in=IdentityStatus.values),
+                name="brands_brand_identity_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(tcr_brand_id__regex=r"^B[A-Z0-9]{6}$"), name="brands_brand_tcr_brand_id_form"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether campaigns of the brand may take numbers (rule 4 of the attach). Unset is not verified."""
+        return self.identity_status in (IdentityStatus.VERIFIED, IdentityStatus.VETTED_VERIFIED)

@@ -1,0 +1,118 @@
+"""10DLC campaigns, in TCR's words."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import Organization
+from agentmessage.ids import uuid7
+from brands.models import Brand
+
+
+class CampaignStatus(models.TextChoices):
+    """Where the campaign stands with TCR."""
+
+    PENDING = "PENDING"
+    ACTIVE = "ACTIVE"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+class CarrierStatus(models.TextChoices):
+    """Whether the carrier side takes the campaign's traffic; apart from its status with TCR."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    SUSPENDED = "SUSPENDED"
+
+
+class Usecase(models.TextChoices):
+    """TCR's use cases, standard ones first."""
+
+    TWO_FA = "2FA", "2FA"
+    ACCOUNT_NOTIFICATION = "ACCOUNT_NOTIFICATION"
+    CUSTOMER_CARE = "CUSTOMER_CARE"
+    DELIVERY_NOTIFICATION = "DELIVERY_NOTIFICATION"
+    FRAUD_ALERT = "FRAUD_ALERT"
+    HIGHER_EDUCATION = "HIGHER_EDUCATION"
+    LOW_VOLUME = "LOW_VOLUME"
+    MARKETING = "MARKETING"
+    MIXED = "MIXED"
+    POLLING_VOTING = "POLLING_VOTING"
+    PUBLIC_SERVICE_ANNOUNCEMENT = "PUBLIC_SERVICE_ANNOUNCEMENT"
+    SECURITY_ALERT = "SECURITY_ALERT"
+    AGENTS_FRANCHISES = "AGENTS_FRANCHISES"
+    CARRIER_EXEMPT = "CARRIER_EXEMPT"
+    CHARITY = "CHARITY"
+    EMERGENCY = "EMERGENCY"
+    K12_EDUCATION = "K12_EDUCATION"
+    M2M = "M2M"
+    POLITICAL = "POLITICAL"
+    PROXY = "PROXY"
+    SOCIAL = "SOCIAL"
+    SOLE_PROPRIETOR = "SOLE_PROPRIETOR"
+    SWEEPSTAKE = "SWEEPSTAKE"
+    TRIAL = "TRIAL"
+    UCAAS_HIGH = "UCAAS_HIGH"
+    UCAAS_LOW = "UCAAS_LOW"
+
+
+class Campaign(models.Model):
+    """What one brand of an organization is registered to send.
+
+    `status` is TCR's word and decides whether numbers can be attached; `carrier_status` decides only when the carrier
+    hears of them.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="campaigns", db_index=False)
+    # The composite foreign key (organization, brand) of the first migration stands in for the simple one.
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="campaigns", db_constraint=False)
+    name = models.CharField(max_length=255)
+    usecase = models.CharField("use case", max_length=40, choices=Usecase.choices)
+    description = models.TextField(blank=True, default="")
+    tcr_campaign_id = models.CharField("TCR campaign id", max_length=7, null=True, blank=True)
+    status = models.CharField(max_length=10, choices=CampaignStatus.choices, default=CampaignStatus.PENDING)
+    carrier_status = models.CharField(max_length=10, choices=CarrierStatus.choices, default=CarrierStatus.PENDING)
+    expiration_date = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        indexes = [
+            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="campaigns_campaign_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "id"], name="campaigns_campaign_organization_id"),
+            models.UniqueConstraint(
+                fields=["organization", "tcr_campaign_id"], name="campaigns_campaign_tcr_campaign_id_once"
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="campaigns_campaign_name_not_empty"),
+            models.CheckConstraint(condition=Q(usecase__in=Usecase.values), name="campaigns_campaign_usecase_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=CampaignStatus.values), name="campaigns_campaign_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(carrier_status__in=CarrierStatus.values),
+                name="campaigns_campaign_carrier_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(tcr_campaign_id__regex=r"^C[A-Z0-9]{6}$"),
+                name="campaigns_campaign_tcr_campaign_id_form",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the campaign may take numbers (rule 3 of the attach)."""
+        return self.status == CampaignStatus.ACTIVE
+
+    @property
+    def is_carrier_approved(self) -> bool:
+        """Whether the carrier can be told of the campaign's numbers now."""
+        return self.carrier_status == CarrierStatus.APPROVED

@@ -1,0 +1,1 @@
+"""HTTP: parse, one call of a service, render. No rules here."""

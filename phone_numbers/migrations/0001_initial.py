@@ -1,0 +1,375 @@
+"""The first tables."""
+
+import django.db.models.deletion
+import django.utils.timezone
+from django.db import migrations, models
+
+import agentmessage.ids
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("accounts", "0001_initial"),
+        ("campaigns", "0001_initial"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="CampaignAttachment",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[("api_key", "Api Key"), ("operator", "Operator"), ("command", "Command")],
+                        max_length=10,
+                    ),
+                ),
+                ("actor_id", models.CharField(max_length=100)),
+                ("request_id", models.CharField(max_length=26, null=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("submitted", "Submitted"),
+                            ("propagated", "Propagated"),
+                            ("failed", "Failed"),
+                            ("superseded", "Superseded"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(null=True)),
+                ("order_id", models.CharField(max_length=40, null=True)),
+                ("submitted_at", models.DateTimeField(null=True)),
+                ("propagated_at", models.DateTimeField(null=True)),
+                ("failure_code", models.CharField(max_length=40, null=True)),
+                ("failure_carrier_code", models.CharField(max_length=40, null=True)),
+                ("failure_message", models.TextField(null=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
+                (
+                    "previous_campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="campaigns.campaign",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at", "-id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="PhoneNumber",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "number",
+                    models.CharField(help_text="E.164, or the digits of a short code", max_length=16, unique=True),
+                ),
+                (
+                    "number_type",
+                    models.CharField(
+                        choices=[
+                            ("local", "Local"),
+                            ("toll_free", "Toll Free"),
+                            ("short_code", "Short Code"),
+                        ],
+                        default="local",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("AVAILABLE", "available: in stock, no organization"),
+                            ("PENDING", "pending: ordered or porting in"),
+                            ("ASSIGNED", "assigned"),
+                            ("QUARANTINED", "quarantined: released, cooling down"),
+                        ],
+                        default="AVAILABLE",
+                        max_length=11,
+                    ),
+                ),
+                ("label", models.CharField(blank=True, max_length=100, null=True)),
+                (
+                    "inbound_url",
+                    models.URLField(blank=True, max_length=2048, null=True, verbose_name="inbound URL"),
+                ),
+                (
+                    "status_url",
+                    models.URLField(blank=True, max_length=2048, null=True, verbose_name="status URL"),
+                ),
+                (
+                    "carrier_line_option_status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("pending", "Pending"),
+                            ("propagated", "Propagated"),
+                            ("failed", "Failed"),
+                            ("removing", "Removing"),
+                        ],
+                        max_length=10,
+                        null=True,
+                    ),
+                ),
+                ("carrier_line_option_propagated_at", models.DateTimeField(blank=True, null=True)),
+                ("sms_enabled", models.BooleanField(default=True, verbose_name="SMS enabled")),
+                ("mms_enabled", models.BooleanField(default=True, verbose_name="MMS enabled")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="phone_numbers",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "current_attachment",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="numbers.campaignattachment",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="phone_numbers",
+                        to="accounts.organization",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at", "-id"],
+            },
+        ),
+        migrations.AddField(
+            model_name="campaignattachment",
+            name="phone_number",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="attachments",
+                to="numbers.phonenumber",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="phonenumber",
+            index=models.Index(
+                models.F("organization"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                condition=models.Q(("state", "ASSIGNED")),
+                name="numbers_phonenumber_newest",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="phonenumber",
+            index=models.Index(
+                models.F("organization"),
+                models.F("campaign"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="numbers_phonenumber_campaign",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "id"), name="numbers_phonenumber_organization_id"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("number__regex", "^\\+[1-9][0-9]{6,14}$"),
+                    models.Q(("number__regex", "^[1-9][0-9]{4,5}$"), ("number_type", "short_code")),
+                    _connector="OR",
+                ),
+                name="numbers_phonenumber_number_e164",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number_type__in", ["local", "toll_free", "short_code"])),
+                name="numbers_phonenumber_number_type_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED"])),
+                name="numbers_phonenumber_state_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("organization__isnull", True), ("state", "AVAILABLE")),
+                    models.Q(("organization__isnull", False), ("state__in", ["PENDING", "ASSIGNED"])),
+                    ("state", "QUARANTINED"),
+                    _connector="OR",
+                ),
+                name="numbers_phonenumber_state_organization",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("campaign__isnull", True), ("organization__isnull", False), _connector="OR"),
+                name="numbers_phonenumber_campaign_organization",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("campaign__isnull", False),
+                        ("carrier_line_option_status__in", ["pending", "propagated", "failed"]),
+                        ("carrier_line_option_status__isnull", False),
+                    ),
+                    models.Q(("campaign__isnull", True), ("carrier_line_option_status__isnull", True)),
+                    models.Q(
+                        ("campaign__isnull", True),
+                        ("carrier_line_option_status__in", ["removing", "failed"]),
+                        ("carrier_line_option_status__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="numbers_phonenumber_campaign_status",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("carrier_line_option_propagated_at__isnull", True),
+                    models.Q(
+                        ("carrier_line_option_status", "propagated"),
+                        ("carrier_line_option_status__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="numbers_phonenumber_propagated_at",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=models.Index(
+                models.F("phone_number"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="numbers_attachment_newest",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=models.Index(
+                models.F("next_attempt_at"),
+                models.F("id"),
+                condition=models.Q(("next_attempt_at__isnull", False)),
+                name="numbers_attachment_due",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "id"), name="numbers_campaignattachment_organization_id"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
+            constraint=models.UniqueConstraint(
+                fields=("phone_number", "id"), name="numbers_campaignattachment_number_id"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command"])),
+                name="numbers_campaignattachment_actor_kind_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["pending", "submitted", "propagated", "failed", "superseded"])),
+                name="numbers_campaignattachment_status_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("campaign__isnull", False), ("previous_campaign__isnull", False), _connector="OR"),
+                name="numbers_campaignattachment_says_something",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("campaign__isnull", True),
+                    ("previous_campaign__isnull", True),
+                    models.Q(("campaign", models.F("previous_campaign")), _negated=True),
+                    _connector="OR",
+                ),
+                name="numbers_campaignattachment_is_a_move",
+            ),
+        ),
+    ]

@@ -1,0 +1,243 @@
+"""A phone number, and the append-only history of the campaigns it has been attached to."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.actors import ActorKind
+from accounts.models import Organization
+from agentmessage.ids import uuid7
+from campaigns.models import Campaign
+
+
+class NumberType(models.TextChoices):
+    """What kind of number it is."""
+
+    LOCAL = "local"
+    TOLL_FREE = "toll_free"
+    SHORT_CODE = "short_code"
+
+
+class NumberState(models.TextChoices):
+    """Where the number is in its life."""
+
+    AVAILABLE = "AVAILABLE", "available: in stock, no organization"
+    PENDING = "PENDING", "pending: ordered or porting in"
+    ASSIGNED = "ASSIGNED", "assigned"
+    QUARANTINED = "QUARANTINED", "quarantined: released, cooling down"
+
+
+class LineOptionStatus(models.TextChoices):
+    """What is known of the carrier's side of a number's campaign. NULL: nothing for the carrier to know."""
+
+    PENDING = "pending"
+    PROPAGATED = "propagated"
+    FAILED = "failed"
+    REMOVING = "removing"
+
+
+class AttachmentStatus(models.TextChoices):
+    """How far the carrier's side of one attach or detach has come."""
+
+    PENDING = "pending"
+    SUBMITTED = "submitted"
+    PROPAGATED = "propagated"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class PhoneNumber(models.Model):
+    """One number, and the campaign it sends under at this moment.
+
+    `campaign` changes only through `phone_numbers.services`: every change writes a `CampaignAttachment` too.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="phone_numbers",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+    number = models.CharField(max_length=16, unique=True, help_text="E.164, or the digits of a short code")
+    number_type = models.CharField(max_length=10, choices=NumberType.choices, default=NumberType.LOCAL)
+    state = models.CharField(max_length=11, choices=NumberState.choices, default=NumberState.AVAILABLE)
+    label = models.CharField(max_length=100, null=True, blank=True)
+    inbound_url = models.URLField("inbound URL", max_length=2048, null=True, blank=True)
+    status_url = models.URLField("status URL", max_length=2048, null=True, blank=True)
+    # The composite foreign key (organization, campaign) of the first migration stands in for the simple one.
+    campaign = models.ForeignKey(
+        Campaign,
+        on_delete=models.PROTECT,
+        related_name="phone_numbers",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    carrier_line_option_status = models.CharField(
+        max_length=10, choices=LineOptionStatus.choices, null=True, blank=True
+    )
+    carrier_line_option_propagated_at = models.DateTimeField(null=True, blank=True)
+    current_attachment = models.ForeignKey(
+        "CampaignAttachment",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    sms_enabled = models.BooleanField("SMS enabled", default=True)
+    mms_enabled = models.BooleanField("MMS enabled", default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(
+                F("organization"),
+                F("created_at").desc(),
+                F("id").desc(),
+                name="numbers_phonenumber_newest",
+                condition=Q(state=NumberState.ASSIGNED),
+            ),
+            models.Index(
+                F("organization"),
+                F("campaign"),
+                F("created_at").desc(),
+                F("id").desc(),
+                name="numbers_phonenumber_campaign",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "id"], name="numbers_phonenumber_organization_id"),
+            models.CheckConstraint(
+                condition=Q(number__regex=r"^\+[1-9][0-9]{6,14}$")
+                | Q(number_type=NumberType.SHORT_CODE, number__regex=r"^[1-9][0-9]{4,5}$"),
+                name="numbers_phonenumber_number_e164",
+            ),
+            models.CheckConstraint(
+                condition=Q(number_type__in=NumberType.values), name="numbers_phonenumber_number_type_known"
+            ),
+            models.CheckConstraint(condition=Q(state__in=NumberState.values), name="numbers_phonenumber_state_known"),
+            models.CheckConstraint(
+                condition=Q(state=NumberState.AVAILABLE, organization__isnull=True)
+                | Q(state__in=[NumberState.PENDING, NumberState.ASSIGNED], organization__isnull=False)
+                | Q(state=NumberState.QUARANTINED),
+                name="numbers_phonenumber_state_organization",
+            ),
+            # A composite foreign key does not look at a row whose organization is NULL, so this has to.
+            models.CheckConstraint(
+                condition=Q(campaign__isnull=True) | Q(organization__isnull=False),
+                name="numbers_phonenumber_campaign_organization",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    campaign__isnull=False,
+                    carrier_line_option_status__isnull=False,
+                    carrier_line_option_status__in=[
+                        LineOptionStatus.PENDING,
+                        LineOptionStatus.PROPAGATED,
+                        LineOptionStatus.FAILED,
+                    ],
+                )
+                | Q(campaign__isnull=True, carrier_line_option_status__isnull=True)
+                | Q(
+                    campaign__isnull=True,
+                    carrier_line_option_status__isnull=False,
+                    carrier_line_option_status__in=[LineOptionStatus.REMOVING, LineOptionStatus.FAILED],
+                ),
+                name="numbers_phonenumber_campaign_status",
+            ),
+            models.CheckConstraint(
+                condition=Q(carrier_line_option_propagated_at__isnull=True)
+                | Q(
+                    carrier_line_option_status__isnull=False,
+                    carrier_line_option_status=LineOptionStatus.PROPAGATED,
+                ),
+                name="numbers_phonenumber_propagated_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the number is in an organization's use (rule 6 of the attach)."""
+        return self.state == NumberState.ASSIGNED
+
+
+class CampaignAttachment(models.Model):
+    """One attach or detach: history, and the outbox from which the carrier is told.
+
+    A row says who moved the number from which campaign to which, and when; that part never changes and is never
+    deleted, which a trigger of the first migration holds. The carrier's side of the row is written as it comes about.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    phone_number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="attachments", db_index=False)
+    # NULL: the number was detached.
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
+    )
+    previous_campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
+    )
+    actor_kind = models.CharField(max_length=10, choices=ActorKind.choices)
+    actor_id = models.CharField(max_length=100)
+    request_id = models.CharField(max_length=26, null=True)
+    created_at = models.DateTimeField()
+
+    status = models.CharField(max_length=10, choices=AttachmentStatus.choices, default=AttachmentStatus.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    # NULL: nothing is due; the row waits for its campaign's approval by the carrier, or has come to its end.
+    next_attempt_at = models.DateTimeField(null=True)
+    order_id = models.CharField(max_length=40, null=True)
+    submitted_at = models.DateTimeField(null=True)
+    propagated_at = models.DateTimeField(null=True)
+    failure_code = models.CharField(max_length=40, null=True)
+    failure_carrier_code = models.CharField(max_length=40, null=True)
+    failure_message = models.TextField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(F("phone_number"), F("created_at").desc(), F("id").desc(), name="numbers_attachment_newest"),
+            models.Index(
+                F("next_attempt_at"),
+                F("id"),
+                name="numbers_attachment_due",
+                condition=Q(next_attempt_at__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "id"], name="numbers_campaignattachment_organization_id"),
+            models.UniqueConstraint(fields=["phone_number", "id"], name="numbers_campaignattachment_number_id"),
+            models.CheckConstraint(
+                condition=Q(actor_kind__in=ActorKind.values),
+                name="numbers_campaignattachment_actor_kind_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=AttachmentStatus.values),
+                name="numbers_campaignattachment_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(campaign__isnull=False) | Q(previous_campaign__isnull=False),
+                name="numbers_campaignattachment_says_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(campaign__isnull=True)
+                | Q(previous_campaign__isnull=True)
+                | ~Q(campaign=F("previous_campaign")),
+                name="numbers_campaignattachment_is_a_move",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phone_number_id}: {self.previous_campaign_id} → {self.campaign_id}"

@@ -1,0 +1,28 @@
+"""The one place where rows of phone numbers are locked, so that the order of locks is decided once."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from phone_numbers.models import PhoneNumber
+
+
+def lock_phone_numbers(*, organization_id: UUID, phone_number_ids: Collection[UUID]) -> QuerySet[PhoneNumber]:
+    """The organization's numbers among these, locked in the order of their ids until the transaction ends.
+
+    FOR NO KEY UPDATE: no writer here changes a key, and a history row that refers to the number is not held up. Only
+    the numbers are locked (`of=self`), in one order everywhere, so that two callers never wait for each other.
+    """
+    return (
+        PhoneNumber.objects.select_for_update(no_key=True, of=("self",))
+        .filter(organization_id=organization_id, id__in=phone_number_ids)
+        .order_by("id")
+    )
+
+
+def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:
+    """The organization's number, locked until the transaction ends; None if it has no such number."""
+    if phone_number_id is None:
+        return None
+    return lock_phone_numbers(organization_id=organization_id, phone_number_ids=[phone_number_id]).first()

@@ -1,0 +1,15 @@
+"""Settings of the tests: the service's own, on an embedded PostgreSQL that does not wait for the disk."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "x" * 50)
+os.environ.setdefault("DATA_DIR", ".data/tests")
+os.environ.setdefault("DATABASE_DURABLE", "off")
+os.environ.setdefault("LOG_LEVEL", "CRITICAL")
+os.environ["DATABASE_POOL"] = "0"
+
+from agentmessage.settings import *  # noqa: F403  (The environment first.)
+
+ALLOWED_HOSTS = ["*"]
+SECURE_SSL_REDIRECT = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
