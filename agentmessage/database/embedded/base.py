@@ -5,9 +5,14 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
+from psycopg import pq
 
 from agentmessage.database.embedded.client import DatabaseClient
 from agentmessage.database.supervisor.server import server_for
+
+# SCRAM proves the server to us as well: a stranger on our old port learns nothing and is refused. Libraries before
+# version 16 do not know the option; they would still not send the password in clear to a server that asks for SCRAM.
+_MUTUAL_AUTHENTICATION = {"require_auth": "scram-sha-256"} if pq.version() >= 16_00_00 else {}
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -24,7 +29,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         Otherwise a pool would knock at the old port for ever after the server was started anew.
         """
-        pool = super().pool
+        pool = super().pool  # type: ignore[misc]  # The stubs do not know it.
         if pool is not None and not callable(pool.kwargs):
             pool.kwargs = partial(_with_address, pool.kwargs, self.settings_dict["EMBEDDED"])
         return pool
@@ -44,7 +49,6 @@ def _with_address(params: dict[str, Any], embedded: dict[str, Any]) -> dict[str,
         "port": address.port,
         "user": address.user,
         "password": address.password,
-        # SCRAM proves the server to us as well: a stranger on our old port learns nothing and is refused.
-        "require_auth": "scram-sha-256",
         "sslmode": "disable",  # The binaries know no TLS, and this is the loopback interface.
+        **_MUTUAL_AUTHENTICATION,
     }

@@ -22,10 +22,13 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can(self, *shell_tests: tuple[str, Path]) -> bool:
-        """Whether this account passes all of these, such as `("-r", path)`; asked by being it, since folders above count."""
+        """Whether this account passes all of these shell tests, such as `("-r", path)`.
+
+        It is asked by being it, because every folder above counts.
+        """
         script = 'while [ $# -gt 0 ]; do test "$1" "$2" || exit 1; shift 2; done'
         arguments = [str(part) for shell_test in shell_tests for part in shell_test]
-        completed = subprocess.run(
+        completed = subprocess.run(  # noqa: S603 - our own command; paths are arguments of the script, not part of it.
             ["/bin/sh", "-c", script, "sh", *arguments],
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def open_cluster(data_dir: Path, installation: Installation, *, durable: bool) -
     if major != installation.major:
         raise ImproperlyConfigured(
             f"The embedded database in {pgdata} was made by PostgreSQL {major}, but {installation.major} is installed. "
-            f"Dump it with the old version and load it into the new one, or delete {data_dir} to start with an empty one."
+            f"Dump it with the old version and load it into the new one, or delete {data_dir} to start afresh."
         )
     account = account_of(pgdata)
     return Cluster(data_dir, home, _reachable(installation, account), account)
@@ -122,7 +123,8 @@ def _password_file(data_dir: Path) -> Path:
 
 def _recorded_home(data_dir: Path) -> Path | None:
     try:
-        return data_dir / json.loads(_pointer(data_dir).read_text("utf-8"))["home"]
+        home: str = json.loads(_pointer(data_dir).read_text("utf-8"))["home"]
+        return data_dir / home
     except FileNotFoundError:
         if not (data_dir / "pgdata").exists():
             return None
@@ -141,7 +143,7 @@ def _create(data_dir: Path, installation: Installation, *, durable: bool) -> Clu
     home = _home_for(data_dir, account)
     cluster = Cluster(data_dir, home, _reachable(installation, account), account)
     password = secrets.token_urlsafe(32)
-    scratch = _private_folder(home / "pgdata.new", account)
+    scratch = _scratch_folder(home, account)
     try:
         _initialize(cluster, scratch, password, durable=durable)
         _write_private(_password_file(data_dir), password)
@@ -156,17 +158,22 @@ def _home_for(data_dir: Path, account: Account | None) -> Path:
     """The data folder, if the account can get there; otherwise a folder of the system, new for every cluster."""
     if account is None:
         return data_dir
-    probe = _private_folder(data_dir / "pgdata.new", account)
-    if account.can(("-w", probe), ("-x", probe)):
+    probe = _scratch_folder(data_dir, account)
+    is_reachable = account.can(("-w", probe / "data"), ("-x", probe / "data"))
+    shutil.rmtree(probe)
+    if is_reachable:
         return data_dir
-    probe.rmdir()
     clusters = _system_folder() / "clusters"
     clusters.mkdir(mode=0o755, exist_ok=True)
     name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     # The data folder names no cluster (any more): whatever was made for this path has been deleted by its owner.
     for abandoned in clusters.glob(f"{name}-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
-    return _private_folder(clusters / f"{name}-{secrets.token_hex(8)}", account)
+    # Root's own, so that the account cannot lay links where root writes; only pgdata inside is the account's.
+    home = clusters / f"{name}-{secrets.token_hex(8)}"
+    home.mkdir(mode=0o711)
+    home.chmod(0o711)
+    return home
 
 
 def _reachable(installation: Installation, account: Account | None) -> Installation:
@@ -187,32 +194,38 @@ def _system_folder() -> Path:
     return SYSTEM_FOLDER
 
 
-def _private_folder(path: Path, account: Account | None) -> Path:
-    """Make the folder anew, for the account alone."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700)
+def _scratch_folder(home: Path, account: Account | None) -> Path:
+    """Make a new folder of ours with an empty folder `data` that is the account's alone.
+
+    The name is new each time: an initdb whose starter was killed may still write into its own.
+    """
+    for leftover in home.glob("pgdata.new-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(dir=home, prefix="pgdata.new-"))
+    data = scratch / "data"
+    data.mkdir(mode=0o700)
     if account is not None:
-        os.chown(path, account.uid, account.gid)
-    return path
+        os.chown(data, account.uid, account.gid)
+        scratch.chmod(0o711)
+    return scratch
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Write the file so that it is there whole or not at all, for its owner alone."""
+def _write_private(path: Path, text: str, owner: Account | None = None) -> None:
+    """Write the file so that it is there whole or not at all, for its owner alone; None is ourselves."""
     scratch = path.with_name(path.name + ".new")
     scratch.unlink(missing_ok=True)
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+        if owner is not None:
+            os.fchown(descriptor, owner.uid, owner.gid)
     scratch.rename(path)
 
 
 def _initialize(cluster: Cluster, scratch: Path, password: str, *, durable: bool) -> None:
-    # initdb runs as the account, which must be able to read the password, and refuses a folder with files in it.
     pgdata = scratch / "data"
     password_file = scratch / "password"
-    _write_private(password_file, password)
-    if cluster.account is not None:
-        os.chown(password_file, cluster.account.uid, cluster.account.gid)
+    _write_private(password_file, password, owner=cluster.account)  # initdb reads it as that account.
     initdb = [
         str(cluster.installation.program("initdb")),
         f"--pgdata={pgdata}",
@@ -244,7 +257,7 @@ def _initialize(cluster: Cluster, scratch: Path, password: str, *, durable: bool
 
 def _run(command: list[str], account: Account | None, action: str, *, statement: str = "") -> None:
     identity: dict[str, Any] = {} if account is None else account.popen_arguments()
-    completed = subprocess.run(
+    completed = subprocess.run(  # noqa: S603 - our own command, and no shell.
         command,
         input=statement,
         capture_output=True,

@@ -30,17 +30,18 @@ def hold(path: Path, *, exclusive: bool, seconds: float) -> int:
     while True:
         # Read-only is enough for flock, and lets a second user share a lock that the first one made.
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        keep = False
         try:
-            while not try_lock(descriptor, exclusive=exclusive):
-                if time.monotonic() > deadline:
-                    raise EmbeddedServerError(f"Another process has held {path} for {seconds:.0f} seconds.")
-                time.sleep(_POLL_SECONDS)
-            if _is_same_file(descriptor, path):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # The folder was deleted meanwhile: that lock protects nothing any more.
+            is_locked = _wait_for_lock(descriptor, exclusive=exclusive, deadline=deadline)
+            # If the folder was deleted meanwhile, this lock protects nothing any more.
+            keep = is_locked and _is_same_file(descriptor, path)
+        finally:
+            if not keep:
+                os.close(descriptor)
+        if keep:
+            return descriptor
+        if not is_locked:
+            raise EmbeddedServerError(f"Another process has held {path} for {seconds:.0f} seconds.")
 
 
 @contextmanager
@@ -63,6 +64,14 @@ def is_held(path: Path) -> bool:
         return not try_lock(descriptor, exclusive=False)
     finally:
         os.close(descriptor)
+
+
+def _wait_for_lock(descriptor: int, *, exclusive: bool, deadline: float) -> bool:
+    while not try_lock(descriptor, exclusive=exclusive):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:

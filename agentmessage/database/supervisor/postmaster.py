@@ -16,7 +16,7 @@ _LINE_PID, _LINE_STATUS = 0, 7
 
 
 def options(*, port: int, durable: bool) -> list[str]:
-    """The command-line settings: here and not in postgresql.conf, so that old clusters follow new versions of this list."""
+    """The settings, on the command line: in postgresql.conf, old clusters would not follow new versions of this list."""
     settings = {
         "port": str(port),
         "listen_addresses": "127.0.0.1",
@@ -59,8 +59,8 @@ def remove_orphan(pgdata: Path) -> None:
     pid = int(lines[_LINE_PID])
     if not _is_server_of(pgdata, pid):
         if _is_alive(pid):
-            # After a reboot some other process may have its number, and PostgreSQL would refuse to start. With the number
-            # free, the file stays: PostgreSQL checks by itself whether anything of the old server is left.
+            # After a reboot some other process may have its number, and PostgreSQL would refuse to start. With the
+            # number free, the file stays: PostgreSQL checks by itself whether anything of the old server is left.
             (pgdata / "postmaster.pid").unlink(missing_ok=True)
         return
     for signal_number, seconds in ((signal.SIGINT, 20), (signal.SIGQUIT, 6), (signal.SIGKILL, 2)):
@@ -98,5 +98,6 @@ def _is_server_of(pgdata: Path, pid: int) -> bool:
             return Path(f"/proc/{pid}/cwd").samefile(pgdata)  # It lives in its folder; a zombie lives nowhere.
         except (FileNotFoundError, PermissionError, ProcessLookupError):
             return False
-    found = subprocess.run(["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False)
+    command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+    found = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own command, and no shell.
     return b"postgres" in found.stdout and os.fsencode(pgdata) in found.stdout

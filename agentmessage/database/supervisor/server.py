@@ -11,8 +11,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
-
 from agentmessage.database.supervisor import locks, postmaster
 from agentmessage.database.supervisor.cluster import USER, Cluster, open_cluster, server_environment
 from agentmessage.database.supervisor.errors import EmbeddedServerError
@@ -190,7 +188,7 @@ def _launch_watchdog(cluster: Cluster, port: int, *, durable: bool) -> None:
         "users_lock": str(cluster.users_lock),
         "watchdog_lock": str(cluster.watchdog_lock),
     }
-    completed = subprocess.run(
+    completed = subprocess.run(  # noqa: S603 - our own script, and no shell.
         [sys.executable, "-I", "-S", "-B", str(_WATCHDOG)],
         input=json.dumps(job).encode(),
         capture_output=True,

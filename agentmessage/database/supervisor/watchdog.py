@@ -16,11 +16,16 @@ import select
 import signal
 import subprocess
 import sys
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
 _POLL_SECONDS = 0.5
 _LOG_LIMIT_BYTES = 4_000_000
-_STOP = ((signal.SIGINT, 30), (signal.SIGQUIT, 6), (signal.SIGKILL, 5))  # Fast, immediate, and no other choice.
+_STOP: tuple[tuple[signal.Signals, int], ...] = (
+    (signal.SIGINT, 30),
+    (signal.SIGQUIT, 6),
+    (signal.SIGKILL, 5),
+)  # Fast, immediate, and no other choice.
 
 
 def main() -> None:
@@ -33,7 +38,7 @@ def main() -> None:
     lock = os.open(job["watchdog_lock"], os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)  # Only waits for someone who looks whether it is free.
     users = os.open(job["users_lock"], os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    pointer = os.stat(job["pointer"])
+    pointer = Path(job["pointer"]).stat()
     wake_up, stop_asked = _listen_to_signals()
 
     server = _start_server(job, log)
@@ -85,7 +90,7 @@ def _start_server(job: dict[str, Any], log: int) -> "subprocess.Popen[bytes]":
         if prctl is not None and (prctl(1, signal.SIGINT) != 0 or os.getppid() != watchdog):  # 1 = PR_SET_PDEATHSIG
             os._exit(1)
 
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - the command comes from our own parent.
         job["command"],
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -108,20 +113,22 @@ def _load_prctl() -> Any:
 
 
 def _write_state(job: dict[str, Any], pid: int) -> None:
-    scratch = job["state_file"] + ".new"
-    with open(scratch, "w", encoding="utf-8") as file:
-        json.dump({"pid": pid, "port": job["port"], "watchdog": os.getpid()}, file)
-    os.replace(scratch, job["state_file"])
+    scratch = Path(job["state_file"] + ".new")
+    scratch.write_text(json.dumps({"pid": pid, "port": job["port"], "watchdog": os.getpid()}), "utf-8")
+    scratch.replace(job["state_file"])
 
 
 def _forget_state(job: dict[str, Any]) -> None:
+    """Remove the state, unless the folder was deleted and made anew and the file is a successor's."""
+    path = Path(job["state_file"])
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(job["state_file"])
+        if json.loads(path.read_bytes())["watchdog"] == os.getpid():
+            path.unlink()
 
 
 def _is_same_file(path: str, before: os.stat_result) -> bool:
     try:
-        return os.path.samestat(os.stat(path), before)
+        return os.path.samestat(Path(path).stat(), before)
     except OSError:
         return False
 
@@ -146,9 +153,10 @@ def _trim(log: int, path: str) -> None:
     """Keep one older file of the log. The server goes on writing to the same open file, at its new end."""
     if os.fstat(log).st_size < _LOG_LIMIT_BYTES:
         return
-    with open(path, "rb") as current, open(path + ".1", "wb") as older:
+    with contextlib.suppress(OSError), Path(path).open("rb") as current, Path(path + ".1").open("wb") as older:
         older.write(current.read(2 * _LOG_LIMIT_BYTES))
-    os.ftruncate(log, 0)
+    with contextlib.suppress(OSError):  # On a full disk the log is the smallest trouble.
+        os.ftruncate(log, 0)
 
 
 if __name__ == "__main__":
