@@ -6,6 +6,7 @@ from typing import Protocol
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts.models import ApiKey
 from accounts.scopes import Scope
 
 
@@ -21,4 +22,5 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: Scoped) -> bool:  # type: ignore[override]  # Our views have scopes.
         """Whether the call may go on. A method that the view lacks passes: it is 405, not 403."""
         scope = view.scopes.get(request.method or "")
-        return scope is None or request.auth.has_scope(scope)
+        key = request.auth
+        return isinstance(key, ApiKey) and (scope is None or key.has_scope(scope))

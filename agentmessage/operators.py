@@ -18,7 +18,7 @@ from agentmessage.api.paths import is_api_path
 class _NotBelowV1(MiddlewareMixin):
     """Steps aside for the API."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:  # type: ignore[override]  # The stub also allows a coroutine; this service is WSGI only.
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if is_api_path(request.path_info):
             return self.get_response(request)  # type: ignore[return-value]  # As above.
         return super().__call__(request)  # type: ignore[return-value]  # As above.

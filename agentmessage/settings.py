@@ -20,11 +20,13 @@ DATABASE_URL: str | None = env.str("DATABASE_URL", default="") or None
 
 def _secret_key() -> str:
     """SECRET_KEY, or the one that `make run` made for its own embedded database. Nothing else goes without one."""
-    if given := env.str("SECRET_KEY", default=""):
+    given: str = env.str("SECRET_KEY", default="")
+    if given:
         return given
     demo = DATA_DIR / "secret_key"
     if DATABASE_URL is None and demo.is_file():
-        return demo.read_text(encoding="ascii").strip()
+        kept: str = demo.read_text(encoding="ascii").strip()
+        return kept
     raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env (`make run` needs none).")
 
 

@@ -5,6 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from agentmessage.api.envelope import failure
 from agentmessage.api.errors import MESSAGE, STATUS
+from agentmessage.api.request_ids import request_id_of
 from agentmessage.errors import ErrorCode
 
 
@@ -17,4 +18,4 @@ def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  (Django's si
 def unknown_route(request: HttpRequest) -> HttpResponse:
     """The envelope's 404, for everything below /v1/ that no route takes; never a redirect."""
     code = ErrorCode.NOT_FOUND
-    return failure(code, MESSAGE[code], request_id=request.request_id, status=STATUS[code])  # type: ignore[attr-defined]  # RequestMiddleware's.
+    return failure(code, MESSAGE[code], request_id=request_id_of(request), status=STATUS[code])

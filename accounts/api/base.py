@@ -11,6 +11,7 @@ from accounts.authentication import ApiKeyAuthentication
 from accounts.models import ApiKey
 from accounts.permissions import HasScope
 from accounts.scopes import Scope
+from agentmessage.api.request_ids import request_id_of
 
 
 class TenantView(APIView):
@@ -35,4 +36,4 @@ class TenantView(APIView):
     @property
     def actor(self) -> Actor:
         """Who history says it was."""
-        return Actor.for_api_key(self.api_key, request_id=self.request.request_id)
+        return Actor.for_api_key(self.api_key, request_id=request_id_of(self.request))

@@ -1,6 +1,6 @@
 """Strict JSON in. DRF's own parser turns a deep nest into a 500 and takes NaN and lone surrogates; orjson does not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 import orjson
@@ -56,11 +56,12 @@ class AlwaysJSON(BaseContentNegotiation):
     def select_renderer(
         self,
         request: HttpRequest | Request,
-        renderers: Sequence[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         """The one renderer there is."""
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 def read_object(request: Request, *, blame: str = "body") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.http import Http404
 from rest_framework import exceptions
 
 from agentmessage.api.envelope import Envelope, failure
+from agentmessage.api.request_ids import request_id_of
 from agentmessage.errors import DomainError, ErrorCode
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class PayloadTooLarge(DomainError):
 
 def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelope:
     """DRF's exception handler: every exception of a view ends here, and none goes further."""
-    request_id: str = context["request"].request_id
+    request_id = request_id_of(context["request"])
     if isinstance(exception, DomainError):
         status = 400 if isinstance(exception, MalformedPathId) else STATUS[exception.code]
         return failure(

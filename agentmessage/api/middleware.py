@@ -10,8 +10,8 @@ from django.http.response import HttpResponseBase
 from agentmessage.api.envelope import Envelope, failure
 from agentmessage.api.errors import MESSAGE, STATUS
 from agentmessage.api.paths import is_api_path
+from agentmessage.api.request_ids import assign_request_id
 from agentmessage.errors import ErrorCode
-from agentmessage.ids import new_request_id
 
 log = structlog.get_logger("agentmessage.request")
 
@@ -24,7 +24,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        request.request_id = request_id = new_request_id()  # type: ignore[attr-defined]  # Ours, for views and logs.
+        request_id = assign_request_id(request)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
             if is_api_path(request.path_info):

@@ -1,0 +1,127 @@
+"""The envelope holds for everything below /v1/, whatever goes wrong, and X-Request-Id is on every response."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.test import Client
+
+from phone_numbers.models import PhoneNumber
+from tests.api import ULID, ApiClient, assert_refused
+from tests.factories import make_key
+from tests.worlds import World
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1",
+        "/v1/",
+        "/v1/nothing",
+        "/v1/phone-numbers/",
+        "/v1/phone-numbers/x/campaign/",
+        "/v1/phone-numbers/x/campaign/y/z",
+        "/v1/phone-numbers//campaign",
+        "/v1/../admin/",
+        "/v1/%00",
+        "/v1/%ff%fe",
+        "/v1/%E2%98%83",
+        "/v1/" + "x" * 8000,
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete"])
+def test_unknown_routes(path: str, method: str, api: ApiClient) -> None:
+    response = getattr(api.client, method)(path)
+    assert_refused(response, 404, "NOT_FOUND", "not found")
+
+
+def test_a_trailing_slash_is_another_route_and_no_redirect(world: World, api: ApiClient) -> None:
+    path = f"/v1/phone-numbers/{world.phone_number.id}/campaign/"
+    response = api.post(path, {"campaign_id": str(world.campaign.id)})
+    assert_refused(response, 404, "NOT_FOUND", "not found")
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "trace"])
+def test_wrong_methods(method: str, world: World, api: ApiClient) -> None:
+    response = getattr(api.client, method)(f"/v1/phone-numbers/{world.phone_number.id}/campaign")
+    assert_refused(response, 405, "METHOD_NOT_ALLOWED", "method not allowed")
+    assert "POST" in response["Allow"].split(", ")
+
+
+def test_a_crashed_view_says_nothing_about_itself(world: World, api: ApiClient) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE campaigns_campaign RENAME COLUMN name TO secret_detail")
+    response = api.attach(world.phone_number.id, world.campaign.id)
+    assert_refused(response, 500, "INTERNAL_ERROR", "internal error")
+
+
+def test_a_crash_outside_of_a_view_is_in_the_envelope_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("whitenoise.middleware.WhiteNoiseMiddleware.__call__", crash)
+    client.raise_request_exception = False
+    response = client.get("/v1/phone-numbers")
+    assert_refused(response, 500, "INTERNAL_ERROR", "internal error")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_stays_locked_is_503_with_retry_after(transactional_db: None) -> None:
+    world = World()
+    _key, plain = make_key(world.organization)
+    locked, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            PhoneNumber.objects.select_for_update().get(id=world.phone_number.id)
+            locked.set()
+            assert done.wait(30)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        holder = pool.submit(hold)
+        assert locked.wait(30)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        response = ApiClient(plain).attach(world.phone_number.id, world.campaign.id)
+        done.set()
+        holder.result(30)
+    connection.close()
+    assert_refused(response, 503, "SERVICE_UNAVAILABLE", "service unavailable")
+    assert response["Retry-After"] == "5"
+    assert ApiClient(plain).attach(world.phone_number.id, world.campaign.id).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_went_away_is_503_and_comes_back(transactional_db: None) -> None:
+    world = World()
+    _key, plain = make_key(world.organization)
+    with connection.cursor() as cursor, suppress(OperationalError):
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    response = ApiClient(plain).attach(world.phone_number.id, world.campaign.id)
+    assert_refused(response, 503, "SERVICE_UNAVAILABLE", "service unavailable")
+    assert response["Retry-After"] == "5"
+    connection.close()
+    assert ApiClient(plain).attach(world.phone_number.id, world.campaign.id).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/admin/login/", "/nothing", "/v1/nothing"])
+def test_every_response_has_a_request_id_of_its_own(path: str, client: Client, db: None) -> None:
+    ids = [client.get(path, headers={"X-Request-Id": "mine"})["X-Request-Id"] for _ in range(2)]
+    assert all(ULID.fullmatch(request_id) for request_id in ids)
+    assert ids[0] != ids[1]
+
+
+def test_healthz_answers_without_a_database(client: Client) -> None:
+    response = client.get("/healthz")
+    assert (response.status_code, json.loads(response.content)) == (200, {"status": "ok"})
+
+
+def test_an_answer_is_not_to_be_kept(world: World, api: ApiClient) -> None:
+    response = api.attach(world.phone_number.id, world.campaign.id)
+    assert response["Cache-Control"] == "no-store"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert not response.cookies
