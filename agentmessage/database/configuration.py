@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 # An attach that waits for a row lock fails after this long instead of hanging with its client.
 _LOCK_TIMEOUT_OPTION = "-c lock_timeout=10s"
+_SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
 
 
 def database_settings(
@@ -40,17 +41,18 @@ def database_settings(
 
 
 def _given(database_url: str) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = dict(environ.Env.db_url_config(database_url))
-    except (ValueError, ImproperlyConfigured):
-        # The URL carries a password: neither it nor the cause may reach a log.
-        raise ImproperlyConfigured(
-            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
-        ) from None
-    if config.get("ENGINE") != "django.db.backends.postgresql":
+    # Asked first, because for other schemes the parser only warns, and quotes the URL with its password.
+    if database_url.partition("://")[0] not in _SCHEMES:
         raise ImproperlyConfigured(
             "DATABASE_URL must name a PostgreSQL server: postgres://user:password@host:5432/name"
         )
+    try:
+        config: dict[str, Any] = dict(environ.Env.db_url_config(database_url))
+    except (ValueError, ImproperlyConfigured):
+        # For the same reason without its cause.
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
+        ) from None
     config.setdefault("CONN_MAX_AGE", 0)
     return config
 

@@ -16,7 +16,7 @@ _LINE_PID, _LINE_STATUS = 0, 7
 
 
 def options(*, port: int, durable: bool) -> list[str]:
-    """The settings, on the command line: in postgresql.conf, old clusters would not follow new versions of this list."""
+    """The settings, on the command line: by postgresql.conf, old clusters would not follow new versions of them."""
     settings = {
         "port": str(port),
         "listen_addresses": "127.0.0.1",

@@ -1,0 +1,56 @@
+"""The settings of the default database."""
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from agentmessage.database import database_settings
+
+
+def test_without_url_the_embedded_server_is_used_and_not_started(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    assert database_settings(database_url=None, data_dir=data_dir) == {
+        "ENGINE": "agentmessage.database.embedded",
+        "NAME": "agentmessage",
+        "EMBEDDED": {"data_dir": data_dir.resolve(), "durable": True},
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"options": "-c lock_timeout=10s"},
+    }
+    assert not data_dir.exists()
+
+
+def test_url_is_used_as_it_is(tmp_path: Path) -> None:
+    url = "postgres://user:p%40ss@db.example:5433/name?sslmode=require&options=-c%20statement_timeout%3D5s"
+    found = database_settings(database_url=url, data_dir=tmp_path)
+
+    expected = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "name",
+        "USER": "user",
+        "PASSWORD": "p@ss",
+        "HOST": "db.example",
+        "PORT": 5433,
+        "OPTIONS": {"sslmode": "require", "options": "-c lock_timeout=10s -c statement_timeout=5s"},
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert "pool" not in found["OPTIONS"]
+
+
+@pytest.mark.parametrize("url", [None, "postgres://user@host/name?conn_max_age=60"])
+def test_pool(url: str | None, tmp_path: Path) -> None:
+    pool = {"min_size": 1, "max_size": 4, "timeout": 3}
+    found = database_settings(database_url=url, data_dir=tmp_path, pool=pool)
+
+    assert found["OPTIONS"]["pool"] == pool
+    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://user:geheim@host/name", "geheim", "postgres://user:geheim@host:port/name", "x://geheim"]
+)
+def test_other_urls_are_refused_without_telling_the_password(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL") as refusal:
+        database_settings(database_url=url, data_dir=tmp_path)
+    assert "geheim" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
