@@ -1,0 +1,88 @@
+"""`manage.py create_api_key`: a new API key, printed once."""
+
+from argparse import ArgumentTypeError
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from accounts.models import ApiKey, Organization
+from accounts.scopes import Scope
+from accounts.services import create_api_key
+from agentmessage.errors import InvalidInput
+
+MOST_DAYS = 36_500
+
+
+class Command(BaseCommand):
+    """Standard output carries the key and nothing else, so that a script can take it; words go to standard error."""
+
+    help = "Create an API key for an organization. The key is printed once, on standard output."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization", required=True, metavar="SLUG", help="the organization that owns the key")
+        parser.add_argument(
+            "--name", required=True, help=f"what the key is for, at most {ApiKey.LABEL_LENGTH} characters"
+        )
+        parser.add_argument(
+            "--scope",
+            required=True,
+            action="append",
+            dest="scopes",
+            metavar="SCOPE",
+            help=f"may be given several times: {', '.join(Scope.values)}",
+        )
+        parser.add_argument(
+            "--expires-in", type=days, metavar="DAYS", help=f"1 to {MOST_DAYS} days; without it the key never expires"
+        )
+
+    def handle(self, *, organization: str, name: str, scopes: list[str], **options: Any) -> None:
+        owner = _find_organization(organization)
+        try:
+            key, plain = create_api_key(
+                organization_id=owner.id,
+                label=_as_text(name, "--name"),
+                scopes=scopes,
+                expires_at=_expiry(options["expires_in"]),
+            )
+        except InvalidInput as error:
+            raise CommandError(error.sentence) from error
+        self.stdout.write(plain)
+        self.stderr.write(
+            f"Key {key.prefix}… of {owner.name} ({owner.slug})\n"
+            f"  name     {key.label}\n"
+            f"  scopes   {' '.join(key.scopes)}\n"
+            f"  expires  {key.expires_at.strftime('%Y-%m-%d %H:%M UTC') if key.expires_at else 'never'}\n"
+            "The key is shown only once: keep it now.",
+            style_func=str,
+        )
+
+
+def days(text: str) -> int:
+    """A whole number of days. Raises ArgumentTypeError."""
+    if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_DAYS)) and 1 <= int(text) <= MOST_DAYS:
+        return int(text)
+    raise ArgumentTypeError(f"must be a whole number of days from 1 to {MOST_DAYS}")
+
+
+def _expiry(days_from_now: int | None) -> datetime | None:
+    return None if days_from_now is None else timezone.now() + timedelta(days=days_from_now)
+
+
+def _find_organization(slug: str) -> Organization:
+    owner = Organization.objects.filter(slug=_as_text(slug, "--organization")).first()
+    if owner is None:
+        raise CommandError(f"There is no organization with the slug {slug!r}.")
+    return owner
+
+
+def _as_text(value: str, option: str) -> str:
+    """The value, if the database can hold it: a shell can pass bytes that are no UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise CommandError(f"{option} must be UTF-8.") from error
+    if "\x00" in value:
+        raise CommandError(f"{option} must not contain NUL.")
+    return value
