@@ -1,0 +1,57 @@
+# Two commands do everything: `make run` and `make test`. They need Python 3.11 or newer, and no database.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format test-browser bench lock
+
+help: ## Say what there is.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+install: $(VENV)/.run-installed ## Make .venv and install what the service needs, from the lock.
+
+run: install ## Serve with demo data and an embedded PostgreSQL on 127.0.0.1:$PORT (8000).
+	@exec env EXIT_WITH_PARENT=$$PPID $(BIN)/python -m agentmessage.demo
+
+test: $(VENV)/.dev-installed ## Run the tests, in parallel, on an embedded PostgreSQL or on DATABASE_URL.
+	$(BIN)/pytest -n auto $(ARGS)
+
+lint: $(VENV)/.dev-installed ## Check style, types, architecture and migrations.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(VENV)/.dev-installed ## Put the code into the one form.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; prints ratios.
+	@set -e; for script in tests/bench/bench_*.py; do \
+		DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m $$(echo $${script%.py} | tr / .); \
+	done
+
+lock: $(VENV)/.bootstrapped ## Resolve the dependencies anew.
+	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(LOCK) pyproject.toml --extra embedded --extra redis -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra embedded --extra redis --extra dev -c requirements/run.txt -o requirements/dev.txt
+
+# Each stamp is younger than what it was made from. A venv whose Python is gone (a moved folder) is made anew.
+$(VENV)/.bootstrapped: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(VENV)/.run-installed: requirements/run.txt | $(VENV)/.bootstrapped
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.dev-installed: requirements/dev.txt | $(VENV)/.bootstrapped
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@ $(VENV)/.run-installed
