@@ -32,7 +32,7 @@ def data_dir(open_folder: Path) -> Path:
 
 @pytest.fixture
 def start_user(open_folder: Path) -> Iterator[StartUser]:
-    """Start users. At the end they are killed and their servers asked to go; one that does not is killed and reported."""
+    """Start users. At the end they are killed and their servers asked to go; one that stays is killed and reported."""
     users: list[User] = []
     servers: set[int] = set()
     watchdogs: set[int] = set()

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -75,7 +76,7 @@ def test_root_in_a_private_folder(open_folder: Path, start_user: StartUser) -> N
     assert json.loads((data_dir / "cluster.json").read_text()) == {"home": str(home)}
 
     user.kill()
-    seconds_until(lambda: not is_running(server["watchdog"]), limit=4)
+    seconds_until(lambda: not is_running(server["watchdog"]), limit=5)
     user = start_user(data_dir, *options)
     assert user.ask("sql", "SELECT to_regclass('old')") == [["old"]]
 
@@ -90,7 +91,7 @@ def test_root_in_a_private_folder(open_folder: Path, start_user: StartUser) -> N
 @only_root
 def test_plain_user(open_folder: Path, start_user: StartUser) -> None:
     nobody = pwd.getpwnam("nobody")
-    identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    identity: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     try:
         subprocess.run([sys.executable, USE_DATABASE, "--help"], capture_output=True, check=True, cwd="/", **identity)
     except (OSError, subprocess.CalledProcessError):
@@ -103,4 +104,4 @@ def test_plain_user(open_folder: Path, start_user: StartUser) -> None:
     assert server["home"] == str(data_dir)
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
     user.kill()
-    seconds_until(lambda: not is_running(server["pid"]), limit=3)
+    seconds_until(lambda: not is_running(server["pid"]), limit=5)

@@ -80,7 +80,7 @@ def _children(pid: int) -> set[int]:
 def test_nothing_of_granian_outlives_a_killed_ancestor(victim: int, start_parent: StartParent) -> None:
     *ancestors, workers = start_parent()
     os.kill(ancestors[victim], signal.SIGKILL)
-    seconds_until(lambda: not any(map(is_running, {ancestors[1], *workers})), limit=4)
+    seconds_until(lambda: not any(map(is_running, {ancestors[1], *workers})), limit=5)
 
 
 def test_process_that_is_not_asked_does_not_follow() -> None:

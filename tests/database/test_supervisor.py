@@ -34,8 +34,8 @@ def test_server_ends_after_its_last_user_was_killed_and_keeps_the_data(data_dir:
     assert is_running(server["pid"])  # The second user is still there.
 
     second.kill()
-    seconds_until(lambda: not is_running(server["pid"]), limit=3)
-    seconds_until(lambda: not is_running(server["watchdog"]), limit=1)
+    seconds_until(lambda: not is_running(server["pid"]), limit=5)
+    seconds_until(lambda: not is_running(server["watchdog"]), limit=5)
 
     assert start_user(data_dir).ask("sql", "SELECT value FROM kept") == [[42]]
 
@@ -63,7 +63,7 @@ def test_server_dies_with_its_watchdog_and_the_next_connection_starts_another(
 
     os.kill(server["watchdog"], signal.SIGKILL)
     if sys.platform == "linux":
-        seconds_until(lambda: not is_running(server["pid"]), limit=3)
+        seconds_until(lambda: not is_running(server["pid"]), limit=5)
     successor = user.ask("server")
 
     assert successor["pid"] != server["pid"]
@@ -75,7 +75,7 @@ def test_killed_server_is_replaced(data_dir: Path, start_user: StartUser) -> Non
     user = start_user(data_dir)
     server = user.ask("server")
     os.kill(server["pid"], signal.SIGKILL)
-    seconds_until(lambda: not is_running(server["watchdog"]), limit=3)
+    seconds_until(lambda: not is_running(server["watchdog"]), limit=5)
 
     assert user.ask("server")["pid"] != server["pid"]
 
@@ -111,7 +111,7 @@ def test_forked_child_does_not_keep_the_server_alive(data_dir: Path, start_user:
     child = user.ask("fork")
     try:
         user.process.kill()
-        seconds_until(lambda: not is_running(server["pid"]), limit=3)
+        seconds_until(lambda: not is_running(server["pid"]), limit=5)
         assert is_running(child)
     finally:
         os.kill(child, signal.SIGKILL)
@@ -122,7 +122,7 @@ def test_deleted_folder_ends_the_server_and_makes_room_for_an_empty_one(data_dir
     user.ask("sql", "CREATE TABLE old ()")
     server = user.ask("server")
     shutil.rmtree(data_dir)
-    seconds_until(lambda: not is_running(server["pid"]), limit=3)
+    seconds_until(lambda: not is_running(server["pid"]), limit=5)
 
     assert user.ask("sql", "SELECT to_regclass('old')") == [[None]]
 
@@ -133,7 +133,7 @@ def test_stale_pid_file_of_a_living_stranger_does_not_matter(data_dir: Path, sta
     pid_file = data_dir / "pgdata" / "postmaster.pid"
     content = pid_file.read_text()
     user.kill()
-    seconds_until(lambda: not is_running(server["watchdog"]), limit=4)
+    seconds_until(lambda: not is_running(server["watchdog"]), limit=5)
     pid_file.write_text(content.replace(str(server["pid"]), str(os.getpid()), 1))
 
     assert start_user(data_dir).ask("sql", "SELECT 1") == [[1]]
@@ -143,7 +143,7 @@ def test_server_that_cannot_start_says_why(data_dir: Path, start_user: StartUser
     user = start_user(data_dir)
     server = user.ask("server")
     user.kill()
-    seconds_until(lambda: not is_running(server["watchdog"]), limit=4)
+    seconds_until(lambda: not is_running(server["watchdog"]), limit=5)
     (data_dir / "pgdata" / "global" / "pg_control").unlink()
 
     user = start_user(data_dir)

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _shell(statement: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "sql": _sql,
     "server": _server,
     "fork": _fork,

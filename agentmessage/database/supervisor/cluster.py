@@ -217,6 +217,8 @@ def _write_private(path: Path, text: str, owner: Account | None = None) -> None:
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(descriptor)  # After a power cut the data would be useless without it.
         if owner is not None:
             os.fchown(descriptor, owner.uid, owner.gid)
     scratch.rename(path)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -193,6 +194,7 @@ def _launch_watchdog(cluster: Cluster, port: int, *, durable: bool) -> None:
         input=json.dumps(job).encode(),
         capture_output=True,
         cwd="/",
+        env=server_environment(),
         start_new_session=True,  # Ctrl-C and hang-ups are for us, not for the server.
         check=False,
     )
@@ -206,8 +208,9 @@ def _launch_watchdog(cluster: Cluster, port: int, *, durable: bool) -> None:
 def _choose_port(cluster: Cluster, *, use_last: bool) -> int:
     """A free port; the last one if possible, for those who wrote it down."""
     candidates = [0]
-    if use_last and cluster.port_file.exists():
-        candidates.insert(0, int(cluster.port_file.read_text("ascii")))
+    if use_last:
+        with suppress(FileNotFoundError, ValueError):  # A power cut may have left it empty.
+            candidates.insert(0, int(cluster.port_file.read_text("ascii")))
     for candidate in candidates:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # As PostgreSQL does.
