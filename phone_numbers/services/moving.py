@@ -22,7 +22,7 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
     `next_attempt_at`, which is unset while the carrier has not approved the campaign.
     """
     assert phone_number.organization_id is not None  # noqa: S101  (A number without an organization has no campaign to leave or take.)
-    moved_at = _moment_after(phone_number.updated_at)
+    moved_at = moment_after(phone_number.updated_at)
     attachment = CampaignAttachment.objects.create(
         organization_id=phone_number.organization_id,
         phone_number_id=phone_number.id,
@@ -44,6 +44,6 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
     phone_number.save(update_fields=MOVED_FIELDS)
 
 
-def _moment_after(earlier: datetime) -> datetime:
+def moment_after(earlier: datetime) -> datetime:
     """Now, but later than the row's last change even if another machine's clock runs ahead: history is in order."""
     return max(datetime.now(UTC), earlier + timedelta(microseconds=1))
