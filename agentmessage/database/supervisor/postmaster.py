@@ -98,6 +98,7 @@ def _is_server_of(pgdata: Path, pid: int) -> bool:
             return Path(f"/proc/{pid}/cwd").samefile(pgdata)  # It lives in its folder; a zombie lives nowhere.
         except (FileNotFoundError, PermissionError, ProcessLookupError):
             return False
-    command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
-    found = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own command, and no shell.
-    return b"postgres" in found.stdout and os.fsencode(pgdata) in found.stdout
+    else:
+        command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+        found = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own command, and no shell.
+        return b"postgres" in found.stdout and os.fsencode(pgdata) in found.stdout
