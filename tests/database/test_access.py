@@ -106,3 +106,9 @@ def test_plain_user(open_folder: Path, start_user: StartUser) -> None:
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
     user.kill()
     seconds_until(lambda: not is_running(server["pid"]), limit=5)
+
+    os.chown(open_folder, 0, 0)
+    start_user(open_folder / "of_root").ask("server")
+    stranger = start_user(open_folder / "of_root", **identity)
+    stranger.send("server")
+    assert "Run as the user who made it" in stranger.receive()["message"]

@@ -47,7 +47,7 @@ def start_parent(tmp_path: Path) -> Iterator[StartParent]:
     parents: list[subprocess.Popen[str]] = []
 
     def start() -> tuple[int, int, set[int]]:
-        environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{tmp_path}"}
+        environment = os.environ | {"PYTHONPATH": _search_path(REPOSITORY, tmp_path)}
         command = [sys.executable, "-c", PARENT, str(port)]
         parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         parents.append(parent)
@@ -61,6 +61,10 @@ def start_parent(tmp_path: Path) -> Iterator[StartParent]:
     for parent in parents:
         parent.kill()
         parent.communicate()
+
+
+def _search_path(*folders: Path) -> str:
+    return os.pathsep.join([*map(str, folders), *filter(None, sys.path)])
 
 
 def _answers(port: int) -> bool:
@@ -96,7 +100,7 @@ def test_process_that_is_not_asked_does_not_follow() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "EXIT_WITH_PARENT"}
     found = subprocess.run(
         [sys.executable, "-c", parent],
-        env=environment | {"PYTHONPATH": str(REPOSITORY)},
+        env=environment | {"PYTHONPATH": _search_path(REPOSITORY)},
         capture_output=True,
         text=True,
         check=True,

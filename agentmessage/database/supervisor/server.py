@@ -71,6 +71,11 @@ class EmbeddedServer:
             if self._membership is None or not self._membership.is_current():
                 try:
                     self._membership = self._join()
+                except PermissionError as error:
+                    raise EmbeddedServerError(
+                        f"The embedded PostgreSQL in {self._data_dir} cannot be used: {error}. "
+                        "Run as the user who made it, delete it as that user, or set DATABASE_URL."
+                    ) from error
                 except OSError as error:
                     raise EmbeddedServerError(
                         f"The embedded PostgreSQL in {self._data_dir} cannot be used: {error}"
@@ -173,7 +178,10 @@ def _start(cluster: Cluster, *, durable: bool) -> bytes:
             time.sleep(0.5)  # The processes of a killed server are still leaving.
         elif "could not create any TCP/IP sockets" not in said:
             break
-    raise EmbeddedServerError(f"The embedded PostgreSQL in {cluster.pgdata} did not start. It said:\n{said[-2000:]}")
+    raise EmbeddedServerError(
+        f"The embedded PostgreSQL in {cluster.pgdata} did not start. "
+        f"If its files are damaged, delete {cluster.data_dir} to start with an empty one. It said:\n{said[-2000:]}"
+    )
 
 
 def _launch_watchdog(cluster: Cluster, port: int, *, durable: bool) -> None:
