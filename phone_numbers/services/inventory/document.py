@@ -68,11 +68,13 @@ class _Reader:
     def read(self, root: object) -> Inventory:
         if not isinstance(root, dict):
             raise InventoryRefused("it must be a JSON object with the key organizations")
-        organizations = root.pop("organizations", None)
         for key in root:
-            self._problems.add("unknown key", key=key)
+            if key != ORGANIZATIONS.name:
+                self._problems.add("unknown key", key=key)
+        organizations = root.get(ORGANIZATIONS.name)
         if not isinstance(organizations, list):
-            self._problems.add("must be a list", key="organizations")
+            sentence = "must be a list" if ORGANIZATIONS.name in root else "is required"
+            self._problems.add(sentence, key=ORGANIZATIONS.name)
             organizations = []
         self._total = sum(_length_of(entry, PHONE_NUMBERS.name) for entry in organizations)
         for index, value in enumerate(organizations):

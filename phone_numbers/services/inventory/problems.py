@@ -44,11 +44,16 @@ class Problems:
         self._sentences: dict[str, str] = {}
 
     def add(self, sentence: str, *, entry: Entry | None = None, key: str | None = None) -> None:
-        """Notes a problem of an object, or of one of its keys. Raises InventoryRefused when there are too many."""
+        """Notes a problem of an object, or of one of its keys; of two problems in one place the first is enough.
+
+        Raises InventoryRefused when there are too many.
+        """
         place = "".join((str(entry) if entry else "", _step(key, first=entry is None) if key is not None else ""))
+        if place in self._sentences:
+            return
         if len(self._sentences) == MOST_PROBLEMS:
             raise InventoryRefused(details=self._sentences, is_cut=True)
-        self._sentences.setdefault(place, sentence)
+        self._sentences[place] = sentence
 
     def raise_if_any(self) -> None:
         """Raises InventoryRefused with all that was noted."""
