@@ -1,0 +1,198 @@
+"""API keys: made once, shown once, revoked, never edited or deleted."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminErrorList, AdminForm
+from django.core.exceptions import PermissionDenied
+from django.db.models import Field, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from accounts.admin.base import RowAdmin, selected_ids
+from accounts.admin.looks import action, display
+from accounts.models import ApiKey
+from accounts.scopes import Scope
+from accounts.services import create_api_key, revoke_api_key
+from agentmessage.errors import InvalidInput
+
+
+class StandingFilter(DropdownFilter):
+    """Whether keys work at this moment."""
+
+    title = "standing"
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What can be chosen."""
+        return [("usable", "Usable"), ("expired", "Expired"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+        """The keys that stand so. It is `ApiKey.is_usable` as SQL."""
+        expired = Q(expires_at__lte=timezone.now())
+        match self.value():
+            case "usable":
+                return queryset.filter(~expired | Q(expires_at=None), revoked_at=None)
+            case "expired":
+                return queryset.filter(expired, revoked_at=None)
+            case "revoked":
+                return queryset.exclude(revoked_at=None)
+            case _:
+                return queryset
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(RowAdmin):
+    """The keys of all organizations."""
+
+    list_display = ("label", "prefix", "organization", "scope_list", "standing", "last_used_at", "created_at")
+    list_select_related = ("organization",)
+    list_filter = (("organization", AutocompleteSelectFilter), StandingFilter)
+    search_fields = ("label__icontains", "prefix__startswith", "organization__name__icontains")
+    search_help_text = "Label, beginning of the key, organization or id"
+    date_hierarchy = "created_at"
+    autocomplete_fields = ("organization",)
+    fieldsets = (
+        (None, {"fields": ("label", "organization", "prefix", "scope_list", "standing")}),
+        ("Times", {"fields": ("created_at", "last_used_at", "expires_at", "revoked_at", "id")}),
+    )
+    add_fieldsets = ((None, {"fields": ("organization", "label", "scopes", "expires_at")}),)
+    actions = ("revoke_selected",)
+    actions_detail = ("revoke_one",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Everything but the label, once the key is made."""
+        if obj is None:
+            return ()
+        return (
+            "id", "organization", "prefix", "scope_list", "standing",
+            "created_at", "last_used_at", "expires_at", "revoked_at",
+        )  # fmt: skip
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody's: keys are revoked, and history names them."""
+        return False
+
+    @display(description="scopes")
+    def scope_list(self, key: ApiKey) -> str:
+        """The scopes in one line."""
+        return ", ".join(key.scopes)
+
+    @display(description="standing", label={"usable": "success", "expired": "warning", "revoked": "danger"})
+    def standing(self, key: ApiKey) -> str:
+        """Whether it works at this moment."""
+        if key.is_usable(at=timezone.now()):
+            return "usable"
+        return "expired" if key.revoked_at is None else "revoked"
+
+    def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
+        """Scopes are ticked. They are shown as the documentation and the commands spell them."""
+        if db_field.name == "scopes":
+            return forms.MultipleChoiceField(
+                choices=[(scope.value, scope.value) for scope in Scope],
+                widget=UnfoldAdminCheckboxSelectMultipleWidget,
+                help_text="What the key may do. It cannot be changed later.",
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    # Making a key
+
+    @sensitive_variables("plain")
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The form, and in answer to it the key itself: the one page that shows it, which nothing may store.
+
+        Not Django's way of saving, which would open a transaction around the service's own and answer with a redirect;
+        the key would have to wait for the next page in a cookie or a session.
+        """
+        if request.method != "POST":
+            return super().add_view(request, form_url, extra_context)
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.get_form(request)(request.POST)
+        if form.is_valid():
+            fields = form.cleaned_data
+            try:
+                key, plain = create_api_key(
+                    organization_id=fields["organization"].id,
+                    label=fields["label"],
+                    scopes=fields["scopes"],
+                    expires_at=fields["expires_at"],
+                )
+            except InvalidInput as error:
+                form.add_error(None, error.sentence)
+            else:
+                self.log_addition(request, key, [{"added": {}}])
+                return self._show_once(request, key, plain)
+        return self._form_again(request, form, form_url)
+
+    @sensitive_variables("plain")
+    def _show_once(self, request: HttpRequest, key: ApiKey, plain: str) -> HttpResponse:
+        context = self.page(request, f"API key “{key.label}” has been made") | {"key": key, "plain": plain}
+        response = TemplateResponse(request, "admin/accounts/apikey/created.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _form_again(self, request: HttpRequest, form: "forms.ModelForm[Any]", form_url: str) -> HttpResponse:
+        fieldsets: list[Any] = list(self.get_fieldsets(request))
+        page = AdminForm(form, fieldsets, {}, (), model_admin=self)
+        context = self.page(request, "Add API key") | {
+            "adminform": page,
+            "media": self.media + page.media,
+            "errors": AdminErrorList(form, []),
+            "inline_admin_formsets": [],
+        }
+        return self.render_change_form(request, context, add=True, form_url=form_url)
+
+    # Revoking
+
+    def get_urls(self) -> list[URLPattern]:
+        """Revocation is confirmed on a page of its own."""
+        revoke = path("revoke/", self.admin_site.admin_view(self.revoke_view), name="accounts_apikey_revoke")
+        return [revoke, *super().get_urls()]
+
+    @action(description="Revoke…", permissions=["change"], icon="block")
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
+        """Asks for confirmation."""
+        return self._confirm_revocation(request, queryset)
+
+    @action(
+        description="Revoke…", permissions=["change"], url_path="revoke", icon="block", variant=ActionVariant.DANGER
+    )
+    def revoke_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The same for one key, from its page."""
+        return self._confirm_revocation(request, [self.get_row(request, object_id)])
+
+    def _confirm_revocation(self, request: HttpRequest, keys: Sequence[ApiKey] | QuerySet[ApiKey]) -> HttpResponse:
+        context = self.page(request, "Revoke API keys") | {
+            "keys": list(keys),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "changelist": reverse("admin:accounts_apikey_changelist"),
+            "action": reverse("admin:accounts_apikey_revoke"),
+        }
+        return TemplateResponse(request, "admin/accounts/apikey/revoke.html", context)
+
+    def revoke_view(self, request: HttpRequest) -> HttpResponse:
+        """Revokes the keys that the operator has confirmed."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        changelist = HttpResponseRedirect(reverse("admin:accounts_apikey_changelist"))
+        if request.method == "POST":
+            revoked = len(list(self._revoke_each(request)))
+            messages.success(request, f"{revoked} API key{'' if revoked == 1 else 's'} revoked.")
+        return changelist
+
+    def _revoke_each(self, request: HttpRequest) -> Iterator[ApiKey]:
+        for key in self.get_queryset(request).filter(id__in=selected_ids(request), revoked_at=None):
+            revoked = revoke_api_key(organization_id=key.organization_id, api_key_id=key.id)
+            self.log_change(request, revoked, "Revoked.")
+            yield revoked

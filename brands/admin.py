@@ -1,0 +1,60 @@
+"""The operators' pages of brands."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from accounts.admin.base import RowAdmin
+from accounts.admin.forms import RowForm
+from accounts.admin.looks import display
+from brands.models import Brand, IdentityStatus
+
+
+class BrandForm(RowForm):
+    """A brand."""
+
+    sentences = {
+        "brands_brand_name_not_empty": ("name", "A brand has a name."),
+        "brands_brand_identity_status_known": ("identity_status", "TCR has no such status."),
+        "brands_brand_tcr_brand_id_form": ("tcr_brand_id", "B and six capitals or digits, as in BABC123."),
+        "brands_brand_tcr_brand_id_once": ("tcr_brand_id", "The organization has a brand of this id already."),
+    }
+
+
+@admin.register(Brand)
+class BrandAdmin(RowAdmin):
+    """The brands of all organizations."""
+
+    form = BrandForm
+    list_display = ("name", "organization", "tcr_brand_id", "identity", "created_at")
+    list_select_related = ("organization",)
+    list_filter = (("organization", AutocompleteSelectFilter), "identity_status")
+    search_fields = ("name__icontains", "tcr_brand_id__iexact")
+    search_help_text = "Name, TCR brand id or id"
+    date_hierarchy = "created_at"
+    autocomplete_fields = ("organization",)
+    fieldsets = (
+        (None, {"fields": ("organization", "name", "tcr_brand_id", "identity_status")}),
+        ("Times", {"fields": ("created_at", "updated_at", "id")}),
+    )
+    add_fieldsets = ((None, {"fields": ("organization", "name", "tcr_brand_id", "identity_status")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """A brand stays with its organization."""
+        return () if obj is None else ("organization", "created_at", "updated_at", "id")
+
+    @display(
+        description="identity status",
+        ordering="identity_status",
+        label={
+            IdentityStatus.VERIFIED: "success",
+            IdentityStatus.VETTED_VERIFIED: "success",
+            IdentityStatus.UNVERIFIED: "danger",
+            IdentityStatus.SELF_DECLARED: "warning",
+        },
+    )
+    def identity(self, brand: Brand) -> str | None:
+        """What TCR says, coloured by whether campaigns of the brand take numbers."""
+        return brand.identity_status

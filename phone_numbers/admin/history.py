@@ -1,0 +1,139 @@
+"""The history of attachments: to read, from anywhere, and to change from nowhere."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, When
+from django.db.models.functions import Cast
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
+
+from accounts.actors import ActorKind
+from accounts.admin.base import RowAdmin
+from accounts.admin.looks import TabularInline, display
+from accounts.models import ApiKey, Operator
+from phone_numbers.admin.search import number_condition
+from phone_numbers.models import AttachmentStatus, CampaignAttachment
+
+STATUS_COLOURS = {
+    AttachmentStatus.PENDING: "warning",
+    AttachmentStatus.SUBMITTED: "info",
+    AttachmentStatus.PROPAGATED: "success",
+    AttachmentStatus.FAILED: "danger",
+}
+_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
+
+def with_actors(entries: QuerySet[CampaignAttachment]) -> QuerySet[CampaignAttachment]:
+    """The entries with `operator_name` and `key_label`, found in the same statement: an actor is no foreign key."""
+    as_id = Case(When(actor_id__regex=_UUID, then=Cast("actor_id", UUIDField())), output_field=UUIDField())
+    return entries.alias(actor_uuid=as_id).annotate(
+        operator_name=Subquery(Operator.objects.filter(id=OuterRef("actor_uuid")).values("username")),
+        key_label=Subquery(ApiKey.objects.filter(id=OuterRef("actor_uuid")).values("label")),
+    )
+
+
+class ReadOnlyHistory:
+    """What the list, the page and the tab on a number have in common."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignAttachment]:
+        """The entries, with everything that is shown of them."""
+        entries: QuerySet[CampaignAttachment] = super().get_queryset(request)  # type: ignore[misc]  # Of the admin class beside this one.
+        return with_actors(entries.select_related("campaign", "previous_campaign"))
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody's."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody's."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody's."""
+        return False
+
+    @display(description="from", empty_value="-")
+    def moved_from(self, entry: CampaignAttachment) -> str | None:
+        """The campaign that the number left."""
+        return entry.previous_campaign.name if entry.previous_campaign else None
+
+    @display(description="to", empty_value="detached")
+    def moved_to(self, entry: CampaignAttachment) -> str | None:
+        """The campaign that it went to."""
+        return entry.campaign.name if entry.campaign else None
+
+    @display(description="by")
+    def actor(self, entry: CampaignAttachment) -> str:
+        """Who it was, by name where there still is one."""
+        names = {ActorKind.OPERATOR: "operator_name", ActorKind.API_KEY: "key_label"}
+        name = getattr(entry, names.get(ActorKind(entry.actor_kind), ""), None)
+        return f"{ActorKind(entry.actor_kind).label.lower()} {name or entry.actor_id}"
+
+    @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
+    def carrier_side(self, entry: CampaignAttachment) -> str:
+        """How far it has come."""
+        return entry.status
+
+
+class AttachmentInline(ReadOnlyHistory, TabularInline):
+    """A number's history, on its page."""
+
+    model = CampaignAttachment
+    verbose_name_plural = "history"
+    fields = readonly_fields = (
+        "created_at", "moved_from", "moved_to", "actor", "carrier_side", "propagated_at", "failure_message",
+    )  # fmt: skip
+    ordering = ("-created_at", "-id")
+    extra = 0
+    per_page = 20
+    tab = True
+    hide_title = True
+    show_change_link = True
+
+
+@admin.register(CampaignAttachment)
+class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
+    """The history of all numbers."""
+
+    list_display = ("created_at", "phone_number", "organization", "moved_from", "moved_to", "actor", "carrier_side")
+    list_select_related = ("organization", "phone_number", "campaign", "previous_campaign")
+    list_filter = (
+        ("organization", AutocompleteSelectFilter),
+        ("campaign", AutocompleteSelectFilter),
+        "status",
+        "actor_kind",
+        ("created_at", RangeDateTimeFilter),
+    )
+    # By id, which is as old as the entry and has an index over all organizations.
+    ordering = ("-id",)
+    search_fields = ("request_id__exact", "actor_id__exact", "order_id__exact")
+    id_lookups = ("id", "phone_number_id", "campaign_id", "previous_campaign_id")
+    search_help_text = "Beginning of the number, request id, carrier's order id, or any id"
+    fieldsets = (
+        (None, {"fields": ("phone_number", "organization", "previous_campaign", "campaign", "created_at")}),
+        ("Who", {"fields": ("actor", "actor_kind", "actor_id", "request_id", "id")}),
+        (
+            "Carrier side",
+            {
+                "fields": (
+                    "status", "attempts", "next_attempt_at", "order_id", "submitted_at", "propagated_at",
+                    "failure_code", "failure_carrier_code", "failure_message",
+                )
+            },
+        ),
+    )  # fmt: skip
+    readonly_fields = ("actor",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Entries of the numbers that begin so, or what the words find."""
+        condition = number_condition(search_term, field="phone_number__number")
+        if condition is not None:
+            return queryset.filter(condition), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def matches(self, word: str) -> Q:
+        """An actor's id is text here, so it is looked for as an id and as text."""
+        return super().matches(word) | Q(actor_id=word)

@@ -1,0 +1,69 @@
+"""What operators do to numbers, row by row: each calls one service and tells what became of the row."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from accounts.actors import Actor
+from agentmessage.errors import DomainError, NotFound
+from brands.errors import BrandNotVerified
+from campaigns.errors import CampaignNotActive
+from phone_numbers.errors import NumberNotAssigned
+from phone_numbers.models import PhoneNumber
+from phone_numbers.services.attach import attach_campaign
+from phone_numbers.services.release import release_phone_number
+
+_IN_WORDS: dict[type[DomainError], str] = {
+    NotFound: "The number or the campaign is not in this organization any more.",
+    CampaignNotActive: "The campaign is not active.",
+    BrandNotVerified: "The campaign's brand is not verified.",
+    NumberNotAssigned: "The number is not assigned.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """What became of one number. `reason` says why it failed."""
+
+    phone_number_id: UUID
+    outcome: Literal["changed", "unchanged", "failed"]
+    reason: str = ""
+
+
+def attach_to_rows(
+    *, organization_id: UUID, phone_number_ids: Iterable[UUID], campaign_id: UUID, actor: Actor
+) -> list[RowOutcome]:
+    """Attaches the campaign to each of the numbers, each in a transaction of its own."""
+
+    def attach(phone_number_id: UUID) -> bool:
+        phone_number = attach_campaign(
+            organization_id=organization_id, phone_number_id=phone_number_id, campaign_id=campaign_id, actor=actor
+        )
+        # The service answers the same whether it moved the number or not; the entry of history is this request's if so.
+        entry = phone_number.current_attachment
+        return entry is not None and entry.request_id == actor.request_id
+
+    return [_outcome(attach, phone_number_id) for phone_number_id in phone_number_ids]
+
+
+def release_rows(*, phone_numbers: Sequence[PhoneNumber], actor: Actor) -> list[RowOutcome]:
+    """Releases each of the numbers, of whatever organization, each in a transaction of its own."""
+    organizations = {phone_number.id: phone_number.organization_id for phone_number in phone_numbers}
+
+    def release(phone_number_id: UUID) -> bool:
+        organization_id = organizations[phone_number_id]
+        if organization_id is None:
+            raise NumberNotAssigned
+        release_phone_number(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
+        return True
+
+    return [_outcome(release, phone_number_id) for phone_number_id in organizations]
+
+
+def _outcome(operation: Callable[[UUID], bool], phone_number_id: UUID) -> RowOutcome:
+    try:
+        changed = operation(phone_number_id)
+    except DomainError as error:
+        return RowOutcome(phone_number_id, "failed", _IN_WORDS.get(type(error), error.sentence))
+    return RowOutcome(phone_number_id, "changed" if changed else "unchanged")

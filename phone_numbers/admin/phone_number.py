@@ -1,0 +1,192 @@
+"""The operators' pages of phone numbers."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet, URLField
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
+from unfold.enums import ActionVariant
+
+from accounts.admin.base import RowAdmin, selected_ids
+from accounts.admin.looks import action, display
+from phone_numbers.admin.forms import PhoneNumberForm
+from phone_numbers.admin.history import AttachmentInline
+from phone_numbers.admin.pages import MAX_ROWS, PAGES, AttachPage, OperationPage, ReleasePage
+from phone_numbers.admin.search import number_condition
+from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
+from phone_numbers.services.locking import lock_phone_number
+from phone_numbers.services.moving import moment_after
+
+
+@admin.register(PhoneNumber)
+class PhoneNumberAdmin(RowAdmin):
+    """The numbers of all organizations, and the stock.
+
+    What a number is and who has it is said when it is added; its campaign and state change by the operations only.
+    """
+
+    form = PhoneNumberForm
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}
+    list_display = ("number", "organization", "standing", "campaign", "carrier_side", "label", "number_type")
+    list_select_related = ("organization", "campaign")
+    list_filter = (
+        ("organization", AutocompleteSelectFilter),
+        ("campaign", AutocompleteSelectFilter),
+        ("campaign", admin.EmptyFieldListFilter),
+        "state",
+        "carrier_line_option_status",
+        "number_type",
+        ("created_at", RangeDateTimeFilter),
+    )
+    list_per_page = MAX_ROWS
+    # An operation takes the rows of a page, so there is nothing to offer beyond it.
+    list_disable_select_all = True
+    # By the number's own index; the newest first would sort the whole table.
+    ordering = ("number",)
+    search_fields = ("label__icontains",)
+    id_lookups = ("id", "campaign_id")
+    search_help_text = "Beginning of the number, words of the label, or the id of the number or its campaign"
+    autocomplete_fields = ("organization",)
+    inlines = (AttachmentInline,)
+    fieldsets = (
+        (None, {"fields": ("number", "number_type", "organization", "state", "label")}),
+        ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
+        (
+            "Campaign",
+            {
+                "fields": (
+                    "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
+                )
+            },
+        ),
+        ("Times", {"fields": ("created_at", "updated_at", "id")}),
+    )  # fmt: skip
+    add_fieldsets = fieldsets[:2]
+    actions = ("attach_selected", "release_selected")
+    actions_detail = ("attach_one", "release_one")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Everything but the label and how messages go."""
+        if obj is None:
+            return ()
+        return (
+            "number", "number_type", "organization", "state",
+            "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
+            "created_at", "updated_at", "id",
+        )  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Numbers that begin so, or what the words find."""
+        condition = number_condition(search_term, field="number")
+        if condition is not None:
+            return queryset.filter(condition), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Form, change: Any) -> None:
+        """Moves `updated_at` on under the row's lock, as an attach that happens now would."""
+        assert isinstance(obj, PhoneNumber)  # noqa: S101  (The admin's own model.)
+        if change and obj.organization_id is not None:
+            locked = lock_phone_number(organization_id=obj.organization_id, phone_number_id=obj.id)
+            obj.updated_at = moment_after((locked or obj).updated_at)
+        super().save_model(request, obj, form, change)
+
+    @display(
+        description="state",
+        ordering="state",
+        label={
+            NumberState.AVAILABLE: "info",
+            NumberState.PENDING: "warning",
+            NumberState.ASSIGNED: "success",
+            NumberState.QUARANTINED: "danger",
+        },
+    )
+    def standing(self, phone_number: PhoneNumber) -> str:
+        """Where it is in its life."""
+        return phone_number.state
+
+    @display(
+        description="carrier side",
+        ordering="carrier_line_option_status",
+        label={
+            LineOptionStatus.PENDING: "warning",
+            LineOptionStatus.PROPAGATED: "success",
+            LineOptionStatus.FAILED: "danger",
+            LineOptionStatus.REMOVING: "warning",
+        },
+    )
+    def carrier_side(self, phone_number: PhoneNumber) -> str | None:
+        """What is known of the carrier's side of its campaign."""
+        return phone_number.carrier_line_option_status
+
+    @display(description="current attachment", empty_value="-")
+    def current_entry(self, phone_number: PhoneNumber) -> str | None:
+        """The entry of history that says how the number came to its campaign."""
+        entry = phone_number.current_attachment
+        if entry is None:
+            return None
+        address = reverse("admin:numbers_campaignattachment_change", args=[entry.id])
+        return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, entry.id)
+
+    # Operations
+
+    def get_urls(self) -> list[URLPattern]:
+        """The address that the operations' pages post to."""
+        operation = path(
+            "operation/<str:name>/",
+            self.admin_site.admin_view(self.operation_view),
+            name="numbers_phonenumber_operation",
+        )
+        return [operation, *super().get_urls()]
+
+    def operation_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Does what the operator has confirmed."""
+        if name not in PAGES:
+            raise Http404
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:numbers_phonenumber_changelist"))
+        chosen = self.get_queryset(request).filter(id__in=selected_ids(request))
+        return self._page(PAGES[name], request, chosen).answer()
+
+    @action(description="Attach campaign…", permissions=["change"])
+    def attach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
+        """Asks which campaign."""
+        return self._page(AttachPage, request, queryset).ask()
+
+    @action(description="Release…", permissions=["change"])
+    def release_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
+        """Asks for confirmation."""
+        return self._page(ReleasePage, request, queryset).ask()
+
+    @action(
+        description="Attach campaign…",
+        permissions=["change"],
+        url_path="attach",
+        icon="add_link",
+        variant=ActionVariant.PRIMARY,
+    )
+    def attach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The same for one number, from its page."""
+        return self._page(AttachPage, request, self._one(request, object_id)).ask()
+
+    @action(description="Release…", permissions=["change"], url_path="release", icon="block")
+    def release_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The same for one number, from its page."""
+        return self._page(ReleasePage, request, self._one(request, object_id)).ask()
+
+    def _one(self, request: HttpRequest, object_id: str) -> QuerySet[PhoneNumber]:
+        one: QuerySet[PhoneNumber] = self.get_queryset(request).filter(id=self.get_row(request, object_id).id)
+        return one
+
+    def _page(self, page: type[OperationPage], request: HttpRequest, chosen: QuerySet[PhoneNumber]) -> OperationPage:
+        # One row more than may be, so that too many are noticed without being read.
+        rows = chosen.select_related("organization", "campaign").order_by("number")[: MAX_ROWS + 1]
+        return page(self, request, list(rows))
