@@ -110,6 +110,7 @@ LOGIN_URL = reverse_lazy("admin:login")
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
+DATETIME_FORMAT = "Y-m-d H:i:s T"
 USE_TZ = True
 
 STATIC_URL = "static/"

@@ -12,4 +12,4 @@ class PhoneNumbersConfig(AppConfig):
 
     name = "phone_numbers"
     label = "numbers"
-    verbose_name = "phone numbers"
+    verbose_name = "Phone numbers"

@@ -240,4 +240,4 @@ class CampaignAttachment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.phone_number_id}: {self.previous_campaign_id} → {self.campaign_id}"
+        return f"{'detach' if self.campaign_id is None else 'attach'} of {self.created_at:%Y-%m-%d %H:%M:%S}"

@@ -24,6 +24,9 @@ from accounts.scopes import Scope
 from accounts.services import create_api_key, revoke_api_key
 from agentmessage.errors import InvalidInput
 
+# The answer is the page with the key, so there is nothing to go on to.
+_ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
+
 
 class StandingFilter(DropdownFilter):
     """Whether keys work at this moment."""
@@ -115,7 +118,7 @@ class ApiKeyAdmin(RowAdmin):
         the key would have to wait for the next page in a cookie or a session.
         """
         if request.method != "POST":
-            return super().add_view(request, form_url, extra_context)
+            return super().add_view(request, form_url, (extra_context or {}) | _ONE_BUTTON)
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = self.get_form(request)(request.POST)
@@ -150,6 +153,7 @@ class ApiKeyAdmin(RowAdmin):
             "media": self.media + page.media,
             "errors": AdminErrorList(form, []),
             "inline_admin_formsets": [],
+            **_ONE_BUTTON,
         }
         return self.render_change_form(request, context, add=True, form_url=form_url)
 

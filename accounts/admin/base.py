@@ -6,6 +6,7 @@ from operator import or_
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -43,6 +44,7 @@ class RowAdmin(ModelAdmin):
     form = RowForm
     id_lookups: ClassVar[tuple[str, ...]] = ("id",)
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_filter_submit = True
     warn_unsaved_form = True
@@ -84,7 +86,7 @@ class RowAdmin(ModelAdmin):
 
     def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
         """The context that a page of our own needs to look like the others."""
-        return self.admin_site.each_context(request) | {"title": title, "opts": self.opts, "media": self.media}
+        return self.admin_site.each_context(request) | {"title": title, "opts": self.opts}
 
     def get_row(self, request: HttpRequest, object_id: str) -> Any:
         """The row of a page's address. Raises Http404."""

@@ -17,7 +17,14 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a f
 
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
-    def validate_constraints(self) -> None:
+    def _post_clean(self) -> None:
+        # Django's own look at the constraints is set aside for the moment, or each would be complained of twice.
+        self.instance.validate_constraints = lambda **_kwargs: None
+        super()._post_clean()  # type: ignore[misc]  # The stubs leave out what Django's own forms override.
+        del self.instance.validate_constraints
+        self._hold_against_constraints()
+
+    def _hold_against_constraints(self) -> None:
         """Adds an error for each constraint that the row breaks, except where one of its fields is wrong already."""
         wrong = set(self.errors)
         for model, constraints in self.instance.get_constraints():

@@ -74,7 +74,9 @@ class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Generi
 class AttachForm(forms.Form):
     """Which campaign of the organization to attach."""
 
-    campaign = CampaignField(queryset=Campaign.objects.none(), widget=CampaignSelect, empty_label="")
+    campaign = CampaignField(
+        queryset=Campaign.objects.none(), widget=CampaignSelect({"data-placeholder": "Choose a campaign"})
+    )
 
     def __init__(self, *args: Any, organization_id: UUID, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

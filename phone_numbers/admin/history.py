@@ -66,9 +66,13 @@ class ReadOnlyHistory:
     @display(description="by")
     def actor(self, entry: CampaignAttachment) -> str:
         """Who it was, by name where there still is one."""
-        names = {ActorKind.OPERATOR: "operator_name", ActorKind.API_KEY: "key_label"}
-        name = getattr(entry, names.get(ActorKind(entry.actor_kind), ""), None)
-        return f"{ActorKind(entry.actor_kind).label.lower()} {name or entry.actor_id}"
+        match entry.actor_kind:
+            case ActorKind.OPERATOR:
+                return f"operator {getattr(entry, 'operator_name', None) or entry.actor_id}"
+            case ActorKind.API_KEY:
+                return f"key {getattr(entry, 'key_label', None) or entry.actor_id}"
+            case _:
+                return f"command {entry.actor_id}"
 
     @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
     def carrier_side(self, entry: CampaignAttachment) -> str:
@@ -80,7 +84,7 @@ class AttachmentInline(ReadOnlyHistory, TabularInline):
     """A number's history, on its page."""
 
     model = CampaignAttachment
-    verbose_name_plural = "history"
+    verbose_name_plural = "campaign history"
     fields = readonly_fields = (
         "created_at", "moved_from", "moved_to", "actor", "carrier_side", "propagated_at", "failure_message",
     )  # fmt: skip

@@ -61,6 +61,10 @@ class OperationPage(ABC):
         """What there is to choose."""
         return forms.Form(data)
 
+    def subject(self, form: forms.Form) -> str:
+        """What was chosen, to stand after the title. `form` is valid."""
+        return ""
+
     def ask(self, form: forms.Form | None = None) -> HttpResponse:
         """The page that asks, or the way back with the refusal."""
         refusal = self.refusal()
@@ -71,7 +75,7 @@ class OperationPage(ABC):
         return self._page(
             "admin/numbers/phonenumber/operation.html",
             form=form,
-            media=self.model_admin.media + form.media,
+            media=form.media,
             action=reverse("admin:numbers_phonenumber_operation", args=[self.name]),
             button=self.button,
             consequence=self.consequence,
@@ -100,10 +104,11 @@ class OperationPage(ABC):
         rows = [(phone_number, outcomes[phone_number.id]) for phone_number in self.phone_numbers]
         for phone_number, outcome in rows:
             if outcome.outcome == "changed":
-                self.model_admin.log_change(self.request, phone_number, f"{self.words['changed'].capitalize()}.")
+                self.model_admin.log_change(self.request, phone_number, f"{self.title}{self.subject(form)}.")
         counts = [(sum(outcome.outcome == kind for _, outcome in rows), word) for kind, word in self.words.items()]
         return self._page(
             "admin/numbers/phonenumber/outcome.html",
+            title=self.title + self.subject(form),
             summary=", ".join(f"{count} {word}" for count, word in counts if count),
             table={
                 "headers": ["Number", "Outcome", "Why"],
@@ -157,6 +162,10 @@ class AttachPage(OperationPage):
         organization_id = self.phone_numbers[0].organization_id
         assert organization_id is not None  # noqa: S101  (Or it would have been refused.)
         return AttachForm(data, organization_id=organization_id)
+
+    def subject(self, form: forms.Form) -> str:
+        """The campaign."""
+        return f": {form.cleaned_data['campaign'].name}"
 
     def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
         """Attaches it."""

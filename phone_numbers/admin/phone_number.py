@@ -9,7 +9,7 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateTimeFilter
 from unfold.enums import ActionVariant
 
 from accounts.admin.base import RowAdmin, selected_ids
@@ -21,6 +21,21 @@ from phone_numbers.admin.search import number_condition
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
 from phone_numbers.services.moving import moment_after
+
+
+class HasCampaignFilter(DropdownFilter):
+    """Numbers that send under no campaign, or under any."""
+
+    title = "whether it has a campaign"
+    parameter_name = "has_campaign"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What can be chosen."""
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> QuerySet[PhoneNumber]:
+        """The numbers in question."""
+        return queryset.filter(campaign__isnull=self.value() == "no") if self.value() else queryset
 
 
 @admin.register(PhoneNumber)
@@ -37,7 +52,7 @@ class PhoneNumberAdmin(RowAdmin):
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("campaign", AutocompleteSelectFilter),
-        ("campaign", admin.EmptyFieldListFilter),
+        HasCampaignFilter,
         "state",
         "carrier_line_option_status",
         "number_type",
@@ -79,6 +94,10 @@ class PhoneNumberAdmin(RowAdmin):
             "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
             "created_at", "updated_at", "id",
         )  # fmt: skip
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """A number that is being added has no history."""
+        return () if obj is None else super().get_inlines(request, obj)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
