@@ -16,7 +16,9 @@ class Envelope(HttpResponse):
     """An answer of the API, already rendered. Times become RFC 3339 in UTC with `Z`, ids lower-case text."""
 
     def __init__(self, body: Mapping[str, Any], *, status: int = 200) -> None:
-        super().__init__(orjson.dumps(body, option=orjson.OPT_UTC_Z), status=status, content_type="application/json")
+        content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+        super().__init__(content, status=status, content_type="application/json")
+        self["Content-Length"] = str(len(content))
 
 
 def success(data: Any, *, meta: Mapping[str, Any] | None = None, status: int = 200) -> Envelope:

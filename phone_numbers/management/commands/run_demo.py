@@ -155,10 +155,12 @@ def _serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
         *(sys.executable, "-m", "agentmessage.database.lifetime"),
         *("granian", "--interface", "wsgi", "--http", "1", "--host", HOST, "--port", str(port)),
         *("--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--respawn-failed-workers"),
-        *("--log-level", "warning", "agentmessage.wsgi:application"),
+        # A worker that is told twice to stop may wait for ever.
+        *("--workers-kill-timeout", "5", "--log-level", "warning", "agentmessage.wsgi:application"),
     ]
     environment = os.environ | {"DATABASE_POOL": str(THREADS)}
-    server = subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR)  # noqa: S603  (The words above.)
+    # In a session of its own, so that Ctrl-C reaches this process alone, which then stops the server once.
+    server = subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603  (The words above.)
 
     def stop(signum: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + signum)
