@@ -52,17 +52,18 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
-# Sessions, messages, CSRF and sign-in serve operators only; /v1 passes by them (agentmessage.operators).
+# What stands below ServeApi is for people with a browser: requests below /v1 do not come there.
 MIDDLEWARE = [
     "agentmessage.api.middleware.RequestMiddleware",
-    "agentmessage.operators.SecurityMiddleware",
+    "agentmessage.api.middleware.ServeApi",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "agentmessage.operators.SessionMiddleware",
-    "agentmessage.operators.CommonMiddleware",
-    "agentmessage.operators.CsrfViewMiddleware",
-    "agentmessage.operators.AuthenticationMiddleware",
-    "agentmessage.operators.MessageMiddleware",
-    "agentmessage.operators.XFrameOptionsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "agentmessage.urls"

@@ -2,12 +2,16 @@
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import NoReturn
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.http import HttpRequest
 from django.test import Client
+from pytest_django import Settings
 
 from phone_numbers.models import PhoneNumber
 from tests.api import ULID, ApiClient, assert_refused
@@ -58,13 +62,20 @@ def test_a_crashed_view_says_nothing_about_itself(world: World, api: ApiClient) 
     assert_refused(response, 500, "INTERNAL_ERROR", "internal error")
 
 
-def test_a_crash_outside_of_a_view_is_in_the_envelope_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(*args: object, **kwargs: object) -> None:
+def crashing_middleware(get_response: object) -> Callable[[HttpRequest], NoReturn]:
+    """Middleware that is no view: what it raises, Django answers with a page of its own."""
+
+    def crash(request: HttpRequest) -> NoReturn:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("whitenoise.middleware.WhiteNoiseMiddleware.__call__", crash)
-    client.raise_request_exception = False
-    response = client.get("/v1/phone-numbers")
+    return crash
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_crash_outside_of_a_view_is_in_the_envelope_too(debug: bool, settings: Settings) -> None:
+    settings.DEBUG = debug
+    settings.MIDDLEWARE = [settings.MIDDLEWARE[0], f"{__name__}.crashing_middleware"]
+    response = ApiClient(None).get("/v1/phone-numbers")
     assert_refused(response, 500, "INTERNAL_ERROR", "internal error")
 
 
