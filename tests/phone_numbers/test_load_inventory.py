@@ -226,6 +226,40 @@ def test_updates_what_differs_and_only_that(ids: Ids) -> None:
     assert row(Campaign, ids.two)["updated_at"] == NOW
 
 
+@pytest.mark.parametrize(
+    ("model", "kind", "key", "value"),
+    [
+        (Brand, "brands", "name", "Changed"),
+        (Brand, "brands", "identity_status", None),
+        (Brand, "brands", "tcr_brand_id", "BABC123"),
+        (Campaign, "campaigns", "name", "Changed"),
+        (Campaign, "campaigns", "usecase", "POLITICAL"),
+        (Campaign, "campaigns", "status", "PENDING"),
+        (Campaign, "campaigns", "tcr_campaign_id", "CABC123"),
+        (Campaign, "campaigns", "carrier_status", "PENDING"),
+        (PhoneNumber, "phone_numbers", "number", "+15555550199"),
+        (PhoneNumber, "phone_numbers", "number_type", "toll_free"),
+        (PhoneNumber, "phone_numbers", "state", "PENDING"),
+        (PhoneNumber, "phone_numbers", "label", "Changed"),
+        (PhoneNumber, "phone_numbers", "inbound_url", "https://example.com"),
+        (PhoneNumber, "phone_numbers", "status_url", "https://example.com"),
+    ],
+)
+def test_one_value_that_differs_is_enough(ids: Ids, model: Any, kind: str, key: str, value: str | None) -> None:
+    document = small_inventory(ids)
+    entry = document["organizations"][0][kind][0]
+    with time_machine.travel(NOW, tick=False):
+        load(document)
+    before = row(model, entry["id"])
+
+    entry[key] = value
+    with time_machine.travel(LATER, tick=False):
+        counts = load(document)
+
+    assert row(model, entry["id"]) == before | {key: value, "updated_at": LATER}
+    assert counts.changed == 1
+
+
 OPTIONAL: list[tuple[Any, str, str, str]] = [
     (Brand, "brands", "identity_status", "VERIFIED"),
     (Brand, "brands", "tcr_brand_id", "BABC123"),

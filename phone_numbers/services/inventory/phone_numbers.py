@@ -23,13 +23,14 @@ CREATE TEMPORARY TABLE inventory_plan (
 )
 """
 
-# A number that is AVAILABLE has no organization. What a document leaves out stays as it is, unless the number changes
-# hands: one tenant's URLs are not for the next. Numbers to which nothing happens are not in the plan.
+# A number that is AVAILABLE has no organization; its history is that of the one that gave it up. What a document leaves
+# out stays as it is, unless the number changes hands: one tenant's URLs are not for the next. Numbers to which nothing
+# happens are not in the plan.
 _PLAN = """
 INSERT INTO inventory_plan
 SELECT s.id, whose.organization_id, s.number, s.number_type, s.state,
     wanted.label, wanted.inbound_url, wanted.status_url, wanted.campaign_id,
-    s.attachment_id, coalesce(whose.organization_id, p.organization_id), p.campaign_id,
+    s.attachment_id, s.organization_id, p.campaign_id,
     p.id IS NULL, wanted.campaign_id IS DISTINCT FROM p.campaign_id,
     -- New numbers keep the order of the document. A change is later than the row's last one even if another machine's
     -- clock runs ahead.
