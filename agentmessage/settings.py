@@ -8,6 +8,7 @@ from django.urls import reverse_lazy
 
 from agentmessage.database import database_settings
 from agentmessage.logs import configure_logging
+from agentmessage.rates import Rate, parse_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -40,6 +41,7 @@ INSTALLED_APPS = [
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
     "accounts.apps.AccountsConfig",
+    "corsheaders",
     "rest_framework",
     "unfold",
     "unfold.contrib.filters",
@@ -55,6 +57,7 @@ INSTALLED_APPS = [
 # What stands below ServeApi is for people with a browser: requests below /v1 do not come there.
 MIDDLEWARE = [
     "agentmessage.api.middleware.RequestMiddleware",
+    "agentmessage.api.cors.CorsMiddleware",
     "agentmessage.api.middleware.ServeApi",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -128,7 +131,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", default=False) else None
+TRUST_PROXY = env.bool("TRUST_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # Whether a host joins the browsers' preload list is for the owner of its domain to say.
@@ -136,6 +140,33 @@ SILENCED_SYSTEM_CHECKS = [
 
 # A body over this many bytes is 413.
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
+
+
+def _rate(name: str, *, default: str) -> Rate | None:
+    try:
+        return parse_rate(env.str(name, default=default))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+# Requests of one key, and wrong keys from one address. None: unlimited. Counted in PostgreSQL, or in Redis.
+THROTTLE_RATE = _rate("THROTTLE_RATE", default="")
+THROTTLE_UNAUTHORIZED_RATE = _rate("THROTTLE_UNAUTHORIZED_RATE", default="100/min")
+REDIS_URL: str | None = env.str("REDIS_URL", default="") or None
+
+# Pages of these origins may call /v1 from a browser. They send the key themselves: no cookie is let through.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/v1(?:/|$)"
+CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-none-match"]
+CORS_EXPOSE_HEADERS = [
+    "X-Request-Id",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "ETag",
+]
 
 REST_FRAMEWORK = {
     # Every view below /v1 is a TenantView, which names its own; a view that is none is open to nobody.

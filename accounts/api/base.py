@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 from uuid import UUID
 
-from rest_framework.views import APIView
-
 from accounts.actors import Actor
+from accounts.api.throttling import ThrottledView
 from accounts.authentication import ApiKeyAuthentication
 from accounts.models import ApiKey
 from accounts.permissions import HasScope
@@ -14,7 +13,7 @@ from accounts.scopes import Scope
 from agentmessage.api.request_ids import request_id_of
 
 
-class TenantView(APIView):
+class TenantView(ThrottledView):
     """One resource of the caller's organization. A subclass names the scope of each of its methods in `scopes`."""
 
     authentication_classes = (ApiKeyAuthentication,)

@@ -96,6 +96,8 @@ def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelo
     match code:
         case ErrorCode.UNAUTHORIZED:
             response["WWW-Authenticate"] = "Bearer"
+        case ErrorCode.RATE_LIMITED:
+            response["Retry-After"] = str(getattr(exception, "wait", None) or RETRY_AFTER)
         case ErrorCode.SERVICE_UNAVAILABLE:
             log.error("database_unavailable", error=str(exception))
             response["Retry-After"] = str(RETRY_AFTER)
