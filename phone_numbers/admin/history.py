@@ -6,10 +6,11 @@ from django.contrib import admin
 from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, When
 from django.db.models.functions import Cast
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
 from accounts.admin.base import RowAdmin
+from accounts.admin.filters import MomentRangeFilter
 from accounts.admin.looks import TabularInline, display
 from accounts.models import ApiKey, Operator
 from phone_numbers.admin.search import number_condition
@@ -39,7 +40,7 @@ class ReadOnlyHistory:
     def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignAttachment]:
         """The entries, with everything that is shown of them."""
         entries: QuerySet[CampaignAttachment] = super().get_queryset(request)  # type: ignore[misc]  # Of the admin class beside this one.
-        return with_actors(entries.select_related("campaign", "previous_campaign"))
+        return with_actors(entries.select_related("organization", "phone_number", "campaign", "previous_campaign"))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody's."""
@@ -101,13 +102,12 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
     """The history of all numbers."""
 
     list_display = ("created_at", "phone_number", "organization", "moved_from", "moved_to", "actor", "carrier_side")
-    list_select_related = ("organization", "phone_number", "campaign", "previous_campaign")
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("campaign", AutocompleteSelectFilter),
         "status",
         "actor_kind",
-        ("created_at", RangeDateTimeFilter),
+        ("created_at", MomentRangeFilter),
     )
     # By id, which is as old as the entry and has an index over all organizations.
     ordering = ("-id",)

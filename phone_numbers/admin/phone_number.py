@@ -9,10 +9,11 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
 from accounts.admin.base import RowAdmin, selected_ids
+from accounts.admin.filters import MomentRangeFilter
 from accounts.admin.looks import action, display
 from phone_numbers.admin.forms import PhoneNumberForm
 from phone_numbers.admin.history import AttachmentInline
@@ -56,7 +57,7 @@ class PhoneNumberAdmin(RowAdmin):
         "state",
         "carrier_line_option_status",
         "number_type",
-        ("created_at", RangeDateTimeFilter),
+        ("created_at", MomentRangeFilter),
     )
     list_per_page = MAX_ROWS
     # An operation takes the rows of a page, so there is nothing to offer beyond it.

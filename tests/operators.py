@@ -1,0 +1,60 @@
+"""Operators at the admin, and what the tests ask of its pages."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import Permission
+from django.db import connection, models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests.factories import OperatorFactory
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+
+
+def sign_in(*permissions: str, superuser: bool = False) -> Client:
+    """The browser of an operator with these permissions, as `view_brand`."""
+    operator = OperatorFactory.create(is_superuser=superuser)
+    operator.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(operator)
+    return client
+
+
+def page(model: type[models.Model], name: str, *args: Any) -> str:
+    """The address of a model's changelist, add, change, delete or other page."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+def count_queries(client: Client, address: str) -> int:
+    """How many statements a page takes. It is loaded once before, for what Django keeps from then on."""
+    assert client.get(address).status_code == 200
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200
+    return len(queries)
+
+
+def errors_of(response: "Answer") -> dict[str, list[str]]:
+    """What a form was refused for, by field."""
+    assert response.status_code == 200
+    errors: dict[str, list[str]] = response.context["adminform"].form.errors
+    return {field: [str(error) for error in said] for field, said in errors.items()}
+
+
+def listed(response: "Answer") -> list[Any]:
+    """The rows of a changelist's page."""
+    assert response.status_code == 200
+    return list(response.context["cl"].result_list)
+
+
+def run_action(client: Client, model: type[models.Model], action: str, *rows: models.Model) -> "Answer":
+    """Ticks the rows of a changelist and runs an action on them."""
+    return client.post(page(model, "changelist"), {"action": action, "_selected_action": [str(row.pk) for row in rows]})
+
+
+def actions_offered(response: "Answer") -> set[str]:
+    """The actions that a changelist offers."""
+    form = response.context["action_form"]
+    return set() if form is None else {value for value, _ in form.fields["action"].choices if value}

@@ -1,0 +1,279 @@
+"""Phone numbers at the admin: their lists and forms."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.actors import Actor
+from phone_numbers.models import CampaignAttachment, PhoneNumber
+from phone_numbers.services.attach import attach_campaign
+from tests.factories import CampaignFactory, PhoneNumberFactory
+from tests.operators import count_queries, errors_of, listed, page, sign_in
+from tests.worlds import World
+
+ACTOR = Actor.for_command("test")
+E164 = "E.164, as in +19195550100: a plus and 7 to 15 digits. A short code has 5 or 6 digits and that type."
+STATE = "An available number has no organization; a pending or assigned one has."
+NO_HISTORY = {"attachments-TOTAL_FORMS": "0", "attachments-INITIAL_FORMS": "0"}
+
+
+def _row(phone_number: PhoneNumber) -> Any:
+    return PhoneNumber.objects.filter(id=phone_number.id).values().get()
+
+
+def _form(**fields: Any) -> dict[str, Any]:
+    return {
+        "number": "+19195550100",
+        "number_type": "local",
+        "organization": "",
+        "state": "AVAILABLE",
+        "label": "",
+        "sms_enabled": "on",
+        "inbound_url": "",
+        "status_url": "",
+    } | fields
+
+
+def test_a_number_is_added_to_the_stock(admin_client: Client) -> None:
+    assert admin_client.post(page(PhoneNumber, "add"), _form()).status_code == 302
+    number = PhoneNumber.objects.get()
+    assert (number.number, number.state, number.organization, number.label) == (
+        "+19195550100", "AVAILABLE", None, None,
+    )  # fmt: skip
+    assert (number.inbound_url, number.sms_enabled, number.mms_enabled) == (None, True, False)
+
+
+def test_a_number_is_added_for_an_organization_but_never_with_a_campaign(world: World, admin_client: Client) -> None:
+    form = _form(
+        organization=str(world.organization.id),
+        state="ASSIGNED",
+        campaign=str(world.campaign.id),
+        carrier_line_option_status="propagated",
+        inbound_url="https://example.com/in",
+    )
+    assert admin_client.post(page(PhoneNumber, "add"), form).status_code == 302
+    number = PhoneNumber.objects.get(number="+19195550100")
+    assert (number.organization, number.state) == (world.organization, "ASSIGNED")
+    assert (number.campaign, number.carrier_line_option_status) == (None, None)
+    assert number.inbound_url == "https://example.com/in"
+    assert not CampaignAttachment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"number": "9195550100"}, {"number": [E164]}),
+        ({"number": "+0195550100"}, {"number": [E164]}),
+        ({"number": "+1 919 555 0100"}, {"number": [E164]}),
+        ({"number": "+123456"}, {"number": [E164]}),
+        ({"number": "54321"}, {"number": [E164]}),
+        ({"number": "5432", "number_type": "short_code"}, {"number": [E164]}),
+        ({"number": "+19190000000"}, {"number": ["Phone number with this Number already exists."]}),
+        ({"state": "ASSIGNED"}, {"organization": [STATE]}),
+        ({"state": "PENDING"}, {"organization": [STATE]}),
+        ({"organization": "ours"}, {"organization": [STATE]}),
+        ({"state": "LOST"}, {"state": ["Select a valid choice. LOST is not one of the available choices."]}),
+        (
+            {"number_type": "pager"},
+            {"number_type": ["Select a valid choice. pager is not one of the available choices."]},
+        ),
+        ({"inbound_url": "http://example.com"}, {"inbound_url": ["The URL begins with https://."]}),
+        ({"status_url": "ftp://example.com"}, {"status_url": ["The URL begins with https://."]}),
+        ({"label": "x" * 101}, {"label": ["Ensure this value has at most 100 characters (it has 101)."]}),
+    ],
+)
+def test_a_refused_number_is_not_added(
+    fields: dict[str, str], refused: dict[str, list[str]], world: World, admin_client: Client
+) -> None:
+    PhoneNumberFactory.create(number="+19190000000")
+    if "organization" in fields:
+        fields = {"organization": str(world.organization.id)}
+    assert errors_of(admin_client.post(page(PhoneNumber, "add"), _form(**fields))) == refused
+    assert PhoneNumber.objects.count() == 3
+
+
+@pytest.mark.parametrize("number", ["54321", "543210", "+5411987654321"])
+def test_short_codes_and_long_numbers_are_taken(number: str, admin_client: Client) -> None:
+    form = _form(number=number, number_type="local" if number.startswith("+") else "short_code")
+    assert admin_client.post(page(PhoneNumber, "add"), form).status_code == 302
+    assert PhoneNumber.objects.get().number == number
+
+
+def test_the_form_of_a_number_changes_its_label_and_how_messages_go_and_nothing_else(
+    world: World, admin_client: Client
+) -> None:
+    before = _row(world.phone_number)
+    form = NO_HISTORY | _form(
+        label="Front desk",
+        status_url="https://example.com/status",
+        organization=str(world.stranger.organization.id),
+        state="QUARANTINED",
+        campaign=str(world.campaign.id),
+        carrier_line_option_status="propagated",
+        number_type="toll_free",
+    )
+    assert admin_client.post(page(PhoneNumber, "change", world.phone_number.id), form).status_code == 302
+    after = _row(world.phone_number)
+    assert after == before | {
+        "label": "Front desk",
+        "status_url": "https://example.com/status",
+        "mms_enabled": False,
+        "updated_at": after["updated_at"],
+    }
+    assert after["updated_at"] > before["updated_at"]
+
+
+def test_the_form_of_a_number_writes_what_was_changed_under_the_lock(world: World, admin_client: Client) -> None:
+    """An attach that happens while the page is open stays."""
+    form = NO_HISTORY | _form(label="Front desk", mms_enabled="on")
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.post(page(PhoneNumber, "change", world.phone_number.id), form)
+    statements = [query["sql"] for query in queries]
+    lock = next(n for n, sql in enumerate(statements) if sql.endswith('FOR NO KEY UPDATE OF "numbers_phonenumber"'))
+    (write,) = [n for n, sql in enumerate(statements) if sql.startswith('UPDATE "numbers_phonenumber"')]
+    assert lock < write
+    columns = statements[write].partition("SET")[2].partition("WHERE")[0]
+    assert [part.split('"')[1] for part in columns.split(", ")] == ["label", "updated_at"]
+
+
+def test_a_form_that_changes_nothing_writes_nothing(world: World, admin_client: Client) -> None:
+    before = _row(world.phone_number)
+    form = NO_HISTORY | _form(mms_enabled="on")
+    assert admin_client.post(page(PhoneNumber, "change", world.phone_number.id), form).status_code == 302
+    assert _row(world.phone_number) == before
+
+
+def test_a_form_keeps_history_in_order_even_if_another_machines_clock_ran_ahead(
+    world: World, admin_client: Client
+) -> None:
+    ahead = timezone.now() + timedelta(minutes=5)
+    PhoneNumber.objects.filter(id=world.phone_number.id).update(updated_at=ahead)
+    form = NO_HISTORY | _form(label="Front desk")
+    admin_client.post(page(PhoneNumber, "change", world.phone_number.id), form)
+    assert _row(world.phone_number)["updated_at"] == ahead + timedelta(microseconds=1)
+
+
+def test_a_number_of_the_stock_can_be_labelled(admin_client: Client) -> None:
+    number = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    form = NO_HISTORY | _form(label="Vanity")
+    assert admin_client.post(page(PhoneNumber, "change", number.id), form).status_code == 302
+    assert _row(number)["label"] == "Vanity"
+
+
+def test_a_number_with_history_is_not_deleted(world: World, admin_client: Client) -> None:
+    attach_campaign(
+        organization_id=world.organization.id,
+        phone_number_id=world.phone_number.id,
+        campaign_id=world.campaign.id,
+        actor=ACTOR,
+    )
+    response = admin_client.post(page(PhoneNumber, "delete", world.phone_number.id), {"post": "yes"})
+    assert response.status_code == 200
+    (protected,) = response.context["protected"]
+    assert protected.startswith("Campaign attachment: attach of ")
+    address = page(PhoneNumber, "delete", world.stranger.phone_number.id)
+    assert admin_client.post(address, {"post": "yes"}).status_code == 302
+    assert list(PhoneNumber.objects.all()) == [world.phone_number]
+
+
+def test_numbers_are_found_by_their_beginning_label_and_ids(world: World, admin_client: Client) -> None:
+    number = PhoneNumberFactory.create(number="+442071838750", label="London, front desk")
+    american = PhoneNumberFactory.create(number="+13365550123", label="2nd floor")
+    attached = world.phone_number
+    attach_campaign(
+        organization_id=world.organization.id,
+        phone_number_id=attached.id,
+        campaign_id=world.campaign.id,
+        actor=ACTOR,
+    )
+    for term, found in {
+        "+4420": [number],
+        "44 (20) 7183-87": [number],
+        "336 555": [american],
+        "1336": [american],
+        "+336": [],
+        "8750": [],
+        "DESK london": [number],
+        "london floor": [],
+        "2nd": [american],
+        str(american.id): [american],
+        str(world.campaign.id): [attached],
+        str(world.other_campaign.id): [],
+    }.items():
+        assert listed(admin_client.get(page(PhoneNumber, "changelist"), {"q": term})) == found, term
+
+
+def test_a_search_for_a_number_uses_its_index(world: World, admin_client: Client) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.get(page(PhoneNumber, "changelist"), {"q": "919 200"})
+    select = next(query["sql"] for query in queries if "LIKE" in query["sql"] and "COUNT" not in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_indexscan = off")
+        cursor.execute(f"EXPLAIN {select}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Bitmap Index Scan on numbers_phonenumber_number_" in plan
+    assert "Seq Scan on numbers_phonenumber" not in plan
+
+
+def test_numbers_are_filtered(world: World, admin_client: Client) -> None:
+    attached, free = world.phone_number, PhoneNumberFactory.create(organization=world.organization, state="PENDING")
+    attach_campaign(
+        organization_id=world.organization.id,
+        phone_number_id=attached.id,
+        campaign_id=world.campaign.id,
+        actor=ACTOR,
+    )
+    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE", number_type="toll_free")
+    noon = timezone.now().replace(hour=12)
+    PhoneNumber.objects.update(created_at=noon)
+    today, tomorrow = noon.date().isoformat(), (noon + timedelta(days=1)).date().isoformat()
+    for query, found in [
+        ({"organization__id__exact": str(world.organization.id)}, [attached, free]),
+        ({"campaign__id__exact": str(world.campaign.id)}, [attached]),
+        ({"has_campaign": "yes"}, [attached]),
+        ({"has_campaign": "no"}, [world.stranger.phone_number, free, stock]),
+        ({"state__exact": "PENDING"}, [free]),
+        ({"carrier_line_option_status__exact": "pending"}, [attached]),
+        ({"number_type__exact": "toll_free"}, [stock]),
+        ({"created_at_from_0": tomorrow, "created_at_from_1": "00:00:00"}, []),
+        ({"created_at_from_0": today, "created_at_to_0": today, "number_type__exact": "toll_free"}, [stock]),
+        ({"created_at_to_0": today, "created_at_to_1": "00:00:00"}, []),
+        ({"created_at_from_0": "2026-02-30", "number_type__exact": "toll_free"}, [stock]),
+    ]:
+        assert listed(admin_client.get(page(PhoneNumber, "changelist"), query)) == sorted(found, key=str), query
+
+
+def test_the_list_costs_the_same_for_thirty_numbers(world: World, admin_client: Client) -> None:
+    def attached() -> None:
+        campaign = CampaignFactory.create()
+        number = PhoneNumberFactory.create(organization=campaign.organization)
+        attach_campaign(
+            organization_id=campaign.organization_id, phone_number_id=number.id, campaign_id=campaign.id, actor=ACTOR
+        )
+
+    PhoneNumber.objects.all().delete()
+    attached()
+    one = count_queries(admin_client, page(PhoneNumber, "changelist"))
+    for _ in range(29):
+        attached()
+    assert count_queries(admin_client, page(PhoneNumber, "changelist")) == one
+
+
+def test_who_may_only_look_changes_nothing(world: World) -> None:
+    viewer = sign_in("view_phonenumber")
+    before = _row(world.phone_number)
+    assert viewer.get(page(PhoneNumber, "change", world.phone_number.id)).status_code == 200
+    for address in (
+        page(PhoneNumber, "add"),
+        page(PhoneNumber, "change", world.phone_number.id),
+        page(PhoneNumber, "delete", world.phone_number.id),
+    ):
+        assert viewer.post(address, _form(label="Mine", post="yes")).status_code == 403
+    assert _row(world.phone_number) == before
+    assert PhoneNumber.objects.count() == 2

@@ -1,0 +1,255 @@
+"""What operators do to numbers: attach a campaign, release."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from accounts.models import Operator
+from campaigns.models import CampaignStatus
+from phone_numbers.admin.pages import MAX_ROWS
+from phone_numbers.models import CampaignAttachment, PhoneNumber
+from tests.factories import CampaignFactory, PhoneNumberFactory
+from tests.operators import actions_offered, page, run_action, sign_in
+from tests.worlds import World
+
+ATTACH = "/admin/numbers/phonenumber/operation/attach/"
+RELEASE = "/admin/numbers/phonenumber/operation/release/"
+CHANGELIST = "/admin/numbers/phonenumber/"
+
+
+def _rows() -> list[Any]:
+    return list(PhoneNumber.objects.order_by("id").values())
+
+
+def _ids(*numbers: PhoneNumber) -> dict[str, Any]:
+    return {"_selected_action": [str(number.id) for number in numbers]}
+
+
+def _attach(client: Client, campaign_id: object, *numbers: PhoneNumber) -> Any:
+    return client.post(ATTACH, _ids(*numbers) | {"campaign": str(campaign_id)})
+
+
+def _outcomes(response: Any) -> list[tuple[str, str, str]]:
+    """Number, outcome and reason of each row."""
+    assert response.status_code == 200
+    return [
+        tuple(re.sub(r"<[^>]+>", "", str(cell)).strip() for cell in row)  # type: ignore[misc]  # There are three.
+        for row in response.context["table"]["rows"]
+    ]
+
+
+def _refusal(response: Any) -> str:
+    """The message on the way back."""
+    assert response.status_code == 302
+    (message,) = response.client.get(response["Location"]).context["messages"]
+    return str(message)
+
+
+# Choosing
+
+
+def test_the_action_asks_for_a_campaign_of_the_organization_and_changes_nothing(
+    world: World, admin_client: Client
+) -> None:
+    expired = CampaignFactory.create(organization=world.organization, brand=world.brand, status="EXPIRED")
+    before = _rows()
+    response = run_action(admin_client, PhoneNumber, "attach_selected", world.phone_number)
+    form = response.context["form"]
+    assert set(form.fields["campaign"].queryset) == {world.campaign, world.other_campaign, expired}
+    content = response.content.decode()
+    assert re.search(rf'<option value="{expired.id}"[^>]* disabled', content)
+    assert f"{expired.name} · Customer Care · takes no numbers: EXPIRED" in content
+    assert not re.search(rf'<option value="{world.campaign.id}"[^>]* disabled', content)
+    assert _rows() == before
+
+
+def test_the_page_of_a_number_leads_there_too(world: World, admin_client: Client) -> None:
+    address = page(PhoneNumber, "attach_one", world.phone_number.id)
+    assert address in admin_client.get(page(PhoneNumber, "change", world.phone_number.id)).content.decode()
+    response = admin_client.get(address)
+    assert response.context["phone_numbers"] == [world.phone_number]
+    assert admin_client.get(page(PhoneNumber, "attach_one", uuid4())).status_code == 404
+    assert admin_client.get(page(PhoneNumber, "release_one", "no-id")).status_code == 404
+
+
+def test_numbers_of_several_organizations_are_refused(world: World, admin_client: Client) -> None:
+    before = _rows()
+    both = (world.phone_number, world.stranger.phone_number)
+    words = "The numbers belong to several organizations: choose numbers of one organization."
+    assert _refusal(run_action(admin_client, PhoneNumber, "attach_selected", *both)) == words
+    assert _refusal(_attach(admin_client, world.campaign.id, *both)) == words
+    assert _rows() == before
+
+
+def test_a_number_without_an_organization_is_refused(world: World, admin_client: Client) -> None:
+    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    words = "A number without an organization takes no campaign: choose numbers of one organization."
+    assert _refusal(run_action(admin_client, PhoneNumber, "attach_selected", world.phone_number, stock)) == words
+
+
+def test_more_numbers_than_a_page_has_are_refused(world: World, admin_client: Client) -> None:
+    numbers = PhoneNumberFactory.create_batch(MAX_ROWS, organization=world.organization)
+    words = f"At most {MAX_ROWS} numbers at once."
+    assert _refusal(_attach(admin_client, world.campaign.id, world.phone_number, *numbers)) == words
+    assert not CampaignAttachment.objects.exists()
+
+
+def test_numbers_that_are_gone_are_refused(world: World, admin_client: Client) -> None:
+    response = admin_client.post(ATTACH, {"_selected_action": [str(uuid4()), "x"], "campaign": str(world.campaign.id)})
+    assert _refusal(response) == "These numbers are gone."
+
+
+@pytest.mark.parametrize("campaign", ["", "x", "unknown", "foreign"])
+def test_what_is_no_campaign_of_the_organization_is_refused(campaign: str, world: World, admin_client: Client) -> None:
+    before = _rows()
+    campaign_id = {"unknown": uuid4(), "foreign": world.stranger.campaign.id}.get(campaign, campaign)
+    response = _attach(admin_client, campaign_id, world.phone_number)
+    (error,) = response.context["form"].errors["campaign"]
+    assert error in {
+        "This field is required.",
+        "Select a valid choice. That choice is not one of the available choices.",
+        "“x” is not a valid UUID.",
+    }
+    assert response.context["phone_numbers"] == [world.phone_number]
+    assert _rows() == before
+
+
+# Attaching
+
+
+def test_each_number_has_its_outcome(world: World, admin_client: Client, admin_user: Operator) -> None:
+    unchanged, moved, pending = PhoneNumberFactory.create_batch(3, organization=world.organization)
+    _attach(admin_client, world.campaign.id, unchanged)
+    _attach(admin_client, world.other_campaign.id, moved)
+    PhoneNumber.objects.filter(id=pending.id).update(state="PENDING")
+    entries = set(CampaignAttachment.objects.values_list("id", flat=True))
+    LogEntry.objects.all().delete()
+
+    response = _attach(admin_client, world.campaign.id, world.phone_number, unchanged, moved, pending)
+    assert sorted(_outcomes(response)) == sorted(
+        [
+            (world.phone_number.number, "attached", ""),
+            (unchanged.number, "unchanged", ""),
+            (moved.number, "attached", ""),
+            (pending.number, "failed", "The number is not assigned."),
+        ]
+    )
+    assert "2 attached, 1 unchanged, 1 failed" in response.content.decode()
+    new = CampaignAttachment.objects.exclude(id__in=entries)
+    assert set(new.values_list("phone_number_id", "previous_campaign_id", "campaign_id")) == {
+        (world.phone_number.id, None, world.campaign.id),
+        (moved.id, world.other_campaign.id, world.campaign.id),
+    }
+    assert set(new.values_list("actor_kind", "actor_id", "request_id")) == {
+        ("operator", str(admin_user.pk), response["X-Request-Id"])
+    }
+    log = {entry.object_id: entry.change_message for entry in LogEntry.objects.all()}
+    assert log == dict.fromkeys(
+        [str(world.phone_number.id), str(moved.id)], f"Attach a campaign: {world.campaign.name}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        ("campaign", "The campaign is not active."),
+        ("brand", "The campaign's brand is not verified."),
+    ],
+)
+def test_a_rule_of_the_service_is_told_in_words(break_it: str, reason: str, world: World, admin_client: Client) -> None:
+    if break_it == "campaign":
+        world.campaign.status = CampaignStatus.EXPIRED
+        world.campaign.save()
+    else:
+        world.brand.identity_status = None
+        world.brand.save()
+    before = _rows()
+    response = _attach(admin_client, world.campaign.id, world.phone_number)
+    assert _outcomes(response) == [(world.phone_number.number, "failed", reason)]
+    assert _rows() == before
+    assert not LogEntry.objects.exists()
+
+
+def test_the_way_back_keeps_the_operators_filter_and_leads_to_no_other_site(world: World, admin_client: Client) -> None:
+    filtered = f"{CHANGELIST}?q=%2B1919"
+    choose = admin_client.post(filtered, _ids(world.phone_number) | {"action": "attach_selected"})
+    assert choose.context["back"] == filtered
+    for back, taken in {filtered: filtered, "https://evil.example/": CHANGELIST, "//evil.example": CHANGELIST}.items():
+        form = _ids(world.phone_number) | {"campaign": str(world.campaign.id), "back": back}
+        assert admin_client.post(ATTACH, form).context["back"] == taken
+
+
+# Releasing
+
+
+def test_releasing_asks_first_and_then_tells_of_each_number(world: World, admin_client: Client) -> None:
+    _attach(admin_client, world.campaign.id, world.phone_number)
+    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    chosen = (world.phone_number, world.stranger.phone_number, stock)
+    before = _rows()
+    assert run_action(admin_client, PhoneNumber, "release_selected", *chosen).status_code == 200
+    assert admin_client.get(page(PhoneNumber, "release_one", world.phone_number.id)).status_code == 200
+    assert _rows() == before
+
+    response = admin_client.post(RELEASE, _ids(*chosen))
+    assert _outcomes(response) == [
+        (world.phone_number.number, "released", ""),
+        (world.stranger.phone_number.number, "released", ""),
+        (stock.number, "failed", "The number is not assigned."),
+    ]
+    assert dict(PhoneNumber.objects.values_list("number", "state")) == {
+        world.phone_number.number: "QUARANTINED",
+        world.stranger.phone_number.number: "QUARANTINED",
+        stock.number: "AVAILABLE",
+    }
+    entry = CampaignAttachment.objects.first()
+    assert entry is not None
+    assert (entry.previous_campaign_id, entry.campaign_id) == (world.campaign.id, None)
+    assert entry.request_id == response["X-Request-Id"]
+
+
+# Who may
+
+
+def test_who_may_only_look_is_offered_nothing_and_does_nothing(world: World) -> None:
+    viewer = sign_in("view_phonenumber", "view_campaignattachment")
+    before = _rows()
+    assert actions_offered(viewer.get(CHANGELIST)) == set()
+    content = viewer.get(page(PhoneNumber, "change", world.phone_number.id)).content.decode()
+    assert "Attach campaign…" not in content
+    assert "Release…" not in content
+    run_action(viewer, PhoneNumber, "release_selected", world.phone_number)
+    for address in (
+        ATTACH,
+        RELEASE,
+        page(PhoneNumber, "attach_one", world.phone_number.id),
+        page(PhoneNumber, "release_one", world.phone_number.id),
+    ):
+        response = viewer.post(address, _ids(world.phone_number) | {"campaign": str(world.campaign.id)})
+        assert response.status_code == 403
+    assert _rows() == before
+
+
+def test_who_may_change_numbers_is_offered_the_operations(world: World) -> None:
+    office = sign_in("view_phonenumber", "change_phonenumber")
+    assert actions_offered(office.get(CHANGELIST)) == {"attach_selected", "release_selected"}
+    assert _outcomes(_attach(office, world.campaign.id, world.phone_number)) == [
+        (world.phone_number.number, "attached", "")
+    ]
+
+
+def test_who_is_not_signed_in_is_sent_to_the_login(world: World, client: Client) -> None:
+    response = _attach(client, world.campaign.id, world.phone_number)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/admin/login/")
+    assert not CampaignAttachment.objects.exists()
+
+
+def test_an_operation_is_no_link(world: World, admin_client: Client) -> None:
+    assert admin_client.get(RELEASE).status_code == 302
+    assert admin_client.post(page(PhoneNumber, "operation", "explode"), _ids(world.phone_number)).status_code == 404
+    assert set(PhoneNumber.objects.values_list("state", flat=True)) == {"ASSIGNED"}

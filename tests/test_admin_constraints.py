@@ -1,0 +1,27 @@
+"""Every database CHECK that a form of the admin could break is said in words."""
+
+import pytest
+from django.contrib import admin
+from django.db import models
+
+from accounts.admin.forms import RowForm
+from accounts.models import Organization
+from brands.models import Brand
+from campaigns.models import Campaign
+from phone_numbers.models import PhoneNumber
+
+# No form has the fields that these are about.
+OUT_OF_REACH = {
+    "numbers_phonenumber_campaign_organization",
+    "numbers_phonenumber_campaign_status",
+    "numbers_phonenumber_propagated_at",
+}
+
+
+@pytest.mark.parametrize("model", [Organization, Brand, Campaign, PhoneNumber])
+def test_every_check_has_a_sentence(model: type[models.Model]) -> None:
+    checks = {check.name for check in model._meta.constraints if isinstance(check, models.CheckConstraint)}
+    form = admin.site.get_model_admin(model).form
+    assert issubclass(form, RowForm)
+    said = {name for name in form.sentences if name in checks}
+    assert checks - OUT_OF_REACH == said
