@@ -114,7 +114,7 @@ LOGIN_URL = reverse_lazy("admin:login")
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
-DATETIME_FORMAT = "Y-m-d H:i:s T"
+FORMAT_MODULE_PATH = "agentmessage.formats"
 USE_TZ = True
 
 STATIC_URL = "static/"

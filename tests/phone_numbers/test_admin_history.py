@@ -102,6 +102,12 @@ def test_a_detach_is_shown_as_one(world: World, admin_client: Client) -> None:
     assert "detached" in admin_client.get(page(CampaignAttachment, "changelist")).content.decode()
 
 
+def test_times_are_written_as_a_log_writes_them(world: World, admin_client: Client) -> None:
+    created_at = _attach(world).created_at
+    content = admin_client.get(page(CampaignAttachment, "changelist")).content.decode()
+    assert f"{created_at:%Y-%m-%d %H:%M:%S} UTC" in content
+
+
 def test_history_is_found_and_filtered(world: World, admin_client: Client) -> None:
     operator = OperatorFactory.create()
     ours = _attach(world, Actor.for_operator(operator, request_id=REQUEST_ID))
