@@ -21,6 +21,8 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: Scoped) -> bool:  # type: ignore[override]  # Our views have scopes.
         """Whether the call may go on. A method that the view lacks passes: it is 405, not 403."""
-        scope = view.scopes.get(request.method or "")
+        # HEAD is GET without the body.
+        method = "GET" if request.method == "HEAD" else request.method
+        scope = view.scopes.get(method or "")
         key = request.auth
         return isinstance(key, ApiKey) and (scope is None or key.has_scope(scope))

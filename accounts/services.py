@@ -1,25 +1,35 @@
 """The use cases of API keys, one function each."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.errors import MissingScope
 from accounts.keys import digest_of, generate_key
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from agentmessage.errors import InvalidInput, NotFound
 
+# A key's use is written down this often, at most.
+USE_INTERVAL = timedelta(minutes=1)
+
 
 def create_api_key(
-    *, organization_id: UUID, label: str, scopes: Sequence[str], expires_at: datetime | None = None
+    *,
+    organization_id: UUID,
+    label: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None = None,
+    granted_by: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its plain text, which nothing can show again.
 
-    Raises InvalidInput for an empty or too long label, for scopes that are unknown, repeated or none at all, and for an
-    expiry that has passed.
+    `granted_by` is the key that asks for it, which can only give scopes that it has. Raises InvalidInput for an empty
+    or too long label, for scopes that are unknown, repeated or none at all, and for an expiry that has passed;
+    MissingScope.
     """
     if not label.strip() or len(label) > ApiKey.LABEL_LENGTH or "\x00" in label:
         raise InvalidInput(f"label must have 1 to {ApiKey.LABEL_LENGTH} characters")
@@ -30,6 +40,8 @@ def create_api_key(
             raise InvalidInput(f"unknown scope {scope!r}; the scopes are {', '.join(Scope.values)}")
     if len(set(scopes)) != len(scopes):
         raise InvalidInput("scopes must not repeat")
+    if granted_by is not None and not set(scopes) <= set(granted_by.scopes):
+        raise MissingScope
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidInput("expires_at must lie in the future")
     new = generate_key()
@@ -61,6 +73,24 @@ def revoke_api_key(*, organization_id: UUID, api_key_id: UUID) -> ApiKey:
 
 
 def find_usable_key(plain: str) -> ApiKey | None:
-    """The key that `plain` spells, if it is neither unknown, revoked nor expired. Read afresh, never cached."""
+    """The key that `plain` spells, if it is neither unknown, revoked nor expired. Read afresh, never cached.
+
+    Once a minute at most, the use is written down.
+    """
+    now = timezone.now()
     key = ApiKey.objects.filter(digest=digest_of(plain)).first()
-    return key if key is not None and key.is_usable(at=timezone.now()) else None
+    if key is None or not key.is_usable(at=now):
+        return None
+    if key.last_used_at is None or now - key.last_used_at >= USE_INTERVAL:
+        _record_use(key)
+    return key
+
+
+def _record_use(key: ApiKey) -> None:
+    # Where another request is writing the same row, it writes the same thing: nobody waits.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_apikey SET last_used_at = now() WHERE id = ("
+            "SELECT id FROM accounts_apikey WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)",
+            [key.id],
+        )

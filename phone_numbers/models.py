@@ -1,13 +1,18 @@
 """A phone number, and the append-only history of the campaigns it has been attached to."""
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils import timezone
 
 from accounts.actors import ActorKind
 from accounts.models import Organization
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
+
+# What a search looks in. No label has a line break, so nothing is found half in the number and half in the label.
+SEARCHED = Upper(Concat(F("number"), Value("\n"), Coalesce(F("label"), Value("")), output_field=models.TextField()))
 
 
 class NumberType(models.TextChoices):
@@ -52,6 +57,9 @@ class PhoneNumber(models.Model):
     `campaign` changes only through `phone_numbers.services`: every change writes a `CampaignAttachment` too.
     """
 
+    LABEL_LENGTH = 100
+    URL_LENGTH = 2048
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
         Organization,
@@ -64,9 +72,9 @@ class PhoneNumber(models.Model):
     number = models.CharField(max_length=16, unique=True, help_text="E.164, or the digits of a short code")
     number_type = models.CharField(max_length=10, choices=NumberType.choices, default=NumberType.LOCAL)
     state = models.CharField(max_length=11, choices=NumberState.choices, default=NumberState.AVAILABLE)
-    label = models.CharField(max_length=100, null=True, blank=True)
-    inbound_url = models.URLField("inbound URL", max_length=2048, null=True, blank=True)
-    status_url = models.URLField("status URL", max_length=2048, null=True, blank=True)
+    label = models.CharField(max_length=LABEL_LENGTH, null=True, blank=True)
+    inbound_url = models.URLField("inbound URL", max_length=URL_LENGTH, null=True, blank=True)
+    status_url = models.URLField("status URL", max_length=URL_LENGTH, null=True, blank=True)
     # The composite foreign key (organization, campaign) of the first migration stands in for the simple one.
     campaign = models.ForeignKey(
         Campaign,
@@ -112,6 +120,24 @@ class PhoneNumber(models.Model):
                 F("id").desc(),
                 name="numbers_phonenumber_campaign",
             ),
+            # For lists of the rarer kinds, which a walk along the newest would find too seldom.
+            models.Index(
+                F("organization"),
+                F("number_type"),
+                F("created_at").desc(),
+                F("id").desc(),
+                name="numbers_phonenumber_type",
+                condition=Q(state=NumberState.ASSIGNED) & ~Q(number_type=NumberType.LOCAL),
+            ),
+            models.Index(
+                F("organization"),
+                F("carrier_line_option_status"),
+                F("created_at").desc(),
+                F("id").desc(),
+                name="numbers_phonenumber_status",
+                condition=Q(state=NumberState.ASSIGNED, carrier_line_option_status__isnull=False),
+            ),
+            GinIndex(OpClass(SEARCHED, name="gin_trgm_ops"), name="numbers_phonenumber_search"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="numbers_phonenumber_organization_id"),

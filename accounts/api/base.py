@@ -1,8 +1,11 @@
 """The view that every endpoint below /v1 is."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
+
+from django.http import HttpResponse
+from rest_framework.request import Request
 
 from accounts.actors import Actor
 from accounts.api.throttling import ThrottledView
@@ -19,6 +22,17 @@ class TenantView(ThrottledView):
     authentication_classes = (ApiKeyAuthentication,)
     permission_classes = (HasScope,)
     scopes: ClassVar[Mapping[str, Scope]]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticates and authorizes; all but OPTIONS, which says nothing that the documentation does not."""
+        if request.method != "OPTIONS":
+            super().initial(request, *args, **kwargs)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """The methods that the resource takes, in `Allow`."""
+        response = HttpResponse(status=204)
+        del response["Content-Type"]
+        return response
 
     @property
     def api_key(self) -> ApiKey:

@@ -7,16 +7,28 @@ from accounts.api.base import TenantView
 from accounts.scopes import Scope
 from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
-from agentmessage.api.fields import required_uuid
+from agentmessage.api.etags import success_with_etag
+from agentmessage.api.fields import path_uuid, required_uuid
+from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
+from agentmessage.api.query import Query
 from agentmessage.ids import parse_uuid
-from phone_numbers.api.render import render_phone_number
+from phone_numbers.api.render import render_entry, render_phone_number, render_standing
+from phone_numbers.queries import attachment_history, get_visible_phone_number
 from phone_numbers.services.attach import attach_campaign
+from phone_numbers.services.detach import detach_campaign
 
 
 class PhoneNumberCampaignView(TenantView):
     """The campaign of one number."""
 
-    scopes = {"POST": Scope.NUMBERS_WRITE}
+    scopes = {"GET": Scope.NUMBERS_READ, "POST": Scope.NUMBERS_WRITE, "DELETE": Scope.NUMBERS_WRITE}
+
+    def get(self, request: Request, phone_number_id: str) -> HttpResponse:
+        """Where the attachment stands."""
+        identifier = path_uuid(phone_number_id)
+        Query(request)
+        phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
+        return success_with_etag(request, render_standing(phone_number))
 
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Attach a campaign. A path id that is no UUID is rule 5, so it must not hide rules 1 to 4."""
@@ -28,3 +40,27 @@ class PhoneNumberCampaignView(TenantView):
             actor=self.actor,
         )
         return success(render_phone_number(phone_number))
+
+    def delete(self, request: Request, phone_number_id: str) -> HttpResponse:
+        """Detach the campaign."""
+        phone_number = detach_campaign(
+            organization_id=self.organization_id, phone_number_id=path_uuid(phone_number_id), actor=self.actor
+        )
+        return success(render_phone_number(phone_number))
+
+
+class CampaignHistoryView(TenantView):
+    """/v1/phone-numbers/{id}/campaign/history: which campaigns a number has been on."""
+
+    scopes = {"GET": Scope.NUMBERS_READ}
+
+    def get(self, request: Request, phone_number_id: str) -> HttpResponse:
+        """A page of it, newest first."""
+        identifier = path_uuid(phone_number_id)
+        query = Query(request, known=PAGE_PARAMETERS)
+        phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
+        return list_page(
+            attachment_history(organization_id=self.organization_id, phone_number_id=identifier),
+            query,
+            lambda attachment: render_entry(attachment, current_id=phone_number.current_attachment_id),
+        )

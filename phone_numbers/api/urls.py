@@ -2,12 +2,18 @@
 
 from django.urls import path
 
-from phone_numbers.api.campaign import PhoneNumberCampaignView
+from phone_numbers.api.campaign import CampaignHistoryView, PhoneNumberCampaignView
+from phone_numbers.api.phone_numbers import PhoneNumbersView, PhoneNumberView
 
 urlpatterns = [
+    path("phone-numbers", PhoneNumbersView.as_view(), name="phone-numbers"),
+    path("phone-numbers/<str:phone_number_id>", PhoneNumberView.as_view(), name="phone-number"),
     path(
-        "phone-numbers/<str:phone_number_id>/campaign",
-        PhoneNumberCampaignView.as_view(),
-        name="phone-number-campaign",
+        "phone-numbers/<str:phone_number_id>/campaign", PhoneNumberCampaignView.as_view(), name="phone-number-campaign"
+    ),
+    path(
+        "phone-numbers/<str:phone_number_id>/campaign/history",
+        CampaignHistoryView.as_view(),
+        name="phone-number-campaign-history",
     ),
 ]

@@ -1,0 +1,113 @@
+"""Lists, newest first, by keyset: a page starts where the last one ended, so the thousandth costs what the first does.
+
+A cursor is base64url, without padding, of `{"created_at": …, "id": …}`: the last row of the page before.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import orjson
+from django.db.models import DateTimeField, F, Func, Model, QuerySet, TextField, UUIDField, Value
+from django.db.models.lookups import LessThan
+
+from agentmessage.api.envelope import Envelope, success
+from agentmessage.api.query import Query
+from agentmessage.errors import InvalidInput
+from agentmessage.ids import parse_uuid
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+# What every list takes, beside its own filters.
+PAGE_PARAMETERS = ("limit", "cursor")
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,400}", re.ASCII)
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z", re.ASCII)
+
+
+class Dated(Protocol):
+    """A row that has a place in a list."""
+
+    id: UUID
+    created_at: datetime
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a list: just after the row with this moment and id."""
+
+    created_at: datetime
+    id: UUID
+
+    def encode(self) -> str:
+        """As it goes to the client."""
+        content = orjson.dumps({"created_at": self.created_at, "id": self.id}, option=orjson.OPT_UTC_Z)
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """What `encode` wrote. Raises InvalidInput for everything else."""
+        refusal = InvalidInput("cursor is not one that this API gave; take next_cursor of the page before as it is")
+        if not _BASE64URL.fullmatch(text):
+            raise refusal
+        try:
+            content = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (binascii.Error, orjson.JSONDecodeError) as error:
+            raise refusal from error
+        match content:
+            case {"created_at": str(moment), "id": str(identifier), **rest} if not rest and _MOMENT.fullmatch(moment):
+                row_id = parse_uuid(identifier)
+            case _:
+                raise refusal
+        try:
+            created_at = datetime.fromisoformat(moment)
+        except ValueError as error:
+            raise refusal from error
+        if row_id is None:
+            raise refusal
+        return cls(created_at.astimezone(UTC), row_id)
+
+
+def _row(*parts: Any) -> Func:
+    return Func(*parts, function="ROW", output_field=TextField())
+
+
+def list_page(rows: QuerySet[Row], query: Query, render: Callable[[Row], dict[str, Any]]) -> Envelope:
+    """The page of `rows` that the query asks for. Raises InvalidInput for a bad limit or cursor.
+
+    Two statements, whatever the page: the rows, and how many there are in all.
+    """
+    limit = query.whole_number("limit", least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
+    text = query.text("cursor")
+    page = rows.order_by("-created_at", "-id")
+    if text is not None:
+        cursor = Cursor.decode(text)
+        # Compared as one row value, which PostgreSQL answers with a range of the index. `created_at < … OR …` is a
+        # filter over all that come before.
+        place = _row(Value(cursor.created_at, DateTimeField()), Value(cursor.id, UUIDField()))
+        page = page.filter(LessThan(_row(F("created_at"), F("id")), place))
+    # One more than asked for tells whether there is a next page.
+    found = list(page[: limit + 1])
+    shown = found[:limit]
+    has_more = len(found) > limit
+    total = len(shown) if text is None and not has_more else rows.count()
+    meta = {
+        "total": total,
+        "limit": limit,
+        "offset": 0,
+        "next_cursor": _cursor_after(shown[-1]) if has_more else None,
+    }
+    return success([render(row) for row in shown], meta=meta)
+
+
+def _cursor_after(row: Any) -> str:
+    dated: Dated = row
+    return Cursor(dated.created_at, dated.id).encode()

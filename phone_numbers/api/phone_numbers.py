@@ -1,0 +1,67 @@
+"""/v1/phone-numbers and /v1/phone-numbers/{id}"""
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from accounts.api.base import TenantView
+from accounts.scopes import Scope
+from agentmessage.api.bodies import read_object
+from agentmessage.api.envelope import success
+from agentmessage.api.etags import success_with_etag
+from agentmessage.api.fields import path_uuid
+from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
+from agentmessage.api.query import Query
+from phone_numbers.api.changes import read_changes
+from phone_numbers.api.render import render_phone_number
+from phone_numbers.models import LineOptionStatus, NumberType
+from phone_numbers.queries import get_visible_phone_number, search_phone_numbers, visible_phone_numbers
+from phone_numbers.services.update import update_phone_number
+
+FILTERS = ("number_type", "campaign_id", "carrier_line_option_status", "search")
+
+
+class PhoneNumbersView(TenantView):
+    """The organization's numbers."""
+
+    scopes = {"GET": Scope.NUMBERS_READ}
+
+    def get(self, request: Request) -> HttpResponse:
+        """A page of the ASSIGNED ones, newest first."""
+        query = Query(request, known=(*PAGE_PARAMETERS, *FILTERS))
+        filters = {
+            "number_type": query.choice("number_type", NumberType),
+            "campaign_id": query.uuid("campaign_id"),
+            "carrier_line_option_status": query.choice("carrier_line_option_status", LineOptionStatus),
+        }
+        rows = visible_phone_numbers(organization_id=self.organization_id).filter(
+            **{name: value for name, value in filters.items() if value is not None}
+        )
+        if search := query.text("search"):
+            rows = search_phone_numbers(rows, search)
+        return list_page(rows, query, render_phone_number)
+
+
+class PhoneNumberView(TenantView):
+    """One number."""
+
+    scopes = {"GET": Scope.NUMBERS_READ, "PATCH": Scope.NUMBERS_WRITE}
+
+    def get(self, request: Request, phone_number_id: str) -> HttpResponse:
+        """The number."""
+        identifier = path_uuid(phone_number_id)
+        Query(request)
+        phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
+        return success_with_etag(request, render_phone_number(phone_number))
+
+    def patch(self, request: Request, phone_number_id: str) -> HttpResponse:
+        """Change its routing, label and campaign: all of it or nothing."""
+        identifier = path_uuid(phone_number_id)
+        changes = read_changes(read_object(request))
+        phone_number = update_phone_number(
+            organization_id=self.organization_id,
+            phone_number_id=identifier,
+            changes=changes.fields,
+            campaign_id=changes.campaign_id,
+            actor=self.actor,
+        )
+        return success(render_phone_number(phone_number))

@@ -1,0 +1,36 @@
+"""What an organization sees of its numbers. Reads only, nothing is locked."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from agentmessage.errors import NotFound
+from phone_numbers.models import SEARCHED, CampaignAttachment, NumberState, PhoneNumber
+
+
+def visible_phone_numbers(*, organization_id: UUID) -> QuerySet[PhoneNumber]:
+    """The organization's ASSIGNED numbers."""
+    return PhoneNumber.objects.filter(organization_id=organization_id, state=NumberState.ASSIGNED)
+
+
+def search_phone_numbers(rows: QuerySet[PhoneNumber], text: str) -> QuerySet[PhoneNumber]:
+    """Those whose number or label has `text` in it, in either case."""
+    return rows.alias(searched=SEARCHED).filter(searched__contains=text.upper())
+
+
+def get_visible_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> PhoneNumber:
+    """One ASSIGNED number of the organization, with the attachment that counts. Raises NotFound."""
+    found = (
+        visible_phone_numbers(organization_id=organization_id)
+        .select_related("current_attachment")
+        .filter(id=phone_number_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def attachment_history(*, organization_id: UUID, phone_number_id: UUID) -> QuerySet[CampaignAttachment]:
+    """The number's history with this organization. What another one did with the number before is not its business."""
+    return CampaignAttachment.objects.filter(organization_id=organization_id, phone_number_id=phone_number_id)
