@@ -12,7 +12,7 @@ INSTALL = @echo "installing from $(1)"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format test-browser bench lock
+.PHONY: help install run test lint format test-browser bench types lock
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -31,6 +31,7 @@ lint: $(VENV)/.dev-installed ## Check style, types, architecture and migrations.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 format: $(VENV)/.dev-installed ## Put the code into the one form.
 	$(BIN)/ruff check --fix .
@@ -40,6 +41,13 @@ bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; prints
 	@set -e; for script in tests/bench/bench_*.py; do \
 		DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m $$(echo $${script%.py} | tr / .); \
 	done
+
+types: $(VENV)/.dev-installed ## Write the TypeScript types anew from the OpenAPI document. Needs Node.
+	cd tools/typescript && npm ci
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --validate --fail-on-warn \
+		--format openapi-json --file tools/typescript/node_modules/openapi.json
+	tools/typescript/node_modules/.bin/openapi-typescript tools/typescript/node_modules/openapi.json \
+		--output agentmessage/api/types.d.ts
 
 lock: $(VENV)/.bootstrapped ## Resolve the dependencies anew.
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt

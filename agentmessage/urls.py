@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from agentmessage.api.document import openapi_document, typescript_types
 from agentmessage.views import healthz, unknown_route
 
 urlpatterns = [
@@ -10,6 +11,8 @@ urlpatterns = [
     path("v1/", include("campaigns.api.urls")),
     path("v1/", include("brands.api.urls")),
     path("v1/", include("accounts.api.urls")),
+    path("v1/openapi.json", openapi_document, name="openapi"),
+    path("v1/types.d.ts", typescript_types, name="types"),
     re_path(r"^v1(?:/|$)", unknown_route),
     path("admin/", admin.site.urls),
     path("healthz", healthz),

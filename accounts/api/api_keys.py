@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
+from accounts.api import schema
 from accounts.api.base import TenantView
 from accounts.models import ApiKey
 from accounts.scopes import Scope
@@ -15,6 +16,7 @@ from accounts.services import create_api_key, revoke_api_key
 from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.fields import path_uuid
+from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import InvalidInput, ValidationFailed
@@ -41,11 +43,13 @@ class ApiKeysView(TenantView):
 
     scopes = {"GET": Scope.APIKEYS_READ, "POST": Scope.APIKEYS_WRITE}
 
+    @documented(schema.LIST_API_KEYS)
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first; revoked and expired ones too."""
         query = Query(request, known=PAGE_PARAMETERS)
         return list_page(ApiKey.objects.filter(organization_id=self.organization_id), query, render_api_key)
 
+    @documented(schema.CREATE_API_KEY)
     def post(self, request: Request) -> HttpResponse:
         """Create a key. The answer is the one time that it is shown."""
         body = read_object(request)
@@ -65,6 +69,7 @@ class ApiKeyView(TenantView):
 
     scopes = {"DELETE": Scope.APIKEYS_WRITE}
 
+    @documented(schema.REVOKE_API_KEY)
     def delete(self, request: Request, api_key_id: str) -> HttpResponse:
         """Revoke it, from the next request on. One that is revoked already stays as it is."""
         key = revoke_api_key(organization_id=self.organization_id, api_key_id=path_uuid(api_key_id))

@@ -9,9 +9,11 @@ from accounts.api.base import TenantView
 from accounts.scopes import Scope
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid
+from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import NotFound
+from brands.api import schema
 from brands.models import Brand
 
 
@@ -32,6 +34,7 @@ class BrandsView(TenantView):
 
     scopes = {"GET": Scope.BRANDS_READ}
 
+    @documented(schema.LIST_BRANDS)
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first."""
         query = Query(request, known=PAGE_PARAMETERS)
@@ -43,6 +46,7 @@ class BrandView(TenantView):
 
     scopes = {"GET": Scope.BRANDS_READ}
 
+    @documented(schema.GET_BRAND)
     def get(self, request: Request, brand_id: str) -> HttpResponse:
         """The brand."""
         identifier = path_uuid(brand_id)

@@ -9,9 +9,11 @@ from accounts.api.base import TenantView
 from accounts.scopes import Scope
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid
+from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import NotFound
+from campaigns.api import schema
 from campaigns.models import Campaign
 
 
@@ -37,6 +39,7 @@ class CampaignsView(TenantView):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
+    @documented(schema.LIST_CAMPAIGNS)
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first."""
         query = Query(request, known=PAGE_PARAMETERS)
@@ -48,6 +51,7 @@ class CampaignView(TenantView):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
+    @documented(schema.GET_CAMPAIGN)
     def get(self, request: Request, campaign_id: str) -> HttpResponse:
         """The campaign."""
         identifier = path_uuid(campaign_id)

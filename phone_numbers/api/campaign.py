@@ -9,9 +9,11 @@ from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid, required_uuid
+from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
 from agentmessage.api.query import Query
 from agentmessage.ids import parse_uuid
+from phone_numbers.api import schema
 from phone_numbers.api.render import render_entry, render_phone_number, render_standing
 from phone_numbers.queries import attachment_history, get_visible_phone_number
 from phone_numbers.services.attach import attach_campaign
@@ -23,6 +25,7 @@ class PhoneNumberCampaignView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ, "POST": Scope.NUMBERS_WRITE, "DELETE": Scope.NUMBERS_WRITE}
 
+    @documented(schema.GET_ATTACHMENT)
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Where the attachment stands."""
         identifier = path_uuid(phone_number_id)
@@ -30,6 +33,7 @@ class PhoneNumberCampaignView(TenantView):
         phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
         return success_with_etag(request, render_standing(phone_number))
 
+    @documented(schema.ATTACH_CAMPAIGN)
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Attach a campaign. A path id that is no UUID is rule 5, so it must not hide rules 1 to 4."""
         campaign_id = required_uuid(read_object(request, blame="campaign_id"), "campaign_id")
@@ -41,6 +45,7 @@ class PhoneNumberCampaignView(TenantView):
         )
         return success(render_phone_number(phone_number))
 
+    @documented(schema.DETACH_CAMPAIGN)
     def delete(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Detach the campaign."""
         phone_number = detach_campaign(
@@ -54,6 +59,7 @@ class CampaignHistoryView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ}
 
+    @documented(schema.LIST_HISTORY)
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
         """A page of it, newest first."""
         identifier = path_uuid(phone_number_id)

@@ -9,8 +9,10 @@ from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid
+from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
 from agentmessage.api.query import Query
+from phone_numbers.api import schema
 from phone_numbers.api.changes import read_changes
 from phone_numbers.api.render import render_phone_number
 from phone_numbers.models import LineOptionStatus, NumberType
@@ -25,6 +27,7 @@ class PhoneNumbersView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ}
 
+    @documented(schema.LIST_PHONE_NUMBERS)
     def get(self, request: Request) -> HttpResponse:
         """A page of the ASSIGNED ones, newest first."""
         query = Query(request, known=(*PAGE_PARAMETERS, *FILTERS))
@@ -46,6 +49,7 @@ class PhoneNumberView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ, "PATCH": Scope.NUMBERS_WRITE}
 
+    @documented(schema.GET_PHONE_NUMBER)
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
         """The number."""
         identifier = path_uuid(phone_number_id)
@@ -53,6 +57,7 @@ class PhoneNumberView(TenantView):
         phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
         return success_with_etag(request, render_phone_number(phone_number))
 
+    @documented(schema.UPDATE_PHONE_NUMBER)
     def patch(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Change its routing, label and campaign: all of it or nothing."""
         identifier = path_uuid(phone_number_id)
