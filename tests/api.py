@@ -26,6 +26,14 @@ class ApiClient:
         """POST with a JSON body, or with `body` as it is if it is text or bytes."""
         return self.client.post(path, data=body, content_type=content_type, **extra)
 
+    def patch(self, phone_number_id: UUID | str, body: Any, *, content_type: str = "application/json") -> "Answer":
+        """PATCH /v1/phone-numbers/{id}."""
+        return self.client.patch(f"/v1/phone-numbers/{phone_number_id}", data=body, content_type=content_type)
+
+    def detach(self, phone_number_id: UUID | str) -> "Answer":
+        """DELETE /v1/phone-numbers/{id}/campaign."""
+        return self.client.delete(f"/v1/phone-numbers/{phone_number_id}/campaign")
+
     def get(self, path: str, **extra: Any) -> "Answer":
         """GET."""
         return self.client.get(path, **extra)

@@ -1,7 +1,7 @@
 """/v1/api-keys and /v1/api-keys/{id}"""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -100,6 +100,6 @@ def _read_moment(value: object) -> datetime | None:
         return None
     try:
         moment = parse_datetime(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and moment.tzinfo is not None else None

@@ -1,6 +1,7 @@
 """Query parameters, read strictly: what we do not know is refused, never ignored."""
 
 import re
+import unicodedata
 from collections.abc import Collection
 from uuid import UUID
 
@@ -12,6 +13,11 @@ from agentmessage.errors import InvalidInput
 from agentmessage.ids import parse_uuid
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether `text` has one of Unicode's control characters: NUL, a line break, and the like."""
+    return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 class Query:
@@ -27,7 +33,7 @@ class Query:
             if len(values) > 1:
                 raise InvalidInput(f"query parameter {name} is repeated")
             # Django reads bytes that are no UTF-8 as U+FFFD.
-            if "\ufffd" in values[0] or "\x00" in values[0]:
+            if "\ufffd" in values[0] or has_control_characters(values[0]):
                 raise InvalidInput(f"query parameter {name} must be text")
             self._values[name] = values[0]
 

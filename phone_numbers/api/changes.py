@@ -1,6 +1,5 @@
 """Reads the body of PATCH /v1/phone-numbers/{id}."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
+from agentmessage.api.query import has_control_characters
 from agentmessage.errors import InvalidInput, ValidationFailed
 from agentmessage.ids import parse_uuid
 from phone_numbers.models import PhoneNumber
@@ -47,13 +47,13 @@ def _what_is_wrong(name: str, value: object) -> str | None:
         return "must be a string, or null to leave it as it is"
     if name in _URLS:
         return None if value == "" or _is_url(value) else "must be an https URL of at most 2048 characters"
-    if len(value) > PhoneNumber.LABEL_LENGTH or any(unicodedata.category(character) == "Cc" for character in value):
+    if len(value) > PhoneNumber.LABEL_LENGTH or has_control_characters(value):
         return f"must have at most {PhoneNumber.LABEL_LENGTH} characters and no control characters"
     return None
 
 
 def _is_url(value: str) -> bool:
-    if len(value) > PhoneNumber.URL_LENGTH:
+    if len(value) > PhoneNumber.URL_LENGTH or has_control_characters(value):
         return False
     try:
         _is_https(value)

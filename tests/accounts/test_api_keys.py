@@ -1,0 +1,152 @@
+"""/v1/api-keys: a key is shown once, gives what it has, and its use is written down."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import ApiKey
+from accounts.scopes import Scope
+from tests.api import ApiClient, assert_refused
+from tests.factories import make_key
+from tests.worlds import World
+
+SCOPES = ", ".join(Scope.values)
+NO_MOMENT = "must be a time in RFC 3339, with its offset, or null"
+
+
+@pytest.fixture
+def api(world: World) -> ApiClient:
+    """A client that may manage keys and write numbers."""
+    _key, plain = make_key(world.organization, Scope.APIKEYS_READ, Scope.APIKEYS_WRITE, Scope.NUMBERS_WRITE)
+    return ApiClient(plain)
+
+
+def test_a_new_key_is_shown_once_and_works(world: World, api: ApiClient) -> None:
+    body = {"label": "ci", "scopes": ["numbers:write"], "expires_at": "2999-01-01T00:00:00+02:00"}
+    response = api.post("/v1/api-keys", body)
+    key = ApiKey.objects.get(label="ci")
+    data = response.json()["data"]
+    plain = data.pop("key")
+    assert response.status_code == 201
+    assert response["Cache-Control"] == "no-store"
+    assert data == {
+        "id": str(key.id),
+        "label": "ci",
+        "prefix": plain[:16],
+        "scopes": ["numbers:write"],
+        "created_at": key.created_at.isoformat().replace("+00:00", "Z"),
+        "last_used_at": None,
+        "expires_at": "2998-12-31T22:00:00Z",
+        "revoked_at": None,
+    }
+    assert key.organization == world.organization
+    assert ApiClient(plain).attach(world.phone_number.id, world.campaign.id).status_code == 200
+    shown = api.get("/v1/api-keys")
+    assert plain.encode() not in shown.content
+    assert [row["label"] for row in shown.json()["data"]] == ["ci", "test"]
+    assert all("digest" not in row and "key" not in row for row in shown.json()["data"])
+
+
+def test_a_key_can_only_give_what_it_has(world: World, api: ApiClient) -> None:
+    response = api.post("/v1/api-keys", {"label": "x", "scopes": ["numbers:write", "brands:read"]})
+    assert_refused(response, 403, "FORBIDDEN", "missing required scope")
+    assert ApiKey.objects.filter(label="x").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"scopes": []}, "scopes must name at least one scope"),
+        ({"scopes": ["numbers:write", "numbers:write"]}, "scopes must not repeat"),
+        ({"scopes": ["numbers:all"]}, f"unknown scope 'numbers:all'; the scopes are {SCOPES}"),
+        ({"scopes": [""]}, f"unknown scope ''; the scopes are {SCOPES}"),
+        ({"label": ""}, "label must have 1 to 100 characters"),
+        ({"label": " "}, "label must have 1 to 100 characters"),
+        ({"label": "x" * 101}, "label must have 1 to 100 characters"),
+        ({"label": "\u0000"}, "label must have 1 to 100 characters"),
+        ({"expires_at": "2000-01-01T00:00:00Z"}, "expires_at must lie in the future"),
+        ({"expire_at": "2999-01-01T00:00:00Z"}, "unknown field 'expire_at'; the fields are label, scopes, expires_at"),
+    ],
+)
+def test_what_cannot_be_taken(fields: dict[str, Any], message: str, world: World, api: ApiClient) -> None:
+    before = ApiKey.objects.count()
+    response = api.post("/v1/api-keys", {"label": "x", "scopes": ["numbers:write"]} | fields)
+    assert_refused(response, 400, "INVALID_INPUT", message)
+    assert ApiKey.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        ({}, {"label": "is required", "scopes": "is required"}),
+        ({"label": None, "scopes": None}, {"label": "must be a string", "scopes": "must be a list of strings"}),
+        ({"label": "x", "scopes": "numbers:write"}, {"scopes": "must be a list of strings"}),
+        ({"label": "x", "scopes": [1]}, {"scopes": "must be a list of strings"}),
+        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "tomorrow"}, {"expires_at": NO_MOMENT}),
+        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "2999-01-01T00:00:00"}, {"expires_at": NO_MOMENT}),
+        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "2999-13-01T00:00:00Z"}, {"expires_at": NO_MOMENT}),
+        (
+            {"label": "x", "scopes": ["numbers:write"], "expires_at": "9999-12-31T23:59:59-01:00"},
+            {"expires_at": NO_MOMENT},
+        ),
+        ({"label": "x", "scopes": ["numbers:write"], "expires_at": 1}, {"expires_at": NO_MOMENT}),
+    ],
+)
+def test_bodies_of_the_wrong_kind(body: Any, details: dict[str, str], world: World, api: ApiClient) -> None:
+    response = api.post("/v1/api-keys", body)
+    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
+
+
+def test_revoking_acts_on_the_next_request_and_keeps_its_moment(world: World, api: ApiClient) -> None:
+    key, plain = make_key(world.organization)
+    first = api.client.delete(f"/v1/api-keys/{key.id}").json()["data"]
+    assert first["revoked_at"] is not None
+    response = ApiClient(plain).attach(world.phone_number.id, world.campaign.id)
+    assert_refused(response, 401, "UNAUTHORIZED", "authentication failed")
+    assert api.client.delete(f"/v1/api-keys/{key.id}").json()["data"] == first
+
+
+def test_use_is_written_down_once_a_minute(world: World) -> None:
+    key, plain = make_key(world.organization)
+    client = ApiClient(plain)
+
+    def last_used() -> Any:
+        return ApiKey.objects.values_list("last_used_at", flat=True).get(id=key.id)
+
+    started = timezone.now() - timedelta(minutes=10)
+    ApiKey.objects.filter(id=key.id).update(last_used_at=started)
+    client.attach(world.phone_number.id, world.campaign.id)
+    first = last_used()
+    assert first > started
+    client.attach(world.phone_number.id, world.campaign.id)
+    assert last_used() == first
+    recent = timezone.now()
+    ApiKey.objects.filter(id=key.id).update(last_used_at=recent)
+    with time_machine.travel(recent + timedelta(seconds=59), tick=False):
+        client.attach(world.phone_number.id, world.campaign.id)
+    assert last_used() == recent
+    ApiClient(plain + "x").attach(world.phone_number.id, world.campaign.id)
+    assert last_used() == recent
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writing_the_use_down_waits_for_nobody(transactional_db: None) -> None:
+    world = World()
+    key, plain = make_key(world.organization)
+    other = connection.copy()
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM accounts_apikey WHERE id = %s FOR UPDATE", [key.id])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        assert ApiClient(plain).attach(world.phone_number.id, world.campaign.id).status_code == 200
+        assert ApiKey.objects.get(id=key.id).last_used_at is None
+        other.rollback()
+    finally:
+        other.close()
+        connection.close()

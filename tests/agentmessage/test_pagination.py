@@ -1,0 +1,147 @@
+"""Cursors and pages: the form of the contract's example, and nothing else is taken for one."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from accounts.scopes import Scope
+from agentmessage.api.pagination import Cursor
+from agentmessage.errors import InvalidInput
+from phone_numbers.models import PhoneNumber
+from tests.api import ApiClient, assert_refused
+from tests.factories import PhoneNumberFactory, make_key
+from tests.worlds import World
+
+EXAMPLE = "eyJjcmVhdGVkX2F0IjoiMjAyNi0wNC0yNlQxMjowMDowMFoiLCJpZCI6IjAxOTAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMSJ9"
+NOT_OURS = "cursor is not one that this API gave; take next_cursor of the page before as it is"
+
+
+@pytest.fixture
+def reader(world: World) -> ApiClient:
+    """A client that may read everything."""
+    _key, plain = make_key(world.organization, *Scope)
+    return ApiClient(plain)
+
+
+def test_the_contracts_example_is_read_and_written() -> None:
+    cursor = Cursor(datetime(2026, 4, 26, 12, tzinfo=UTC), UUID("01900000-0000-0000-0000-000000000001"))
+    assert Cursor.decode(EXAMPLE) == cursor
+    assert cursor.encode() == EXAMPLE
+
+
+def _encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        EXAMPLE[:-1],
+        EXAMPLE[:-8],
+        EXAMPLE[1:],
+        EXAMPLE + "A",
+        EXAMPLE + "=",
+        EXAMPLE + "====",
+        EXAMPLE.replace("e", "é"),
+        " " + EXAMPLE,
+        "A" * 500,
+        _encoded([]),
+        _encoded({}),
+        _encoded({"created_at": "2026-04-26T12:00:00Z"}),
+        _encoded({"created_at": "2026-04-26T12:00:00Z", "id": "x"}),
+        _encoded({"created_at": "2026-04-26T12:00:00Z", "id": str(UUID(int=1)), "more": 1}),
+        _encoded({"created_at": "2026-04-26T12:00:00", "id": str(UUID(int=1))}),
+        _encoded({"created_at": "2026-13-26T12:00:00Z", "id": str(UUID(int=1))}),
+        _encoded({"created_at": "yesterday", "id": str(UUID(int=1))}),
+        _encoded({"created_at": 0, "id": str(UUID(int=1))}),
+        _encoded({"created_at": None, "id": None}),
+    ],
+)
+def test_what_is_no_cursor(text: str) -> None:
+    with pytest.raises(InvalidInput, match=NOT_OURS):
+        Cursor.decode(text)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("limit=0", "limit must be a whole number from 1 to 100"),
+        ("limit=101", "limit must be a whole number from 1 to 100"),
+        ("limit=", "limit must be a whole number from 1 to 100"),
+        ("limit=-1", "limit must be a whole number from 1 to 100"),
+        ("limit=1.5", "limit must be a whole number from 1 to 100"),
+        ("limit=abc", "limit must be a whole number from 1 to 100"),
+        ("limit=%D9%A3", "limit must be a whole number from 1 to 100"),
+        ("limit=1&limit=2", "query parameter limit is repeated"),
+        ("cursor=", NOT_OURS),
+        ("cursor=%00", "query parameter cursor must be text"),
+        ("cursor=" + EXAMPLE[:-3], NOT_OURS),
+        ("offset=20", "unknown query parameter 'offset'; the parameters are {parameters}"),
+        ("Limit=5", "unknown query parameter 'Limit'; the parameters are {parameters}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/v1/phone-numbers", "limit, cursor, number_type, campaign_id, carrier_line_option_status, search"),
+        ("/v1/campaigns", "limit, cursor"),
+        ("/v1/brands", "limit, cursor"),
+        ("/v1/api-keys", "limit, cursor"),
+        ("/v1/phone-numbers/{number}/campaign/history", "limit, cursor"),
+    ],
+)
+def test_a_bad_query_is_refused(
+    path: str, parameters: str, query: str, message: str, world: World, reader: ApiClient
+) -> None:
+    response = reader.get(f"{path.format(number=world.phone_number.id)}?{query}")
+    assert_refused(response, 400, "INVALID_INPUT", message.format(parameters=parameters))
+
+
+def test_pages_are_stable_while_rows_come_and_go(world: World, reader: ApiClient) -> None:
+    # Half of them at one moment, so that the id has to decide.
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [
+        PhoneNumberFactory.create(
+            organization=world.organization, created_at=moment + timedelta(seconds=max(0, index - 12))
+        )
+        for index in range(25)
+    ]
+    everything = [*rows, world.phone_number]
+    expected = [row.id for row in sorted(everything, key=lambda row: (row.created_at, row.id), reverse=True)]
+    seen: list[UUID] = []
+    cursor: str | None = ""
+    pages = 0
+    while cursor is not None:
+        body = reader.get(f"/v1/phone-numbers?limit=10{cursor and '&cursor=' + cursor}").json()
+        assert body["meta"] | {"next_cursor": None} == {
+            "total": 26 + pages,
+            "limit": 10,
+            "offset": 0,
+            "next_cursor": None,
+        }
+        seen += [UUID(row["id"]) for row in body["data"]]
+        cursor = body["meta"]["next_cursor"]
+        # A newcomer stands before the first page; one that was seen is released.
+        PhoneNumberFactory.create(organization=world.organization, created_at=moment + timedelta(days=400))
+        pages += 1
+    assert pages == 3
+    assert seen == expected
+
+
+def test_a_page_that_ends_the_list_has_no_next_cursor(world: World, reader: ApiClient) -> None:
+    PhoneNumber.objects.filter(organization=world.organization).delete()
+    rows = PhoneNumberFactory.create_batch(4, organization=world.organization)
+    for limit, last in [(4, True), (3, False), (5, True)]:
+        meta = reader.get(f"/v1/phone-numbers?limit={limit}").json()["meta"]
+        assert (meta["next_cursor"] is None, meta["total"]) == (last, len(rows))
+
+
+def test_a_cursor_may_point_at_nothing(world: World, reader: ApiClient) -> None:
+    cursor = Cursor(datetime(2000, 1, 1, tzinfo=UTC), uuid4()).encode()
+    body = reader.get(f"/v1/phone-numbers?cursor={cursor}").json()
+    assert (body["data"], body["meta"]["next_cursor"], body["meta"]["total"]) == ([], None, 1)
