@@ -79,6 +79,7 @@ CREATE_API_KEY = Operation(
     "answer shows the key whole, this one time.",
     status=201,
     body=ApiKeyRequestSerializer,
+    refuses_unknown_fields=True,
     answer=NewApiKeySerializer,
     success_description="The new key.",
     refusals=(ErrorCode.INVALID_INPUT,),

@@ -76,6 +76,8 @@ def read_object(request: Request, *, blame: str = "body") -> dict[str, Any]:
         raise ValidationFailed(
             details={blame: f"must come in a JSON object; this body is no JSON: {error.reason}"}
         ) from error
+    if request.stream is None:  # For which DRF's `data` is an empty object.
+        raise ValidationFailed(details={blame: "is required"})
     if not isinstance(body, dict):
         raise ValidationFailed(details={blame: "must come in a JSON object; this body is JSON of another kind"})
     return body

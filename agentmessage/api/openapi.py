@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document: what `documented` says of each method, and what holds for all of them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from drf_spectacular.drainage import warn
 from drf_spectacular.openapi import AutoSchema
@@ -9,7 +9,7 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
 from agentmessage.api.errors import MESSAGE, STATUS
 from agentmessage.api.examples import examples_of
-from agentmessage.api.operations import Operation, operation_of
+from agentmessage.api.operations import UUID_SCHEMA, Operation, operation_of
 from agentmessage.errors import ErrorCode
 
 JSON = "application/json"
@@ -171,21 +171,26 @@ class OperationSchema(AutoSchema):
         if parameters:
             written["parameters"] = parameters
         if operation.body is not None:
+            component = self.resolve_serializer(operation.body, "request")
+            if operation.refuses_unknown_fields:
+                component.schema["additionalProperties"] = False
             written["requestBody"] = {
                 "required": True,
-                "content": {JSON: {"schema": self._component(operation.body, "request"), **_body_examples(operation)}},
+                "content": {JSON: {"schema": component.ref, **_body_examples(operation)}},
             }
         written["responses"] = self._responses(operation)
         return written
 
-    def _component(self, serializer: type[Any], direction: Literal["request", "response"]) -> dict[str, Any]:
-        return self.resolve_serializer(serializer, direction).ref
-
     def _path_parameters(self, operation: Operation) -> Iterable[dict[str, Any]]:
         if "{" in self.path:
             name = self.path.partition("{")[2].partition("}")[0]
-            schema = {"type": "string", "format": "uuid"}
-            yield {"in": "path", "name": name, "required": True, "description": operation.path_id, "schema": schema}
+            yield {
+                "in": "path",
+                "name": name,
+                "required": True,
+                "description": operation.path_id,
+                "schema": UUID_SCHEMA,
+            }
 
     def _responses(self, operation: Operation) -> dict[str, Any]:
         headers = [*_ALWAYS, *(["ETag"] if operation.has_etag else [])]
@@ -210,7 +215,7 @@ class OperationSchema(AutoSchema):
 
     def _answer(self, operation: Operation) -> dict[str, Any]:
         """The envelope around the answer, as a component that is named after what is in it."""
-        data = self._component(operation.answer, "response")
+        data = self.resolve_serializer(operation.answer, "response").ref
         name = operation.answer.__name__.removesuffix("Serializer") + ("ListAnswer" if operation.is_list else "Answer")
         properties: dict[str, Any] = {"success": {"type": "boolean", "const": True}, "data": data}
         if operation.is_list:

@@ -20,6 +20,12 @@ class Parameter:
     schema: dict[str, Any]
 
 
+# An id as it may be sent; `agentmessage.ids.parse_uuid` in the words of JSON Schema.
+UUID_SCHEMA = {
+    "type": "string",
+    "format": "uuid",
+    "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+}
 # What every list takes beside its filters.
 PAGE = (
     Parameter("limit", "How many on a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
@@ -49,6 +55,7 @@ class Operation:
     status: int = 200
     success_description: str = "Done."
     body: type[Serializer[Any]] | None = None
+    refuses_unknown_fields: bool = False
     query: Sequence[Parameter] = ()
     refusals: Sequence[ErrorCode] = ()
     path_id: str = "The id of the resource."

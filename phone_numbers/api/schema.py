@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.actors import ActorKind
-from agentmessage.api.operations import PAGE, Operation, Parameter
+from agentmessage.api.operations import PAGE, UUID_SCHEMA, Operation, Parameter
 from agentmessage.errors import ErrorCode
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, NumberType, PhoneNumber
@@ -92,10 +92,20 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     failure = FailureSerializer(allow_null=True)
 
 
+@extend_schema_field(UUID_SCHEMA)
+class _Id(serializers.Field[Any, Any, Any, Any]):
+    """36 characters, in the usual hyphenated form."""
+
+
+@extend_schema_field(UUID_SCHEMA | {"type": ["string", "null"]})
+class _IdOrNull(serializers.Field[Any, Any, Any, Any]):
+    """As above, or null."""
+
+
 class AttachCampaignSerializer(serializers.Serializer[Any]):
     """The campaign to attach."""
 
-    campaign_id = serializers.UUIDField(help_text="36 characters, in the usual hyphenated form.")
+    campaign_id = _Id(help_text="36 characters, in the usual hyphenated form.")
 
 
 @extend_schema_field(
@@ -126,8 +136,8 @@ class PhoneNumberChangesSerializer(serializers.Serializer[Any]):
     inbound_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
     status_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
     label = _ChangedLabel(required=False, help_text='One line of text; `""` clears it.')  # type: ignore[assignment]  # As above.
-    campaign_id = serializers.UUIDField(
-        required=False, allow_null=True, help_text="Attaches by the six rules. It cannot be cleared: detach instead."
+    campaign_id = _IdOrNull(
+        required=False, help_text="Attaches by the six rules. It cannot be cleared: detach instead."
     )
 
 
@@ -140,14 +150,16 @@ LIST_PHONE_NUMBERS = Operation(
     query=(
         *PAGE,
         Parameter("number_type", "Only numbers of this kind.", {"type": "string", "enum": NumberType.values}),
-        Parameter("campaign_id", "Only numbers on this campaign.", {"type": "string", "format": "uuid"}),
+        Parameter("campaign_id", "Only numbers on this campaign.", UUID_SCHEMA),
         Parameter(
             "carrier_line_option_status",
             "Only numbers of which the carrier knows this.",
             {"type": "string", "enum": LineOptionStatus.values},
         ),
         Parameter(
-            "search", "A part of the number or of the label.", {"type": "string", "pattern": "^[^\\u0000\\ufffd]*$"}
+            "search",
+            "A part of the number or of the label.",
+            {"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*$"},
         ),
     ),
     answer=PhoneNumberSerializer,
@@ -172,6 +184,7 @@ UPDATE_PHONE_NUMBER = Operation(
     "of [Attach a campaign](#tag/campaign-of-a-number/POST/v1/phone-numbers/{id}/campaign).",
     path_id=_NUMBER_ID,
     body=PhoneNumberChangesSerializer,
+    refuses_unknown_fields=True,
     answer=PhoneNumberSerializer,
     success_description="The number, changed.",
     refusals=(
