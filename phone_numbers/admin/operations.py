@@ -12,6 +12,7 @@ from campaigns.errors import CampaignNotActive
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.attach import attach_campaign
+from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.release import release_phone_number
 
 _IN_WORDS: dict[type[DomainError], str] = {
@@ -47,18 +48,39 @@ def attach_to_rows(
     return [_outcome(attach, phone_number_id) for phone_number_id in phone_number_ids]
 
 
+def detach_rows(*, phone_numbers: Sequence[PhoneNumber], actor: Actor) -> list[RowOutcome]:
+    """Takes each of the numbers off its campaign, of whatever organization, each in a transaction of its own."""
+
+    def detach(organization_id: UUID, phone_number_id: UUID) -> bool:
+        phone_number = detach_campaign(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
+        entry = phone_number.current_attachment
+        return entry is not None and entry.request_id == actor.request_id
+
+    return _each_of_its_organization(phone_numbers, detach)
+
+
 def release_rows(*, phone_numbers: Sequence[PhoneNumber], actor: Actor) -> list[RowOutcome]:
     """Releases each of the numbers, of whatever organization, each in a transaction of its own."""
-    organizations = {phone_number.id: phone_number.organization_id for phone_number in phone_numbers}
 
-    def release(phone_number_id: UUID) -> bool:
-        organization_id = organizations[phone_number_id]
-        if organization_id is None:
-            raise NumberNotAssigned
+    def release(organization_id: UUID, phone_number_id: UUID) -> bool:
         release_phone_number(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
         return True
 
-    return [_outcome(release, phone_number_id) for phone_number_id in organizations]
+    return _each_of_its_organization(phone_numbers, release)
+
+
+def _each_of_its_organization(
+    phone_numbers: Sequence[PhoneNumber], operation: Callable[[UUID, UUID], bool]
+) -> list[RowOutcome]:
+    organizations = {phone_number.id: phone_number.organization_id for phone_number in phone_numbers}
+
+    def operate(phone_number_id: UUID) -> bool:
+        organization_id = organizations[phone_number_id]
+        if organization_id is None:
+            raise NumberNotAssigned
+        return operation(organization_id, phone_number_id)
+
+    return [_outcome(operate, phone_number_id) for phone_number_id in organizations]
 
 
 def _outcome(operation: Callable[[UUID], bool], phone_number_id: UUID) -> RowOutcome:

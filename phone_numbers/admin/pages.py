@@ -19,7 +19,7 @@ from accounts.admin.base import RowAdmin
 from accounts.models import Operator
 from agentmessage.api.request_ids import request_id_of
 from phone_numbers.admin.forms import AttachForm
-from phone_numbers.admin.operations import RowOutcome, attach_to_rows, release_rows
+from phone_numbers.admin.operations import RowOutcome, attach_to_rows, detach_rows, release_rows
 from phone_numbers.models import PhoneNumber
 
 MAX_ROWS = 100
@@ -178,6 +178,21 @@ class AttachPage(OperationPage):
         )
 
 
+class DetachPage(OperationPage):
+    """Take numbers off their campaigns."""
+
+    name = "detach"
+    title = "Detach campaigns"
+    button = "Detach"
+    consequence = "A number without a campaign must not send. The carrier hears of it afterwards."
+    words = {"changed": "detached", "unchanged": "had none", "failed": "failed"}
+    dangerous = True
+
+    def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
+        """Takes them off."""
+        return detach_rows(phone_numbers=self.phone_numbers, actor=actor)
+
+
 class ReleasePage(OperationPage):
     """Release numbers from their organizations' use."""
 
@@ -193,4 +208,4 @@ class ReleasePage(OperationPage):
         return release_rows(phone_numbers=self.phone_numbers, actor=actor)
 
 
-PAGES: dict[str, type[OperationPage]] = {page.name: page for page in (AttachPage, ReleasePage)}
+PAGES: dict[str, type[OperationPage]] = {page.name: page for page in (AttachPage, DetachPage, ReleasePage)}

@@ -1,4 +1,4 @@
-"""What operators do to numbers: attach a campaign, release."""
+"""What operators do to numbers: attach a campaign, detach, release."""
 
 import re
 from typing import Any
@@ -17,6 +17,7 @@ from tests.operators import actions_offered, page, run_action, sign_in
 from tests.worlds import World
 
 ATTACH = "/admin/numbers/phonenumber/operation/attach/"
+DETACH = "/admin/numbers/phonenumber/operation/detach/"
 RELEASE = "/admin/numbers/phonenumber/operation/release/"
 CHANGELIST = "/admin/numbers/phonenumber/"
 
@@ -183,6 +184,32 @@ def test_the_way_back_keeps_the_operators_filter_and_leads_to_no_other_site(worl
         assert admin_client.post(ATTACH, form).context["back"] == taken
 
 
+# Detaching
+
+
+def test_detaching_asks_first_and_then_tells_of_each_number(world: World, admin_client: Client) -> None:
+    _attach(admin_client, world.campaign.id, world.phone_number)
+    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    chosen = (world.phone_number, world.stranger.phone_number, stock)
+    before = _rows()
+    assert run_action(admin_client, PhoneNumber, "detach_selected", *chosen).status_code == 200
+    assert admin_client.get(page(PhoneNumber, "detach_one", world.phone_number.id)).status_code == 200
+    assert _rows() == before
+
+    response = admin_client.post(DETACH, _ids(*chosen))
+    assert _outcomes(response) == [
+        (world.phone_number.number, "detached", ""),
+        (world.stranger.phone_number.number, "had none", ""),
+        (stock.number, "failed", "The number is not assigned."),
+    ]
+    entry = CampaignAttachment.objects.first()
+    assert entry is not None
+    assert (entry.previous_campaign_id, entry.campaign_id) == (world.campaign.id, None)
+    assert (entry.actor_kind, entry.request_id) == ("operator", response["X-Request-Id"])
+    world.phone_number.refresh_from_db()
+    assert (world.phone_number.state, world.phone_number.carrier_line_option_status) == ("ASSIGNED", "removing")
+
+
 # Releasing
 
 
@@ -225,8 +252,10 @@ def test_who_may_only_look_is_offered_nothing_and_does_nothing(world: World) -> 
     run_action(viewer, PhoneNumber, "release_selected", world.phone_number)
     for address in (
         ATTACH,
+        DETACH,
         RELEASE,
         page(PhoneNumber, "attach_one", world.phone_number.id),
+        page(PhoneNumber, "detach_one", world.phone_number.id),
         page(PhoneNumber, "release_one", world.phone_number.id),
     ):
         response = viewer.post(address, _ids(world.phone_number) | {"campaign": str(world.campaign.id)})
@@ -236,7 +265,7 @@ def test_who_may_only_look_is_offered_nothing_and_does_nothing(world: World) -> 
 
 def test_who_may_change_numbers_is_offered_the_operations(world: World) -> None:
     office = sign_in("view_phonenumber", "change_phonenumber")
-    assert actions_offered(office.get(CHANGELIST)) == {"attach_selected", "release_selected"}
+    assert actions_offered(office.get(CHANGELIST)) == {"attach_selected", "detach_selected", "release_selected"}
     assert _outcomes(_attach(office, world.campaign.id, world.phone_number)) == [
         (world.phone_number.number, "attached", "")
     ]
