@@ -1,0 +1,1 @@
+"""Benchmarks: each compares with a floor in the same run. No part of `make test`."""
