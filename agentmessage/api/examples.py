@@ -1,6 +1,6 @@
 """The document's examples: requests to the demo data and what was answered to them.
 
-`examples.json` is recorded: `RECORD_EXAMPLES=1 pytest tests/agentmessage/test_examples.py` sends every request in it
+`examples.json` is recorded: `RECORD_EXAMPLES=1 pytest tests/contract/test_examples.py` sends every request in it
 again and keeps the answer; without the variable the same test compares.
 """
 

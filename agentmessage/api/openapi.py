@@ -67,13 +67,6 @@ _WHAT_TO_DO: Mapping[ErrorCode, str] = {
     ErrorCode.INTERNAL_ERROR: "Our fault. Tell us the request id.",
     ErrorCode.SERVICE_UNAVAILABLE: "The service cannot reach its database; wait for `Retry-After` seconds.",
 }
-_SENTENCES: Mapping[ErrorCode, str] = {
-    **MESSAGE,
-    ErrorCode.VALIDATION_FAILED: "validation failed",
-    ErrorCode.CAMPAIGN_NOT_ACTIVE: "campaign is not active",
-    ErrorCode.BRAND_NOT_VERIFIED: "brand is not verified",
-    ErrorCode.NUMBER_NOT_ASSIGNED: "number is not assigned",
-}
 _EVERYWHERE = (
     ErrorCode.UNAUTHORIZED,
     ErrorCode.FORBIDDEN,
@@ -176,7 +169,7 @@ class OperationSchema(AutoSchema):
                 component.schema["additionalProperties"] = False
             written["requestBody"] = {
                 "required": True,
-                "content": {JSON: {"schema": component.ref, **_body_examples(operation)}},
+                "content": {JSON: {"schema": component.ref, "examples": _body_examples(operation)}},
             }
         written["responses"] = self._responses(operation)
         return written
@@ -190,15 +183,17 @@ class OperationSchema(AutoSchema):
                 "required": True,
                 "description": operation.path_id,
                 "schema": UUID_SCHEMA,
+                "example": _path_id_example(operation, self.path),
             }
 
     def _responses(self, operation: Operation) -> dict[str, Any]:
         headers = [*_ALWAYS, *(["ETag"] if operation.has_etag else [])]
+        shown = _examples(operation, operation.status)
         responses: dict[str, Any] = {
             str(operation.status): {
                 "description": operation.success_description,
                 "headers": _header_refs(headers),
-                "content": {JSON: {"schema": self._answer(operation), **_examples(operation, operation.status)}},
+                "content": {JSON: {"schema": self._answer(operation), "examples": shown}},
             }
         }
         if operation.has_etag:
@@ -258,9 +253,10 @@ def _refusal(operation: Operation, status: int, codes: list[ErrorCode]) -> dict[
     extra = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
     refs: list[dict[str, Any]] = [{"$ref": f"#/components/schemas/{error_component(code)}"} for code in codes]
     content: dict[str, Any] = {"schema": refs[0] if len(refs) == 1 else {"oneOf": refs}}
-    content |= _examples(operation, status) or {
-        "examples": {code.value: {"value": _typical(code)} for code in codes},
-    }
+    examples = _examples(operation, status)
+    shown = {example["value"]["error"]["code"] for example in examples.values()}
+    examples |= {code.value: {"value": _typical(code)} for code in codes if code in MESSAGE and code not in shown}
+    content["examples"] = examples
     return {
         "description": " ".join(f"`{code}`: {_WHAT_TO_DO[code]}" for code in codes),
         "headers": _header_refs([*_ALWAYS, *extra]),
@@ -271,7 +267,7 @@ def _refusal(operation: Operation, status: int, codes: list[ErrorCode]) -> dict[
 def _typical(code: ErrorCode) -> dict[str, Any]:
     error: dict[str, Any] = {
         "code": code.value,
-        "message": _SENTENCES.get(code, _WHAT_TO_DO[code]),
+        "message": MESSAGE[code],
         "request_id": ULID_EXAMPLE,
     }
     return {"success": False, "error": error}
@@ -282,21 +278,25 @@ def _header_refs(names: Iterable[str]) -> dict[str, Any]:
 
 
 def _examples(operation: Operation, status: int) -> dict[str, Any]:
-    found = {
+    return {
         example["name"]: {"summary": example["summary"], "value": example["answer"]}
         for example in examples_of(operation.id)
         if example["status"] == status
     }
-    return {"examples": found} if found else {}
+
+
+def _path_id_example(operation: Operation, path: str) -> str:
+    """The id in the path of the first example, which is one that goes well."""
+    place = path.split("/").index(next(part for part in path.split("/") if part.startswith("{")))
+    return next((example["path"].split("/")[place] for example in examples_of(operation.id)), ULID_EXAMPLE)
 
 
 def _body_examples(operation: Operation) -> dict[str, Any]:
-    found = {
+    return {
         example["name"]: {"summary": example["summary"], "value": example["body"]}
         for example in examples_of(operation.id)
         if example["status"] < 300
     }
-    return {"examples": found} if found else {}
 
 
 def name_path_ids(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:

@@ -556,9 +556,9 @@ export interface components {
         /** @description What to change. A field that is left out, or null, stays as it is; an empty string clears it. */
         PhoneNumberChanges: {
             /** @description An https URL; `""` clears it. */
-            inbound_url?: string | null;
+            inbound_url?: string | "" | null;
             /** @description An https URL; `""` clears it. */
-            status_url?: string | null;
+            status_url?: string | "" | null;
             /** @description One line of text; `""` clears it. */
             label?: string | null;
             /**
@@ -935,7 +935,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a number of your organization. */
+                /**
+                 * @description The id of a number of your organization.
+                 * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
+                 */
                 id: string;
             };
             cookie?: never;
@@ -1069,7 +1072,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a number of your organization. */
+                /**
+                 * @description The id of a number of your organization.
+                 * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
+                 */
                 id: string;
             };
             cookie?: never;
@@ -1246,7 +1252,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a number of your organization. */
+                /**
+                 * @description The id of a number of your organization.
+                 * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
+                 */
                 id: string;
             };
             cookie?: never;
@@ -1380,7 +1389,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a number of your organization. */
+                /**
+                 * @description The id of a number of your organization.
+                 * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
+                 */
                 id: string;
             };
             cookie?: never;
@@ -1544,7 +1556,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a number of your organization. */
+                /**
+                 * @description The id of a number of your organization.
+                 * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
+                 */
                 id: string;
             };
             cookie?: never;
@@ -1683,7 +1698,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The id of a number of your organization. */
+                /**
+                 * @description The id of a number of your organization.
+                 * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
+                 */
                 id: string;
             };
             cookie?: never;
@@ -1914,7 +1932,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a campaign of your organization. */
+                /**
+                 * @description The id of a campaign of your organization.
+                 * @example b5d3c4e2-7f7e-44a1-8c12-2bcd9e3f0a01
+                 */
                 id: string;
             };
             cookie?: never;
@@ -2158,7 +2179,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a brand of your organization. */
+                /**
+                 * @description The id of a brand of your organization.
+                 * @example a0000000-0000-4000-8000-0000000000b1
+                 */
                 id: string;
             };
             cookie?: never;
@@ -2550,7 +2574,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of a key of your organization. */
+                /**
+                 * @description The id of a key of your organization.
+                 * @example a0000000-0000-4000-8000-0000000000a2
+                 */
                 id: string;
             };
             cookie?: never;

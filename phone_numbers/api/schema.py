@@ -110,13 +110,15 @@ class AttachCampaignSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field(
     {
-        "type": ["string", "null"],
-        "maxLength": PhoneNumber.URL_LENGTH,
-        "pattern": r"^(https://([a-z0-9]+\.)+[a-z]{2,20}(/[A-Za-z0-9/._~-]*)?(\?[A-Za-z0-9=&._~-]*)?)?$",
+        "anyOf": [
+            {"type": "string", "format": "uri", "maxLength": PhoneNumber.URL_LENGTH},
+            {"type": "string", "const": ""},
+            {"type": "null"},
+        ]
     }
 )
 class _ChangedUrl(serializers.Field[Any, Any, Any, Any]):
-    """An https URL. The pattern is the common form of one; what else is a URL is taken too."""
+    """An https URL, or nothing."""
 
 
 @extend_schema_field(

@@ -1,0 +1,214 @@
+"""The document's examples are real: each request is sent to the demo data, and the answer is the documented one.
+
+`RECORD_EXAMPLES=1 pytest tests/contract/test_examples.py` records the answers anew, in one process.
+"""
+
+import json
+import os
+import re
+from typing import Any
+
+import orjson
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # It has no types.
+from pytest_django import Settings
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from accounts.keys import digest_of
+from accounts.models import ApiKey, Organization
+from accounts.scopes import Scope
+from agentmessage.api.document import document
+from agentmessage.api.examples import EXAMPLES, Example, all_examples
+from agentmessage.rates import Rate
+from phone_numbers.management.commands.run_demo import INVENTORY
+from tests.api import ApiClient
+
+PLAIN = "am_live_" + "x" * 43
+DOCUMENT: dict[str, Any] = orjson.loads(document())
+OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    operation["operationId"]: (method, path, operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+VOLATILE = [
+    (re.compile(r'"[0-7][0-9A-HJKMNP-TV-Z]{25}"'), '"<request id>"'),
+    (re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"'), '"<time>"'),
+    (re.compile(r'"am_live_[A-Za-z0-9]{43}"'), '"<key>"'),
+    (re.compile(r'"am_live_[A-Za-z0-9]{8}"'), '"<prefix>"'),
+    (re.compile(r'"next_cursor": "[A-Za-z0-9_-]+"'), '"next_cursor": "<cursor>"'),
+    (re.compile(r'"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"'), '"<new id>"'),
+]
+
+
+@pytest.fixture
+def api(db: None) -> ApiClient:
+    """A client of the demo's first organization. Its two keys have ids that stay; the first is used."""
+    call_command("load_inventory", str(INVENTORY), verbosity=0)
+    acme = Organization.objects.get(slug="acme")
+    for number, label, plain in ((1, "Front office", PLAIN), (2, "Old laptop", "am_live_" + "y" * 43)):
+        ApiKey.objects.create(
+            id=f"a0000000-0000-4000-8000-0000000000a{number}",
+            organization=acme,
+            label=label,
+            prefix=plain[:16],
+            digest=digest_of(plain),
+            scopes=Scope.values,
+        )
+    return ApiClient(PLAIN)
+
+
+def _send(api: ApiClient, method: str, path: str, body: Any) -> Any:
+    if body is None:
+        return api.client.generic(method, path)
+    return api.client.generic(method, path, json.dumps(body), content_type="application/json")
+
+
+def _without_what_changes(answer: Any) -> str:
+    text = json.dumps(answer, sort_keys=True, ensure_ascii=False)
+    for pattern, word in VOLATILE:
+        text = pattern.sub(word, text)
+    return text
+
+
+@pytest.mark.parametrize("example", all_examples(), ids=lambda example: f"{example['operation']}-{example['name']}")
+def test_an_example_is_what_is_answered(example: Example, api: ApiClient) -> None:
+    for method, path, body in example["given"]:
+        assert _send(api, method, path, body).status_code == 200
+    response = _send(api, example["method"], example["path"], example["body"])
+    if os.environ.get("RECORD_EXAMPLES"):
+        example["status"], example["answer"] = response.status_code, response.json()
+        EXAMPLES.write_text(json.dumps(all_examples(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert response.status_code == example["status"]
+    assert _without_what_changes(response.json()) == _without_what_changes(example["answer"])
+
+
+@pytest.mark.parametrize("example", all_examples(), ids=lambda example: f"{example['operation']}-{example['name']}")
+def test_an_example_is_in_the_document_and_fits_its_schema(example: Example) -> None:
+    method, path, operation = OPERATIONS[example["operation"]]
+    assert example["method"].lower() == method
+    assert re.fullmatch(re.escape(path).replace(r"\{id\}", "[^/]+"), example["path"].partition("?")[0])
+    content = operation["responses"][str(example["status"])]["content"]["application/json"]
+    assert content["examples"][example["name"]]["value"] == example["answer"]
+    _validate(example["answer"], content["schema"])
+    if example["status"] < 300 and example["body"] is not None:
+        body = operation["requestBody"]["content"]["application/json"]
+        assert body["examples"][example["name"]]["value"] == example["body"]
+        _validate(example["body"], body["schema"])
+
+
+def _validate(value: Any, schema: dict[str, Any]) -> None:
+    """Against the document with every object closed: a key that it does not know is an error here."""
+    closed = _closed(DOCUMENT)
+    resource = Resource(closed, DRAFT202012)  # type: ignore[call-arg]  # attrs makes its constructor.
+    registry = Registry().with_resource("urn:document", resource)
+    reference = json.loads(json.dumps(_closed(schema)).replace("#/components", "urn:document#/components"))
+    formats = Draft202012Validator.FORMAT_CHECKER
+    Draft202012Validator(reference, registry=registry, format_checker=formats).validate(value)
+
+
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def test_a_key_too_many_is_noticed() -> None:
+    """The negative control of the test above."""
+    example = next(example for example in all_examples() if example["operation"] == "getPhoneNumber")
+    schema = {"$ref": "#/components/schemas/PhoneNumberAnswer"}
+    _validate(example["answer"], schema)
+    with pytest.raises(Exception, match="'state' was unexpected"):
+        _validate({"success": True, "data": {**example["answer"]["data"], "state": "ASSIGNED"}}, schema)
+
+
+def test_the_thirteen_keys_are_required_and_typed() -> None:
+    schema = DOCUMENT["components"]["schemas"]["PhoneNumber"]
+    assert {name: described["type"] for name, described in schema["properties"].items()} == {
+        "id": "string",
+        "number": "string",
+        "number_type": "string",
+        "inbound_url": ["string", "null"],
+        "status_url": ["string", "null"],
+        "label": ["string", "null"],
+        "campaign_id": ["string", "null"],
+        "carrier_line_option_status": ["string", "null"],
+        "carrier_line_option_propagated_at": ["string", "null"],
+        "sms_enabled": "boolean",
+        "mms_enabled": "boolean",
+        "created_at": "string",
+        "updated_at": "string",
+    }
+    assert sorted(schema["required"]) == sorted(schema["properties"])
+    assert schema["properties"]["number_type"]["enum"] == ["local", "toll_free", "short_code"]
+    assert schema["properties"]["carrier_line_option_status"]["enum"] == [
+        "pending",
+        "propagated",
+        "failed",
+        "removing",
+        None,
+    ]
+    answer = DOCUMENT["components"]["schemas"]["PhoneNumberAnswer"]
+    assert answer["required"] == ["success", "data"]
+    assert answer["properties"]["success"] == {"type": "boolean", "const": True}
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_every_operation_says_all_there_is_to_say(operation_id: str) -> None:
+    _method, _path, operation = OPERATIONS[operation_id]
+    assert operation["summary"]
+    assert operation["description"].endswith(f"Requires the `{operation['x-scope']}` scope.")
+    assert operation["security"] == [{"apiKey": [operation["x-scope"]]}]
+    assert {"401", "403", "429", "500", "503"} <= set(operation["responses"])
+    for status, response in operation["responses"].items():
+        assert "X-Request-Id" in response["headers"]
+        assert {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} <= set(response["headers"])
+        if status == "304":
+            continue
+        content = response["content"]["application/json"]
+        documented = set(re.findall(r"`([A-Z_]+)`:", response["description"]))
+        shown = {example["value"]["error"]["code"] for example in content["examples"].values() if int(status) >= 400}
+        assert shown == documented, f"{status}: each code needs an example, and each example its code"
+
+
+def _crash(error: Exception) -> Any:
+    def execute(*args: object) -> None:
+        raise error
+
+    return connection.execute_wrapper(execute)
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_what_every_operation_can_answer(operation_id: str, api: ApiClient, settings: Settings) -> None:
+    """401, 403, 413, 415, 429, 500 and 503 are provoked, and are what the document shows."""
+    method, _path, operation = OPERATIONS[operation_id]
+    example = next(example for example in all_examples() if example["operation"] == operation_id)
+    path = example["path"]
+    answers: dict[int, Any] = {401: _send(ApiClient(None), method, path, example["body"])}
+    with _crash(RuntimeError("secret")):
+        answers[500] = _send(api, method, path, example["body"])
+    with _crash(OperationalError("secret")):
+        answers[503] = _send(api, method, path, example["body"])
+    if "requestBody" in operation:
+        settings.MAX_BODY_BYTES = 1
+        answers[413] = _send(api, method, path, example["body"])
+        answers[415] = api.client.generic(method, path, "a,b", content_type="text/csv")
+    settings.THROTTLE_RATE = Rate(limit=1, seconds=60)
+    ApiKey.objects.update(scopes=[next(scope for scope in Scope.values if scope != operation["x-scope"])])
+    answers[403] = _send(api, method, path, example["body"])
+    answers[429] = _send(api, method, path, example["body"])
+    for status, response in answers.items():
+        assert response.status_code == status
+        documented = operation["responses"][str(status)]
+        [shown] = documented["content"]["application/json"]["examples"].values()
+        assert _without_what_changes(response.json()) == _without_what_changes(shown["value"])
+        _validate(response.json(), documented["content"]["application/json"]["schema"])
+        for name in set(documented["headers"]) - {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}:
+            assert name in response
