@@ -87,10 +87,13 @@ def find_usable_key(plain: str) -> ApiKey | None:
 
 
 def _record_use(key: ApiKey) -> None:
-    # Where another request is writing the same row, it writes the same thing: nobody waits.
+    # Where another request is writing the same row, it writes the same thing: nobody waits. Where another has just
+    # written it, or this machine's clock runs ahead of the database's, nothing is written.
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE accounts_apikey SET last_used_at = now() WHERE id = ("
-            "SELECT id FROM accounts_apikey WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)",
-            [key.id],
+            "SELECT id FROM accounts_apikey WHERE id = %s"
+            " AND (last_used_at IS NULL OR last_used_at <= now() - make_interval(secs => %s))"
+            " FOR NO KEY UPDATE SKIP LOCKED)",
+            [key.id, USE_INTERVAL.total_seconds()],
         )

@@ -1,15 +1,17 @@
 """Who may call what: one row for each method of each route below /v1. A route or method without a row fails."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
-from rest_framework.views import APIView
 
+from accounts.api.base import TenantView
 from accounts.scopes import Scope
+from agentmessage.api.document import openapi_document, typescript_types
+from agentmessage.views import unknown_route
 from tests.api import ApiClient, assert_refused
 from tests.factories import make_key
 from tests.worlds import World
@@ -34,8 +36,8 @@ TABLE: list[tuple[str, str, Scope | None]] = [
     ("api-keys", "POST", Scope.APIKEYS_WRITE),
     ("api-key", "DELETE", Scope.APIKEYS_WRITE),
 ]
-# Routes that no key guards: the documentation and the route of last resort.
-OPEN = {"openapi", "types", None}
+# What no key guards: the documentation, and the answer to a route that there is not.
+OPEN = {openapi_document, typescript_types, unknown_route}
 
 
 def _body(name: str, method: str, world: World) -> dict[str, object] | None:
@@ -53,12 +55,20 @@ def _body(name: str, method: str, world: World) -> dict[str, object] | None:
 ROWS = [pytest.param(*row, id=f"{row[1]} {row[0]}") for row in TABLE]
 
 
-def _routes() -> Iterator[URLPattern]:
-    for entry in get_resolver().url_patterns:
-        if isinstance(entry, URLResolver) and str(entry.pattern) == "v1/":
-            yield from (route for route in entry.url_patterns if isinstance(route, URLPattern))
-        elif isinstance(entry, URLPattern) and str(entry.pattern).lstrip("^").startswith("v1"):
-            yield entry
+def _walk(entries: Iterable[URLPattern | URLResolver], above: str) -> Iterator[tuple[str, URLPattern]]:
+    for entry in entries:
+        path = above + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from _walk(entry.url_patterns, path)
+        elif path.lstrip("^").startswith("v1"):
+            yield path, entry
+
+
+# The path and the pattern of every route below /v1, however deep it is included.
+ROUTES = list(_walk(get_resolver().url_patterns, ""))
+PATHS = {route.name or "": path for path, route in ROUTES}
+# Where there is an id in the path.
+ROWS_OF_ONE_THING = [row for row in ROWS if "<" in PATHS.get(str(row.values[0]), "")]
 
 
 def _path(name: str, world: World, *, of: str) -> str:
@@ -66,9 +76,8 @@ def _path(name: str, world: World, *, of: str) -> str:
     key, _plain = make_key(world.organization if of == "own" else world.stranger.organization)
     owner = world if of == "own" else world.stranger
     things = {"phone": owner.phone_number.id, "campaign": owner.campaign.id, "brand": owner.brand.id, "api": key.id}
-    route = next(route for route in _routes() if route.name == name)
     thing = uuid4() if of == "nobody" else things[name.partition("-")[0].rstrip("s")]
-    return "/v1/" + "/".join(str(thing) if "<" in part else part for part in str(route.pattern).split("/"))
+    return "/" + "/".join(str(thing) if "<" in part else part for part in PATHS[name].split("/"))
 
 
 def _call(client: ApiClient, name: str, method: str, path: str, world: World) -> "Answer":
@@ -79,16 +88,16 @@ def _call(client: ApiClient, name: str, method: str, path: str, world: World) ->
 
 def test_every_method_of_every_route_has_a_row() -> None:
     found = set()
-    for route in _routes():
-        view = getattr(route.callback, "cls", None)
-        if route.name in OPEN:
-            assert view is None or not hasattr(view, "scopes"), f"{route.name} is guarded and needs a row"
+    for path, route in ROUTES:
+        if route.callback in OPEN:
             continue
-        assert view is not None
-        assert issubclass(view, APIView)
-        methods = {name.upper() for name in APIView.http_method_names if name != "options" and hasattr(view, name)}
+        view = getattr(route.callback, "cls", None)
+        assert view is not None, f"{path} is open to everybody"
+        assert issubclass(view, TenantView)
+        methods = {name.upper() for name in view.http_method_names if name != "options" and hasattr(view, name)}
         found |= {(route.name, method, view.scopes.get(method)) for method in methods}
     assert found == set(TABLE)
+    assert len(PATHS) == len(ROUTES), "two routes have one name"
 
 
 @pytest.mark.parametrize(("name", "method", "scope"), ROWS)
@@ -115,7 +124,7 @@ def test_with_every_scope_but_the_one(name: str, method: str, scope: Scope, worl
         assert_refused(response, 403, "FORBIDDEN", "missing required scope")
 
 
-@pytest.mark.parametrize(("name", "method", "scope"), [row for row in ROWS if not str(row.values[0]).endswith("s")])
+@pytest.mark.parametrize(("name", "method", "scope"), ROWS_OF_ONE_THING)
 def test_another_organizations_thing_looks_like_none(name: str, method: str, scope: Scope, world: World) -> None:
     _key, plain = make_key(world.organization, scope)
     for of in ("stranger", "nobody"):

@@ -1,11 +1,11 @@
 """/v1/api-keys and /v1/api-keys/{id}"""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
 from accounts.api import schema
@@ -22,6 +22,11 @@ from agentmessage.api.query import Query
 from agentmessage.errors import InvalidInput, ValidationFailed
 
 _FIELDS = ("label", "scopes", "expires_at")
+# RFC 3339, section 5.6. `fromisoformat` alone takes weeks, dates without separators and times without seconds too.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def render_api_key(key: ApiKey) -> dict[str, Any]:
@@ -96,10 +101,9 @@ def _read(body: Mapping[str, Any]) -> tuple[str, list[str], datetime | None]:
 
 
 def _read_moment(value: object) -> datetime | None:
-    if not isinstance(value, str) or not value.isascii():
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         return None
     try:
-        moment = parse_datetime(value)
-        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -5,8 +5,9 @@ import unicodedata
 from collections.abc import Collection
 from uuid import UUID
 
+from django.core.exceptions import TooManyFieldsSent
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from rest_framework.request import Request
 
 from agentmessage.errors import InvalidInput
@@ -24,9 +25,9 @@ class Query:
     """The query parameters of one request, each of them known and given once."""
 
     def __init__(self, request: HttpRequest | Request, *, known: Collection[str] = ()) -> None:
-        """Raises InvalidInput for a parameter that is unknown, repeated, or not text."""
+        """Raises InvalidInput for a parameter that is unknown, repeated, or not text, and for a thousand of them."""
         self._values: dict[str, str] = {}
-        for name, values in request.GET.lists():
+        for name, values in _parameters(request).lists():
             if name not in known:
                 words = f"the parameters are {', '.join(known)}" if known else "there are none"
                 raise InvalidInput(f"unknown query parameter {name!r}; {words}")
@@ -66,3 +67,10 @@ class Query:
         if text is not None and text not in choices.values:
             raise InvalidInput(f"{name} must be one of {', '.join(choices.values)}")
         return text
+
+
+def _parameters(request: HttpRequest | Request) -> QueryDict:
+    try:
+        return request.GET
+    except TooManyFieldsSent as error:
+        raise InvalidInput("too many query parameters") from error

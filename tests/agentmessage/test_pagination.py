@@ -33,7 +33,11 @@ def test_the_contracts_example_is_read_and_written() -> None:
 
 
 def _encoded(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode()
+
+
+def test_the_form_of_what_is_no_cursor_is_not_what_is_wrong_with_it() -> None:
+    assert _encoded({"created_at": "2026-04-26T12:00:00Z", "id": "01900000-0000-0000-0000-000000000001"}) == EXAMPLE
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,12 @@ def _encoded(value: object) -> str:
         _encoded({"created_at": "2026-04-26T12:00:00Z"}),
         _encoded({"created_at": "2026-04-26T12:00:00Z", "id": "x"}),
         _encoded({"created_at": "2026-04-26T12:00:00Z", "id": str(UUID(int=1)), "more": 1}),
+        _encoded({"id": str(UUID(int=1)), "created_at": "2026-04-26T12:00:00Z"}),
+        _encoded({"created_at": "2026-04-26T12:00:00Z", "id": str(UUID(int=10)).upper()}),
+        _encoded({"created_at": "2026-04-26T12:00:00Z", "id": UUID(int=1).hex}),
+        _encoded({"created_at": "2026-04-26T12:00:00.500Z", "id": str(UUID(int=1))}),
+        _encoded({"created_at": "2026-04-26T14:00:00+02:00", "id": str(UUID(int=1))}),
+        _encoded({"created_at": "9999-12-31T23:59:59-01:00", "id": str(UUID(int=1))}),
         _encoded({"created_at": "2026-04-26T12:00:00", "id": str(UUID(int=1))}),
         _encoded({"created_at": "2026-13-26T12:00:00Z", "id": str(UUID(int=1))}),
         _encoded({"created_at": "yesterday", "id": str(UUID(int=1))}),
@@ -81,6 +91,7 @@ def test_what_is_no_cursor(text: str) -> None:
         ("cursor=", NOT_OURS),
         ("cursor=%00", "query parameter cursor must be text"),
         ("cursor=" + EXAMPLE[:-3], NOT_OURS),
+        ("x=1&" * 1001, "too many query parameters"),
         ("offset=20", "unknown query parameter 'offset'; the parameters are {parameters}"),
         ("Limit=5", "unknown query parameter 'Limit'; the parameters are {parameters}"),
     ],

@@ -79,8 +79,11 @@ def test_filters(world: World, reader: ApiClient) -> None:
         ("%C3%A9", {"accent"}),
         ("%C3%89", {"accent"}),
         ("'", {"quote"}),
+        ("stra%C3%9Fe", {"sharp"}),
+        ("x" * 101, set()),
+        ("x" * 5000, set()),
         ("nothing+of+the+kind", set()),
-        ("", {"toll_free", "front", "percent", "underscore", "backslash", "accent", "quote", "plain"}),
+        ("", {"toll_free", "front", "percent", "underscore", "backslash", "accent", "quote", "sharp", "plain"}),
     ],
 )
 def test_search_looks_in_number_and_label(search: str, found: set[str], world: World, reader: ApiClient) -> None:
@@ -92,6 +95,7 @@ def test_search_looks_in_number_and_label(search: str, found: set[str], world: W
         _create(world, label="c\\d"): "backslash",
         _create(world, label="Caf\u00e9"): "accent",
         _create(world, label="Joe's"): "quote",
+        _create(world, label="Stra\u00dfe 7"): "sharp",
         str(world.phone_number.id): "plain",
     }
     assert {ids[row] for row in _ids(reader, f"search={search}")} == found
