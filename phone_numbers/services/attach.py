@@ -28,10 +28,7 @@ def attach_campaign(
     """
     with transaction.atomic(durable=True):
         return apply_attach(
-            organization_id=organization_id,
-            phone_number_id=phone_number_id,
-            campaign_id=campaign_id,
-            actor=actor,
+            organization_id=organization_id, phone_number_id=phone_number_id, campaign_id=campaign_id, actor=actor
         )
 
 
@@ -42,18 +39,36 @@ def apply_attach(
     # Campaign and brand are not locked. An expiry that commits after this read is "attached first, expired after", an
     # order that could have been; what the carrier is told is checked again when it is told (docs/adr/0002).
     campaign = Campaign.objects.select_related("brand").filter(organization_id=organization_id, id=campaign_id).first()
+    campaign = check_campaign(campaign)
+    phone_number = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+    phone_number = check_phone_number(phone_number)
+
+    if phone_number.campaign_id != campaign.id:
+        move_to_campaign(phone_number, campaign=campaign, actor=actor)
+    return phone_number
+
+
+def check_campaign(campaign: Campaign | None) -> Campaign:
+    """Rules 2 to 4, of one attach and of many: the campaign if it takes numbers.
+
+    None is a campaign that the organization does not have. Raises NotFound, CampaignNotActive, BrandNotVerified.
+    """
     if campaign is None:
         raise NotFound
     if not campaign.is_active:
         raise CampaignNotActive
     if not campaign.brand.is_verified:
         raise BrandNotVerified
-    phone_number = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+    return campaign
+
+
+def check_phone_number(phone_number: PhoneNumber | None) -> PhoneNumber:
+    """Rules 5 and 6, of one attach and of many: the locked number if it takes a campaign.
+
+    None is a number that the organization does not have. Raises NotFound, NumberNotAssigned.
+    """
     if phone_number is None:
         raise NotFound
     if not phone_number.is_assigned:
         raise NumberNotAssigned
-
-    if phone_number.campaign_id != campaign.id:
-        move_to_campaign(phone_number, campaign=campaign, actor=actor)
     return phone_number

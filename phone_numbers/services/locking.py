@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from phone_numbers.models import PhoneNumber
 
@@ -19,6 +19,21 @@ def lock_phone_numbers(*, organization_id: UUID, phone_number_ids: Collection[UU
         .filter(organization_id=organization_id, id__in=phone_number_ids)
         .order_by("id")
     )
+
+
+def matching_phone_numbers(*, organization_id: UUID, asked: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
+    """The organization's numbers that are asked for, by id or as they are dialled. Not locked."""
+    ids = [name for name in asked if isinstance(name, UUID)]
+    numbers = [name for name in asked if isinstance(name, str)]
+    return PhoneNumber.objects.filter(Q(id__in=ids) | Q(number__in=numbers), organization_id=organization_id)
+
+
+def lock_matching_phone_numbers(
+    *, organization_id: UUID, asked: Collection[UUID | str], skip_locked: bool = False
+) -> QuerySet[PhoneNumber]:
+    """The same, locked as above; with `skip_locked` without those that another transaction holds."""
+    matching = matching_phone_numbers(organization_id=organization_id, asked=asked)
+    return matching.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked).order_by("id")
 
 
 def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:

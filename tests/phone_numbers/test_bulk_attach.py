@@ -1,0 +1,349 @@
+"""Bulk attach: row by row what a series of single attaches gives, in a fixed number of statements, without deadlock."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.actors import Actor
+from agentmessage.errors import DomainError
+from brands.models import IdentityStatus
+from campaigns.models import CampaignStatus, CarrierStatus
+from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from phone_numbers.services.attach import apply_attach
+from phone_numbers.services.bulk.attach import apply_bulk_attach, bulk_attach
+from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
+from phone_numbers.services.locking import lock_phone_number
+from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
+from tests.worlds import Tenant, World
+
+ACTOR = Actor.for_command("test")
+SECONDS = 30
+
+Told = list[tuple[str, str | None]]
+
+
+def _told(results: list[RowResult]) -> Told:
+    return [(result.outcome.value, result.error.code.value if result.error else None) for result in results]
+
+
+# One rule
+
+
+@dataclass
+class Plan:
+    """A random world and a random batch, before there are rows."""
+
+    campaigns: list[tuple[bool, CampaignStatus, CarrierStatus, IdentityStatus | None]]
+    numbers: list[tuple[bool, NumberState, int | None]]
+    batch: list[tuple[int, int]]
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Mostly what goes through, so that the interesting things happen, and some of everything else."""
+    mine = st.sampled_from([True, True, True, False])
+    campaigns = draw(
+        st.lists(
+            st.tuples(
+                mine,
+                st.sampled_from([CampaignStatus.ACTIVE] * 3 + list(CampaignStatus)),
+                st.sampled_from(CarrierStatus),
+                st.sampled_from([IdentityStatus.VERIFIED] * 3 + [*IdentityStatus, None]),
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    states = [NumberState.ASSIGNED] * 3 + [NumberState.PENDING, NumberState.QUARANTINED]
+    current = st.none() | st.integers(0, len(campaigns) - 1)
+    numbers = draw(st.lists(st.tuples(mine, st.sampled_from(states), current), min_size=1, max_size=4))
+    # One past the end is a campaign, or a number, that is nowhere.
+    pairs = st.tuples(st.integers(0, len(numbers)), st.integers(0, len(campaigns)))
+    return Plan(campaigns, numbers, draw(st.lists(pairs, min_size=1, max_size=8)))
+
+
+def _build(plan: Plan) -> tuple[UUID, list[Row]]:
+    us, them = Tenant(), Tenant()
+    campaigns = []
+    for mine, status, carrier_status, identity_status in plan.campaigns:
+        organization = (us if mine else them).organization
+        brand = BrandFactory.create(organization=organization, identity_status=identity_status)
+        campaigns.append(
+            CampaignFactory.create(organization=organization, brand=brand, status=status, carrier_status=carrier_status)
+        )
+    numbers = []
+    for mine, state, current in plan.numbers:
+        organization = (us if mine else them).organization
+        campaign = campaigns[current] if current is not None else None
+        if campaign is not None and campaign.organization_id != organization.id:
+            campaign = None
+        numbers.append(
+            PhoneNumberFactory.create(
+                organization=organization,
+                state=state,
+                campaign=campaign,
+                carrier_line_option_status=campaign and "propagated",
+                carrier_line_option_propagated_at=campaign and datetime.fromisoformat("2026-01-01T00:00:00Z"),
+            )
+        )
+    number_ids = [number.id for number in numbers] + [uuid4()]
+    campaign_ids = [campaign.id for campaign in campaigns] + [uuid4()]
+    return us.organization.id, [Row(number_ids[number], campaign_ids[campaign]) for number, campaign in plan.batch]
+
+
+def _what_is_written() -> tuple[list[Any], list[Any]]:
+    """Every number and the whole history, but for moments and ids of history, which no two runs share."""
+    order = list(CampaignAttachment.objects.order_by("created_at", "id").values_list("id", flat=True))
+    moments: dict[UUID, list[datetime]] = {}
+    history = []
+    for entry in CampaignAttachment.objects.order_by("phone_number_id", "created_at"):
+        moments.setdefault(entry.phone_number_id, []).append(entry.created_at)
+        history.append(
+            (
+                entry.organization_id, entry.phone_number_id, entry.previous_campaign_id, entry.campaign_id,
+                entry.actor_kind, entry.actor_id, entry.request_id, entry.status, entry.attempts,
+                entry.next_attempt_at == entry.created_at if entry.next_attempt_at else None,
+            )
+        )  # fmt: skip
+    numbers = []
+    for number in PhoneNumber.objects.order_by("id"):
+        entries = moments.get(number.id, [])
+        assert entries == sorted(set(entries)), "the history of a number is in order"
+        numbers.append(
+            (
+                number.id, number.organization_id, number.state, number.campaign_id, number.carrier_line_option_status,
+                number.carrier_line_option_propagated_at,
+                number.current_attachment_id is not None and number.current_attachment_id in order,
+                bool(entries) and number.updated_at == entries[-1],
+            )
+        )  # fmt: skip
+    return numbers, history
+
+
+def _one_by_one(organization_id: UUID, rows: list[Row]) -> Told:
+    told: Told = []
+    for row in rows:
+        before = CampaignAttachment.objects.count()
+        try:
+            with transaction.atomic():
+                assert isinstance(row.phone_number, UUID)
+                apply_attach(
+                    organization_id=organization_id,
+                    phone_number_id=row.phone_number,
+                    campaign_id=row.campaign_id,
+                    actor=ACTOR,
+                )
+        except DomainError as error:
+            told.append(("failed", error.code.value))
+        else:
+            told.append(("attached" if CampaignAttachment.objects.count() > before else "unchanged", None))
+    return told
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """What is written inside is taken back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def _tried(run: Callable[[], Told]) -> tuple[Told, Any]:
+    with _undone():
+        return run(), _what_is_written()
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    # The database is asked for once, and each example takes back what it wrote.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(plan=plans())
+def test_bulk_gives_what_a_series_of_single_attaches_gives(db: None, plan: Plan) -> None:
+    with _undone():
+        organization_id, rows = _build(plan)
+        single = _tried(lambda: _one_by_one(organization_id, rows))
+        before = _what_is_written()
+
+        def bulk(**options: bool) -> Callable[[], Told]:
+            return lambda: _told(apply_bulk_attach(organization_id=organization_id, rows=rows, actor=ACTOR, **options))
+
+        assert _tried(bulk()) == single
+        assert _tried(bulk(dry_run=True)) == (single[0], before)
+        atomic = _tried(bulk(atomic=True))
+        if any(outcome == "failed" for outcome, _ in single[0]):
+            kept = [("unchanged", None) if told == ("attached", None) else told for told in single[0]]
+            assert atomic == (kept, before)
+        else:
+            assert atomic == single
+
+
+# What it costs
+
+
+def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(world: World) -> None:
+    counts = []
+    for size in (1, 50):
+        numbers = PhoneNumberFactory.create_batch(size, organization=world.organization)
+        rows = [
+            Row(number.id, campaign.id) for number in numbers for campaign in (world.campaign, world.other_campaign)
+        ]
+        with CaptureQueriesContext(connection) as captured:
+            results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR)
+        assert _told(results) == [("attached", None)] * (2 * size)
+        counts.append(len(captured))
+    # Campaigns, numbers, COPY and UPDATE, between the two of the savepoint that a test has in place of a transaction.
+    assert counts == [6, 6]
+
+
+def test_numbers_go_by_what_they_are_called(world: World) -> None:
+    number = world.phone_number
+    rows = [Row(number.number, world.campaign.id), Row(number.id, world.campaign.id), Row("+19990001111", uuid4())]
+    results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR)
+    assert _told(results) == [("attached", None), ("unchanged", None), ("failed", "NOT_FOUND")]
+    rows = [Row(world.stranger.phone_number.number, world.campaign.id)]
+    results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR)
+    assert _told(results) == [("failed", "NOT_FOUND")]
+
+
+# Others at the same time
+
+
+class Holder:
+    """Another transaction, which holds one number until told to let go."""
+
+    def __init__(self, number: PhoneNumber) -> None:
+        self.number = number
+        self.locked = threading.Event()
+        self.release = threading.Event()
+
+    def __call__(self) -> None:
+        try:
+            with transaction.atomic():
+                assert self.number.organization_id is not None
+                lock_phone_number(organization_id=self.number.organization_id, phone_number_id=self.number.id)
+                self.locked.set()
+                assert self.release.wait(SECONDS)
+        finally:
+            connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_number_is_busy_and_the_rest_goes_on(transactional_db: None) -> None:
+    world = World()
+    free = PhoneNumberFactory.create(organization=world.organization)
+    rows = [
+        Row(world.phone_number.id, world.campaign.id),
+        Row(free.id, world.campaign.id),
+        Row(uuid4(), world.campaign.id),
+        Row(world.phone_number.number, world.other_campaign.id),
+    ]
+    holder = Holder(world.phone_number)
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(holder)
+        assert holder.locked.wait(SECONDS)
+        results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=0.2)
+        kept = bulk_attach(
+            organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=0.05, atomic=True
+        )
+        holder.release.set()
+        held.result(SECONDS)
+    assert [result.outcome for result in results] == [Outcome.BUSY, Outcome.ATTACHED, Outcome.FAILED, Outcome.BUSY]
+    assert [result.outcome for result in kept] == [Outcome.BUSY, Outcome.UNCHANGED, Outcome.FAILED, Outcome.BUSY]
+    again = bulk_attach(organization_id=world.organization.id, rows=rows[:2], actor=ACTOR, lock_seconds=0.2)
+    assert [result.outcome for result in again] == [Outcome.ATTACHED, Outcome.UNCHANGED]
+
+
+def _race(world: World, numbers: list[PhoneNumber]) -> list[object]:
+    """Bulk runs over the same numbers in opposite orders, and single attaches among them."""
+    campaigns = [world.campaign.id, world.other_campaign.id]
+
+    def run(calls: Callable[[], None]) -> object:
+        try:
+            calls()
+        except Exception as error:  # noqa: BLE001  (The caller asserts that there is none.)
+            return error
+        finally:
+            connection.close()
+        return None
+
+    def bulk(order: list[PhoneNumber], shift: int) -> Callable[[], None]:
+        def calls() -> None:
+            for turn in range(8):
+                rows = [Row(number.id, campaigns[(turn + shift) % 2]) for number in order]
+                results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR)
+                assert {result.outcome for result in results} <= {Outcome.ATTACHED, Outcome.UNCHANGED}
+
+        return calls
+
+    def single() -> None:
+        for turn in range(40):
+            with transaction.atomic():
+                apply_attach(
+                    organization_id=world.organization.id,
+                    phone_number_id=numbers[turn % len(numbers)].id,
+                    campaign_id=campaigns[turn % 2],
+                    actor=ACTOR,
+                )
+
+    with ThreadPoolExecutor(4) as pool:
+        order = sorted(numbers, key=lambda number: number.id)
+        jobs = [bulk(order, 0), bulk(order[::-1], 1), bulk(order[10:] + order[:10], 0), single]
+        return [future.result(SECONDS * 2) for future in [pool.submit(run, job) for job in jobs]]
+
+
+def _assert_one_line(numbers: list[PhoneNumber]) -> None:
+    for number in PhoneNumber.objects.filter(id__in=[number.id for number in numbers]):
+        at: UUID | None = None
+        for entry in number.attachments.order_by("created_at", "id"):
+            assert entry.previous_campaign_id == at
+            at = entry.campaign_id
+        assert number.campaign_id == at
+        assert number.current_attachment_id == number.attachments.latest("created_at").id
+
+
+@pytest.mark.django_db(transaction=True)
+def test_overlapping_runs_neither_deadlock_nor_lose_a_row(transactional_db: None) -> None:
+    world = World()
+    numbers = PhoneNumberFactory.create_batch(30, organization=world.organization)
+    assert _race(world, numbers) == [None] * 4
+    _assert_one_line(numbers)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_order_of_locks_two_runs_deadlock(transactional_db: None) -> None:
+    """The negative control: rows locked one by one, in the order sent, as a loop in one transaction would."""
+    world = World()
+    first, second = PhoneNumberFactory.create_batch(2, organization=world.organization)
+    both_hold_one = threading.Barrier(2)
+
+    def run(order: list[PhoneNumber]) -> str | None:
+        try:
+            with transaction.atomic():
+                for number in order:
+                    lock_phone_number(organization_id=world.organization.id, phone_number_id=number.id)
+                    if number is order[0]:
+                        both_hold_one.wait(SECONDS)
+        except Exception as error:  # noqa: BLE001  (Asserted below.)
+            return str(error)
+        finally:
+            connection.close()
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = [
+            future.result(SECONDS) for future in [pool.submit(run, [first, second]), pool.submit(run, [second, first])]
+        ]
+    assert [end for end in ends if end is not None and "deadlock detected" in end]
