@@ -30,6 +30,7 @@ TABLE: list[tuple[str, str, Scope | None]] = [
     ("phone-number-campaign-history", "GET", Scope.NUMBERS_READ),
     ("campaigns", "GET", Scope.CAMPAIGNS_READ),
     ("campaign", "GET", Scope.CAMPAIGNS_READ),
+    ("campaign-phone-numbers", "POST", Scope.NUMBERS_WRITE),
     ("brands", "GET", Scope.BRANDS_READ),
     ("brand", "GET", Scope.BRANDS_READ),
     ("api-keys", "GET", Scope.APIKEYS_READ),
@@ -47,6 +48,8 @@ def _body(name: str, method: str, world: World) -> dict[str, object] | None:
             return {"label": "Front desk"}
         case ("phone-number-campaign", "POST"):
             return {"campaign_id": str(world.campaign.id)}
+        case ("campaign-phone-numbers", "POST"):
+            return {"phone_number_ids": [str(world.phone_number.id)]}
         case ("api-keys", "POST"):
             return {"label": "new", "scopes": ["apikeys:write"]}
     return None

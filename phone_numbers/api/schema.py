@@ -19,6 +19,11 @@ _STATUS = (
     "carrier refused; `removing`: detached here, not confirmed there; null: nothing to know."
 )
 
+# The most numbers that one bulk attach takes.
+BULK_LIMIT = 1000
+# What can be wrong with one of its numbers: rules 5 and 6.
+BULK_ROW_CODES = (ErrorCode.NOT_FOUND, ErrorCode.NUMBER_NOT_ASSIGNED)
+
 
 class PhoneNumberSerializer(serializers.Serializer[Any]):
     """A phone number and the campaign that it sends under."""
@@ -253,4 +258,65 @@ LIST_HISTORY = Operation(
     answer=HistoryEntrySerializer,
     is_list=True,
     success_description="A page of entries.",
+)
+
+
+@extend_schema_field({"type": "array", "items": UUID_SCHEMA, "minItems": 1, "maxItems": BULK_LIMIT})
+class _Ids(serializers.Field[Any, Any, Any, Any]):
+    """Ids of numbers."""
+
+
+@extend_schema_field({"type": "boolean", "default": False})
+class _Switch(serializers.Field[Any, Any, Any, Any]):
+    """Off, unless it is sent as true."""
+
+
+class BulkAttachSerializer(serializers.Serializer[Any]):
+    """The numbers to attach."""
+
+    phone_number_ids = _Ids(help_text="Each id as 36 characters, in the usual hyphenated form.")
+    dry_run = _Switch(required=False, help_text="The same answer, nothing written.")
+    atomic = _Switch(required=False, help_text="One number that fails, and nothing is attached.")
+
+
+class BulkErrorSerializer(serializers.Serializer[Any]):
+    """Why a number failed."""
+
+    code = serializers.ChoiceField(choices=[code.value for code in BULK_ROW_CODES])
+    message = serializers.CharField()
+
+
+class BulkResultSerializer(serializers.Serializer[Any]):
+    """What became of one number."""
+
+    phone_number_id = serializers.UUIDField()
+    outcome = serializers.ChoiceField(choices=["attached", "unchanged", "failed"])
+    error = BulkErrorSerializer(required=False, help_text="Only where it failed.")
+
+
+class BulkAnswerSerializer(serializers.Serializer[Any]):
+    """What became of the numbers."""
+
+    attached = serializers.IntegerField(min_value=0)
+    unchanged = serializers.IntegerField(min_value=0)
+    failed = serializers.IntegerField(min_value=0)
+    results = BulkResultSerializer(many=True, help_text="In the order sent.")
+
+
+BULK_ATTACH = Operation(
+    id="bulkAttachCampaign",
+    tag=_CAMPAIGN_OF_A_NUMBER,
+    summary="Attach a campaign to many phone numbers",
+    description=f"""\
+Up to {BULK_LIMIT} numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the
+call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and unchanged
+the second time.
+
+With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With
+`dry_run` the answer is the same and nothing is written.""",
+    path_id="The id of a campaign of your organization.",
+    body=BulkAttachSerializer,
+    answer=BulkAnswerSerializer,
+    success_description="What became of each number.",
+    refusals=(ErrorCode.CAMPAIGN_NOT_ACTIVE, ErrorCode.BRAND_NOT_VERIFIED),
 )

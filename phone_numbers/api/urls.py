@@ -2,10 +2,14 @@
 
 from django.urls import path
 
+from phone_numbers.api.bulk import CampaignPhoneNumbersView
 from phone_numbers.api.campaign import CampaignHistoryView, PhoneNumberCampaignView
 from phone_numbers.api.phone_numbers import PhoneNumbersView, PhoneNumberView
 
 urlpatterns = [
+    path(
+        "campaigns/<str:campaign_id>/phone-numbers", CampaignPhoneNumbersView.as_view(), name="campaign-phone-numbers"
+    ),
     path("phone-numbers", PhoneNumbersView.as_view(), name="phone-numbers"),
     path("phone-numbers/<str:phone_number_id>", PhoneNumberView.as_view(), name="phone-number"),
     path(

@@ -1,0 +1,146 @@
+"""POST /v1/campaigns/{id}/phone-numbers."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from brands.models import IdentityStatus
+from campaigns.models import CampaignStatus
+from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from tests.api import ApiClient, assert_refused
+from tests.factories import PhoneNumberFactory
+from tests.worlds import World
+
+NO_UUID = "must be a UUID, as 36 characters in the hyphenated form"
+NO_LIST = "must be a list of 1 to 1000 ids"
+NO_SWITCH = "must be true or false"
+
+
+def _path(world: World) -> str:
+    return f"/v1/campaigns/{world.campaign.id}/phone-numbers"
+
+
+def _everything() -> tuple[list[Any], list[Any]]:
+    return list(PhoneNumber.objects.order_by("id").values()), list(CampaignAttachment.objects.values())
+
+
+def _mixed(world: World) -> tuple[list[str], list[dict[str, Any]]]:
+    """Numbers of every kind, and what each of them gets."""
+    there = PhoneNumberFactory.create(
+        organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
+    )
+    moving = PhoneNumberFactory.create(
+        organization=world.organization, campaign=world.other_campaign, carrier_line_option_status="pending"
+    )
+    porting = PhoneNumberFactory.create(organization=world.organization, state=NumberState.PENDING)
+    missing = {"code": "NOT_FOUND", "message": "not found"}
+    rows: list[tuple[object, dict[str, Any]]] = [
+        (world.phone_number.id, {"outcome": "attached"}),
+        (there.id, {"outcome": "unchanged"}),
+        (uuid4(), {"outcome": "failed", "error": missing}),
+        (moving.id, {"outcome": "attached"}),
+        (world.stranger.phone_number.id, {"outcome": "failed", "error": missing}),
+        (
+            porting.id,
+            {"outcome": "failed", "error": {"code": "NUMBER_NOT_ASSIGNED", "message": "number is not assigned"}},
+        ),
+        (world.phone_number.id, {"outcome": "unchanged"}),
+    ]
+    return [str(row[0]) for row in rows], [{"phone_number_id": str(row[0])} | row[1] for row in rows]
+
+
+def test_each_number_is_told_of_in_the_order_sent(world: World, api: ApiClient) -> None:
+    ids, told = _mixed(world)
+    stranger = PhoneNumber.objects.filter(id=world.stranger.phone_number.id).values().get()
+    response = api.post(_path(world), {"phone_number_ids": [ids[0].upper(), *ids[1:]]})
+    assert response.status_code == 200
+    assert response.json() == {
+        "success": True,
+        "data": {"attached": 2, "unchanged": 2, "failed": 3, "results": told},
+    }
+    assert PhoneNumber.objects.filter(campaign=world.campaign).count() == 3
+    assert CampaignAttachment.objects.count() == 2
+    assert {entry.request_id for entry in CampaignAttachment.objects.all()} == {response["X-Request-Id"]}
+    assert PhoneNumber.objects.filter(id=world.stranger.phone_number.id).values().get() == stranger
+
+
+def test_a_dry_run_answers_the_same_and_writes_nothing(world: World, api: ApiClient) -> None:
+    ids, _told = _mixed(world)
+    before = _everything()
+    dry = api.post(_path(world), {"phone_number_ids": ids, "dry_run": True}).json()
+    assert _everything() == before
+    assert api.post(_path(world), {"phone_number_ids": ids, "dry_run": False}).json() == dry
+
+
+def test_atomic_attaches_all_or_nothing(world: World, api: ApiClient) -> None:
+    ids, told = _mixed(world)
+    before = _everything()
+    response = api.post(_path(world), {"phone_number_ids": ids, "atomic": True})
+    kept = [row | {"outcome": "unchanged"} if row["outcome"] == "attached" else row for row in told]
+    assert response.json()["data"] == {"attached": 0, "unchanged": 4, "failed": 3, "results": kept}
+    assert _everything() == before
+    response = api.post(_path(world), {"phone_number_ids": [ids[0], ids[1]], "atomic": True})
+    assert response.json()["data"]["attached"] == 1
+
+
+def test_a_thousand_at_once(world: World, api: ApiClient) -> None:
+    numbers = PhoneNumberFactory.create_batch(999, organization=world.organization)
+    ids = [str(number.id) for number in [world.phone_number, *numbers]]
+    data = api.post(_path(world), {"phone_number_ids": ids}).json()["data"]
+    assert (data["attached"], [row["phone_number_id"] for row in data["results"]]) == (1000, ids)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ({"status": CampaignStatus.PENDING}, "CAMPAIGN_NOT_ACTIVE", "campaign is not active"),
+        ({"status": CampaignStatus.EXPIRED}, "CAMPAIGN_NOT_ACTIVE", "campaign is not active"),
+        ({"identity_status": IdentityStatus.UNVERIFIED}, "BRAND_NOT_VERIFIED", "brand is not verified"),
+        ({"identity_status": None}, "BRAND_NOT_VERIFIED", "brand is not verified"),
+    ],
+)
+def test_the_campaigns_rules_refuse_the_call(
+    change: dict[str, Any], code: str, message: str, world: World, api: ApiClient
+) -> None:
+    thing = world.campaign if "status" in change else world.brand
+    for name, value in change.items():
+        setattr(thing, name, value)
+    thing.save()
+    before = _everything()
+    for ids in ([str(world.phone_number.id)], [str(uuid4())]):
+        assert_refused(api.post(_path(world), {"phone_number_ids": ids}), 409, code, message)
+    assert _everything() == before
+
+
+def test_a_campaign_of_nobody_or_somebody_else(world: World, api: ApiClient) -> None:
+    body = {"phone_number_ids": [str(world.phone_number.id)]}
+    for identifier in (uuid4(), world.stranger.campaign.id, "not-a-uuid", world.campaign.id.hex):
+        response = api.post(f"/v1/campaigns/{identifier}/phone-numbers", body)
+        assert_refused(response, 404, "NOT_FOUND", "not found")
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        ({}, {"phone_number_ids": "is required"}),
+        ({"phone_number_ids": None}, {"phone_number_ids": NO_LIST}),
+        ({"phone_number_ids": []}, {"phone_number_ids": NO_LIST}),
+        ({"phone_number_ids": "x"}, {"phone_number_ids": NO_LIST}),
+        ({"phone_number_ids": {"0": "x"}}, {"phone_number_ids": NO_LIST}),
+        ({"phone_number_ids": [str(uuid4())] * 1001}, {"phone_number_ids": NO_LIST}),
+        ({"phone_number_ids": [str(uuid4()), None]}, {"phone_number_ids[1]": NO_UUID}),
+        ({"phone_number_ids": ["x", [], 7]}, {f"phone_number_ids[{index}]": NO_UUID for index in range(3)}),
+        ({"phone_number_ids": [str(uuid4())], "dry_run": "yes"}, {"dry_run": NO_SWITCH}),
+        ({"phone_number_ids": [str(uuid4())], "atomic": 1}, {"atomic": NO_SWITCH}),
+        (
+            {"dry_run": None, "atomic": []},
+            {"dry_run": NO_SWITCH, "atomic": NO_SWITCH, "phone_number_ids": "is required"},
+        ),
+        ("[]", {"phone_number_ids": "must come in a JSON object; this body is JSON of another kind"}),
+    ],
+)
+def test_a_bad_body_comes_before_the_rules(body: Any, details: dict[str, str], world: World, api: ApiClient) -> None:
+    for path in (_path(world), f"/v1/campaigns/{uuid4()}/phone-numbers"):
+        response = api.post(path, body)
+        assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
