@@ -122,6 +122,8 @@ STATIC_URL = "static/"
 # Served from the packages themselves, so that there is no collectstatic step to forget.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+# Files that carry their version in their name never change.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/reference/vendor/[a-z-]+-[0-9.]+\."
 
 # HTTPS for operators. Where a proxy ends TLS, TRUST_PROXY believes its X-Forwarded-Proto.
 # /v1 is never redirected: a key that came in the clear is not made safe by asking for it again.

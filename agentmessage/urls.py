@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from agentmessage.api.document import openapi_document, typescript_types
+from agentmessage.reference import reference_page
 from agentmessage.views import healthz, unknown_route
 
 urlpatterns = [
@@ -14,6 +15,8 @@ urlpatterns = [
     path("v1/openapi.json", openapi_document, name="openapi"),
     path("v1/types.d.ts", typescript_types, name="types"),
     re_path(r"^v1(?:/|$)", unknown_route),
+    path("", reference_page, name="reference"),
+    path("docs", reference_page),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
 ]

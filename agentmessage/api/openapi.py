@@ -50,7 +50,7 @@ HEADERS: Mapping[str, dict[str, Any]] = {
 }
 _ALWAYS = ("X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
-_WHAT_TO_DO: Mapping[ErrorCode, str] = {
+WHAT_TO_DO: Mapping[ErrorCode, str] = {
     ErrorCode.INVALID_INPUT: "A field, a query parameter or a cursor that is not taken here; the message says which.",
     ErrorCode.VALIDATION_FAILED: "The input cannot be taken; `details` has a sentence for each field.",
     ErrorCode.UNAUTHORIZED: "No key, or one that is unknown, revoked or expired.",
@@ -99,7 +99,7 @@ def _error_schema(code: ErrorCode) -> dict[str, Any]:
         required.append("details")
     return {
         "type": "object",
-        "description": _WHAT_TO_DO[code],
+        "description": WHAT_TO_DO[code],
         "required": ["success", "error"],
         "properties": {
             "success": {"type": "boolean", "const": False},
@@ -258,7 +258,7 @@ def _refusal(operation: Operation, status: int, codes: list[ErrorCode]) -> dict[
     examples |= {code.value: {"value": _typical(code)} for code in codes if code in MESSAGE and code not in shown}
     content["examples"] = examples
     return {
-        "description": " ".join(f"`{code}`: {_WHAT_TO_DO[code]}" for code in codes),
+        "description": " ".join(f"`{code}`: {WHAT_TO_DO[code]}" for code in codes),
         "headers": _header_refs([*_ALWAYS, *extra]),
         "content": {JSON: content},
     }

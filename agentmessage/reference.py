@@ -1,0 +1,84 @@
+"""The reference page at / and /docs: how to begin, in plain HTML, and below it the API's own document."""
+
+from functools import cache, lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
+from pygments import highlight  # type: ignore[import-untyped]  # It has no types.
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]  # As above.
+from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  # As above.
+
+from agentmessage.api.document import TYPES
+from agentmessage.api.errors import STATUS
+from agentmessage.api.openapi import WHAT_TO_DO
+from agentmessage.errors import ErrorCode
+
+_EXAMPLES: Path = settings.BASE_DIR / "docs" / "examples"
+_BASE_URL = "http://127.0.0.1:8000"
+
+# Nothing may be asked of anybody but this service. The reference writes its styles into the page, hence the one word.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@require_safe
+def reference_page(request: HttpRequest) -> HttpResponse:
+    """The page, with the address that it was asked at in its examples."""
+    context = {
+        "base_url": request.build_absolute_uri("/").rstrip("/"),
+        "examples": _examples(request.build_absolute_uri("/").rstrip("/")),
+        "types": _types(),
+        "errors": _errors(),
+    }
+    response = render(request, "reference/page.html", context)
+    response["Content-Security-Policy"] = _POLICY
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+# A few names at most: ALLOWED_HOSTS has refused all others.
+@lru_cache(maxsize=16)
+def _examples(base_url: str) -> list[dict[str, str]]:
+    """The three ways to begin, coloured. `text` is what a reader copies."""
+    examples = []
+    for language, title, name in (
+        ("bash", "curl", "quickstart.sh"),
+        ("python", "Python", "quickstart.py"),
+        ("typescript", "TypeScript", "quickstart.ts"),
+    ):
+        text = (_EXAMPLES / name).read_text(encoding="utf-8").replace(_BASE_URL, base_url)
+        examples.append({"id": language, "title": title, "name": name, "html": _coloured(text, language)})
+    return examples
+
+
+@cache
+def _types() -> SafeString:
+    """The components of the types, which is the part to read."""
+    text = TYPES.read_text(encoding="utf-8")
+    start = text.index("export interface components")
+    return _coloured(text[start : text.index("\n}\n", start) + 3], "typescript")
+
+
+@cache
+def _errors() -> list[dict[str, object]]:
+    rows = [{"status": status, "code": code, "meaning": WHAT_TO_DO[code]} for code, status in STATUS.items()]
+    rows.append(
+        {
+            "status": 400,
+            "code": ErrorCode.VALIDATION_FAILED,
+            "meaning": "The id in the path is no UUID (GET, PATCH and DELETE).",
+        }
+    )
+    return sorted(rows, key=lambda row: row["status"])  # type: ignore[arg-type, return-value]  # Statuses are numbers.
+
+
+def _coloured(text: str, language: str) -> SafeString:
+    html: str = highlight(text, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
+    return mark_safe(html)  # noqa: S308  (Pygments escapes the text.)
