@@ -1,0 +1,235 @@
+"""`manage.py attach_campaign`: thousands of numbers onto their campaigns, with a result for each row."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as AnyDatabaseError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from accounts.actors import Actor
+from accounts.models import Organization
+from campaigns.models import Campaign
+from phone_numbers.management.bulk_attach.campaigns import CampaignNames
+from phone_numbers.management.bulk_attach.csv_lines import UnreadableFile, read_csv
+from phone_numbers.management.bulk_attach.lines import NUMBER, Line, LineCode, bad_line
+from phone_numbers.management.bulk_attach.report import Report
+from phone_numbers.management.bulk_attach.run import End, Run, run_lines
+from phone_numbers.models import PhoneNumber
+from phone_numbers.services.bulk.rows import Outcome, Row
+
+SOME_FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+class Command(BaseCommand):
+    """Exit 0: every row is attached or unchanged; 1: some failed or were busy; 2: it could not start."""
+
+    help = (
+        "Attach campaigns to many numbers of one organization: from a CSV, from arguments, or everything that is on "
+        "another campaign. Each row goes by the rules of a single attach and gets a result of its own; running it "
+        "again changes nothing that is done."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization", metavar="SLUG", required=True)
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("--csv", metavar="FILE", help="columns number or phone_number_id, and campaign_id or "
+                            "tcr_campaign_id; or a Bandwidth TN export; - for standard input")  # fmt: skip
+        source.add_argument("--number", action="append", metavar="+1…", help="may be repeated; needs --campaign")
+        source.add_argument("--from-campaign", metavar="ID", help="every number that is on it; needs --campaign")
+        parser.add_argument("--campaign", metavar="ID", help="for every row, whatever the file says")
+        parser.add_argument("--dry-run", action="store_true", help="the same report and exit code; nothing is written")
+        parser.add_argument("--atomic", action="store_true", help="one failed row, and nothing is attached")
+        parser.add_argument("--report", metavar="FILE.csv", help="line, number, outcome, code, message of every row")
+        parser.add_argument(
+            "--batch-size", type=int, default=5_000, metavar="ROWS", help="rows in one transaction (5000)"
+        )
+        parser.add_argument("--lock-timeout", type=float, default=5.0, metavar="SECONDS",
+                            help="how long a locked number is waited for before it is BUSY (5)")  # fmt: skip
+        parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
+
+    def handle(self, **options: Any) -> None:
+        if options["batch_size"] < 1 or options["lock_timeout"] <= 0:
+            raise CommandError("--batch-size and --lock-timeout must be greater than 0.", returncode=USAGE)
+        if options["csv"] is None and options["campaign"] is None:
+            raise CommandError("--number and --from-campaign need --campaign.", returncode=USAGE)
+        organization = Organization.objects.filter(slug=options["organization"]).first()
+        if organization is None:
+            raise CommandError(f"There is no organization {options['organization']!r}.", returncode=USAGE)
+        names = CampaignNames(organization.id)
+        run = Run(
+            organization_id=organization.id,
+            actor=Actor.for_command("attach_campaign"),
+            batch_size=options["batch_size"],
+            lock_seconds=options["lock_timeout"],
+            is_dry=options["dry_run"],
+            is_atomic=options["atomic"],
+        )
+        campaign_id = _campaign(names, options["campaign"], "--campaign")
+        started = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            bar = stack.enter_context(_Bar())
+            lines = _lines(stack, bar, options, organization.id, names, campaign_id)
+            report = _open_report(options["report"])
+            try:
+                end = run_lines(lines, run=run, report=report, progress=lambda: bar.show(report.total))
+            except AnyDatabaseError as error:
+                reason = str(error).partition("\n")[0]
+                raise CommandError(
+                    f"The database gave up after {report.total:,} rows: {reason}. Run it again to go on."
+                ) from error
+            report.finish(rolled_back=end.rolled_back)
+        self._tell(report, end, options, seconds=time.monotonic() - started)
+
+    def _tell(self, report: Report, end: End, options: dict[str, Any], *, seconds: float) -> None:
+        counts = {outcome.value: report.counts[outcome] for outcome in Outcome}
+        if options["json"]:
+            answer = counts | {"dry_run": options["dry_run"], "seconds": round(seconds, 3)}
+            self.stdout.write(json.dumps(answer))
+        else:
+            mood = "would be " if options["dry_run"] else ""
+            words = ", ".join(f"{count:,} {mood if name == 'attached' else ''}{name}" for name, count in counts.items())
+            self.stdout.write(f"{words} in {seconds:.1f} s")
+        if options["verbosity"] > 0:
+            for failure in report.first_failures:
+                self.stderr.write(failure, style_func=str)
+            more = report.counts[Outcome.FAILED] + report.counts[Outcome.BUSY] - len(report.first_failures)
+            if more > 0:
+                self.stderr.write(f"… and {more:,} more; --report FILE.csv has them all.", style_func=str)
+        if end.rolled_back:
+            self.stderr.write("A row failed, and --atomic was asked for: nothing was attached.", style_func=str)
+        if end.interrupted:
+            kept = "nothing was attached" if options["atomic"] else "what is done stays done; run it again to go on"
+            raise CommandError(f"Interrupted after {report.total:,} rows: {kept}.", returncode=INTERRUPTED)
+        if report.has_failures:
+            sys.exit(SOME_FAILED)
+
+
+def _campaign(names: CampaignNames, text: str | None, option: str) -> UUID | None:
+    if text is None:
+        return None
+    found = names.find(text)
+    if isinstance(found, str):
+        raise CommandError(f"{option} {found or 'is no TCR id of this organization'}.", returncode=USAGE)
+    return found
+
+
+def _lines(
+    stack: contextlib.ExitStack,
+    bar: "_Bar",
+    options: dict[str, Any],
+    organization_id: UUID,
+    names: CampaignNames,
+    campaign_id: UUID | None,
+) -> Iterator[Line]:
+    """The rows of the one source that was named. Raises CommandError for a source that cannot be read."""
+    if options["csv"] is not None:
+        try:
+            return read_csv(bar.reading(_open(stack, options["csv"])), names=names, campaign_id=campaign_id)
+        except UnreadableFile as error:
+            raise CommandError(f"{options['csv']}: {error}.", returncode=USAGE) from error
+    assert campaign_id is not None  # noqa: S101  (Looked at before.)
+    if options["number"] is not None:
+        return _argument_lines(options["number"], campaign_id)
+    origin = _campaign(names, options["from_campaign"], "--from-campaign")
+    assert origin is not None  # noqa: S101  (One of the three is given.)
+    if not Campaign.objects.filter(organization_id=organization_id, id=origin).exists():
+        raise CommandError(f"--from-campaign: the organization has no campaign {origin}.", returncode=USAGE)
+    bar.expect(PhoneNumber.objects.filter(organization_id=organization_id, campaign_id=origin).count())
+    return _campaign_lines(organization_id, origin, campaign_id)
+
+
+def _argument_lines(numbers: list[str], campaign_id: UUID) -> Iterator[Line]:
+    for place, number in enumerate(numbers, start=1):
+        if NUMBER.fullmatch(number):
+            yield Line(place, number, Row(number, campaign_id))
+        else:
+            yield bad_line(place, number, LineCode.BAD_NUMBER, "number must be E.164, such as +19195550100")
+
+
+def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> Iterator[Line]:
+    """Everything that is on the campaign, a part at a time: what has moved is not met again."""
+    place = 0
+    last = UUID(int=0)
+    while True:
+        rows = PhoneNumber.objects.filter(organization_id=organization_id, campaign_id=origin, id__gt=last)
+        part = list(rows.order_by("id").values_list("id", "number")[:5_000])
+        if not part:
+            return
+        for last, number in part:
+            place += 1
+            yield Line(place, number, Row(last, campaign_id))
+
+
+def _open(stack: contextlib.ExitStack, name: str) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(Path(name).open("rb"))
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror}.", returncode=USAGE) from error
+    except ValueError as error:  # A NUL in the path.
+        raise CommandError(f"--csv is no path: {error}.", returncode=USAGE) from error
+
+
+def _open_report(name: str | None) -> Report:
+    try:
+        return Report(Path(name) if name else None)
+    except OSError as error:
+        raise CommandError(f"--report {name}: {error.strerror}.", returncode=USAGE) from error
+
+
+class _Bar:
+    """Rate and time left on a terminal; nothing in a pipe."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("Attaching"),
+            BarColumn(),
+            TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,.0f}/s"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=None, rows=0, rate=0.0)
+        self._started = time.monotonic()
+        self._read = 0
+        self._by_rows = False
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def expect(self, rows: int) -> None:
+        """How many rows there will be."""
+        self._by_rows = True
+        self._progress.update(self._task, total=rows)
+
+    def reading(self, file: BinaryIO) -> Iterator[bytes]:
+        """The lines of a file, whose length is what there is to do; of a pipe it is not known."""
+        if file.seekable():
+            self._progress.update(self._task, total=file.seek(0, 2))
+            file.seek(0)
+        for line in file:
+            self._read += len(line)
+            yield line
+
+    def show(self, rows: int) -> None:
+        """How far it has come."""
+        rate = rows / (time.monotonic() - self._started)
+        done = rows if self._by_rows else self._read
+        self._progress.update(self._task, completed=done, rows=rows, rate=rate)

@@ -1,0 +1,343 @@
+"""`manage.py attach_campaign`: its sources, what it says of each row, and how it ends."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from campaigns.models import CampaignStatus
+from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from tests.factories import PhoneNumberFactory
+from tests.worlds import World
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def _run(*arguments: object) -> Ended:
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    try:
+        call_command("attach_campaign", *map(str, arguments), stdout=out, stderr=err)
+    except CommandError as error:
+        code = error.returncode
+        err.write(str(error))
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def _counts(ended: Ended) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(ended.out)
+    assert answer.pop("seconds") >= 0
+    return answer
+
+
+def _answer(attached: int = 0, unchanged: int = 0, failed: int = 0, busy: int = 0, **more: Any) -> dict[str, Any]:
+    return {"attached": attached, "unchanged": unchanged, "failed": failed, "busy": busy, "dry_run": False} | more
+
+
+def _campaign_of(number: PhoneNumber) -> UUID | None:
+    return PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=number.id)
+
+
+@pytest.fixture
+def slug(world: World) -> str:
+    return world.organization.slug
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) -> None:
+    second = PhoneNumberFactory.create(organization=world.organization)
+    porting = PhoneNumberFactory.create(organization=world.organization, state=NumberState.PENDING)
+    expired = world.other_campaign
+    expired.status = CampaignStatus.EXPIRED
+    expired.save()
+    good = str(world.campaign.id)
+    lines: list[tuple[bytes, tuple[str, str, str] | None]] = [
+        (f"{world.phone_number.number},{good}".encode(), ("attached", "", "")),
+        (
+            f'"{second.number}" , "{good}"'.encode(),
+            ("failed", "BAD_COLUMNS", "the line is no CSV: ',' expected after '\"'"),
+        ),
+        (b"", None),
+        (b"   ", None),
+        (b"+19195550100", ("failed", "BAD_COLUMNS", "the line has 1 columns instead of 2")),
+        (b"a,b,c", ("failed", "BAD_COLUMNS", "the line has 3 columns instead of 2")),
+        (f"9195550100,{good}".encode(), ("failed", "BAD_NUMBER", "number must be E.164, such as +19195550100")),
+        (f",{good}".encode(), ("failed", "BAD_NUMBER", "number must be E.164, such as +19195550100")),
+        (
+            b"+19195550101,reminders",
+            (
+                "failed",
+                "BAD_ID",
+                "the campaign must be a campaign's UUID, or its TCR id of C and six capitals and digits",
+            ),
+        ),
+        (
+            f"{world.phone_number.number},{good}".encode(),
+            ("failed", "REPEATED", "the number stands in an earlier line already"),
+        ),
+        (f"+1919555\x000102,{good}".encode(), ("failed", "NUL", "the line has a NUL character")),
+        (b"+19195550103,caf\xe9", ("failed", "NOT_UTF8", "the line is not UTF-8")),
+        (f"{world.stranger.phone_number.number},{good}".encode(), ("failed", "NOT_FOUND", "not found")),
+        (f"+19990000000,{good}".encode(), ("failed", "NOT_FOUND", "not found")),
+        (f"{porting.number},{good}".encode(), ("failed", "NUMBER_NOT_ASSIGNED", "number is not assigned")),
+        (f"{porting.number[:-1]}9,{expired.id}".encode(), ("failed", "CAMPAIGN_NOT_ACTIVE", "campaign is not active")),
+        (f"+19990000001,{world.stranger.campaign.id}".encode(), ("failed", "NOT_FOUND", "not found")),
+        (b"+19990000002,CABCDEF", ("failed", "NOT_FOUND", "not found")),
+        (f'"+19990000003,{good}'.encode(), ("failed", "BAD_COLUMNS", "the line is no CSV: unexpected end of data")),
+    ]
+    file, report = tmp_path / "in.csv", tmp_path / "out.csv"
+    # A byte order mark, and lines that end as Windows ends them.
+    file.write_bytes(b"\xef\xbb\xbfnumber,campaign_id\r\n" + b"\r\n".join(raw for raw, _ in lines))
+    dry = _run("--organization", slug, "--csv", file, "--report", report, "--json", "--dry-run")
+    dry_rows = _rows(report)
+    assert not CampaignAttachment.objects.exists()
+    ended = _run("--organization", slug, "--csv", file, "--report", report, "--json")
+    assert (dry.code, ended.code) == (1, 1)
+    assert _counts(ended) == _answer(attached=1, failed=16)
+    assert _counts(dry) == _answer(attached=1, failed=16, dry_run=True)
+    rows = _rows(report)
+    assert rows == dry_rows
+    told = {int(row["line"]): (row["outcome"], row["code"], row["message"]) for row in rows}
+    expected = {place: words for place, (_, words) in enumerate(lines, start=2) if words is not None}
+    assert {place: told[place] for place in expected} == expected
+    assert _campaign_of(world.phone_number) == world.campaign.id
+    assert not (tmp_path / "out.csv.part").exists()
+
+
+def test_running_again_finishes_and_changes_nothing(world: World, slug: str, tmp_path: Path) -> None:
+    numbers = PhoneNumberFactory.create_batch(30, organization=world.organization)
+    file = tmp_path / "in.csv"
+    file.write_text("phone_number_id,note\n" + "".join(f"{number.id},x\n" for number in numbers))
+    arguments = ("--organization", slug, "--csv", file, "--campaign", world.campaign.id, "--batch-size", 7, "--json")
+    first = _run(*arguments)
+    assert (first.code, _counts(first)) == (0, _answer(attached=30))
+    before = list(PhoneNumber.objects.order_by("id").values())
+    again = _run(*arguments)
+    assert (again.code, _counts(again)) == (0, _answer(unchanged=30))
+    assert list(PhoneNumber.objects.order_by("id").values()) == before
+    assert CampaignAttachment.objects.count() == 30
+    entry = CampaignAttachment.objects.latest("created_at")
+    assert (entry.actor_kind, entry.actor_id) == ("command", "attach_campaign")
+
+
+def test_tcr_ids_and_a_campaign_for_all(world: World, slug: str, tmp_path: Path) -> None:
+    world.campaign.tcr_campaign_id = "CABC123"
+    world.campaign.save()
+    file = tmp_path / "in.csv"
+    file.write_text(f"tcr_campaign_id,number\nCABC123,{world.phone_number.number}\n")
+    assert _run("--organization", slug, "--csv", file).out.startswith("1 attached, 0 unchanged, 0 failed, 0 busy in ")
+    assert _campaign_of(world.phone_number) == world.campaign.id
+    # What the command names goes before what the file says.
+    assert _run("--organization", slug, "--csv", file, "--campaign", world.other_campaign.id).code == 0
+    assert _campaign_of(world.phone_number) == world.other_campaign.id
+    assert _run("--organization", slug, "--number", world.phone_number.number, "--campaign", "CABC123").code == 0
+    assert _campaign_of(world.phone_number) == world.campaign.id
+
+
+def test_a_bandwidth_export(world: World, slug: str, tmp_path: Path) -> None:
+    world.campaign.tcr_campaign_id = "CABC123"
+    world.campaign.save()
+    second, third = PhoneNumberFactory.create_batch(2, organization=world.organization)
+    file = tmp_path / "tns.csv"
+    file.write_text(
+        "TN,A2pSettings,A2pSettings,A2pSettings\n"
+        ",MessageClass,CampaignId,Action\n"
+        f"{world.phone_number.number[2:]},T,CABC123,asSpecified\n"
+        f"{second.number[1:]},T,CABC123,asSpecified\n"
+        f"{third.number},T,CABC123,delete\n"
+        "919555,T,CABC123,asSpecified\n"
+    )
+    report = tmp_path / "report.csv"
+    ended = _run("--organization", slug, "--csv", file, "--json", "--report", report)
+    assert (ended.code, _counts(ended)) == (1, _answer(attached=2, failed=2))
+    assert [(row["line"], row["number"], row["code"]) for row in _rows(report)] == [
+        ("3", world.phone_number.number, ""),
+        ("4", second.number, ""),
+        ("5", third.number, "BAD_ACTION"),
+        ("6", "919555", "NOT_FOUND"),
+    ]
+    file.write_text(f"TN,A2pSettings\n{third.number[2:]},CABC123\n")
+    assert _run("--organization", slug, "--csv", file, "--campaign", world.campaign.id).code == 0
+    assert _campaign_of(third) == world.campaign.id
+
+
+def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) -> None:
+    on = PhoneNumberFactory.create_batch(
+        5, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
+    )
+    PhoneNumber.objects.filter(id=on[0].id).update(state=NumberState.QUARANTINED)
+    arguments = ("--organization", slug, "--from-campaign", world.campaign.id, "--campaign", world.other_campaign.id)
+    ended = _run(*arguments, "--batch-size", 2, "--json")
+    assert (ended.code, _counts(ended)) == (1, _answer(attached=4, failed=1))
+    assert f"{on[0].number}: NUMBER_NOT_ASSIGNED: number is not assigned" in ended.err
+    assert [_campaign_of(number) for number in on[1:]] == [world.other_campaign.id] * 4
+    assert _campaign_of(world.phone_number) is None
+
+
+def test_atomic_takes_everything_back(world: World, slug: str, tmp_path: Path) -> None:
+    numbers = PhoneNumberFactory.create_batch(4, organization=world.organization)
+    file, report = tmp_path / "in.csv", tmp_path / "out.csv"
+    rows = [number.number for number in numbers]
+    file.write_text("number\n" + "\n".join([*rows[:3], "+19990000000", rows[3]]))
+    arguments = ("--organization", slug, "--csv", file, "--campaign", world.campaign.id, "--atomic", "--batch-size", 2)
+    before = list(PhoneNumber.objects.order_by("id").values())
+    for dry in ((), ("--dry-run",)):
+        ended = _run(*arguments, "--json", "--report", report, *dry)
+        assert (ended.code, _counts(ended)) == (1, _answer(unchanged=4, failed=1, dry_run=bool(dry)))
+        assert "nothing was attached" in ended.err
+        assert [(row["outcome"], row["code"]) for row in _rows(report)] == [
+            ("unchanged", "ROLLED_BACK"),
+            ("unchanged", "ROLLED_BACK"),
+            ("unchanged", "ROLLED_BACK"),
+            ("failed", "NOT_FOUND"),
+            ("unchanged", "ROLLED_BACK"),
+        ]
+        assert list(PhoneNumber.objects.order_by("id").values()) == before
+    file.write_text("number\n" + "\n".join(rows))
+    ended = _run(*arguments, "--json")
+    assert (ended.code, _counts(ended)) == (0, _answer(attached=4))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf\r\n\n", "is empty"),
+        (b"id,campaign_id\n", "has neither a column number nor phone_number_id in its first line"),
+        (b"number,campaign\n", "has neither a column campaign_id nor tcr_campaign_id; name one with --campaign"),
+        (b"\xff\xfe\n", "has a first line that is no CSV header in UTF-8"),
+        (b'"number\n', "has a first line that is no CSV header in UTF-8"),
+        (
+            b"TN,A2pSettings\n,MessageClass\n",
+            "is a Bandwidth export without a CampaignId; name a campaign with --campaign",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read(content: bytes, message: str, slug: str, tmp_path: Path) -> None:
+    file, report = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_bytes(content)
+    ended = _run("--organization", slug, "--csv", file, "--report", report)
+    assert (ended.code, ended.out, ended.err) == (2, "", f"{file}: {message}.")
+    assert sorted(tmp_path.iterdir()) == [file]
+
+
+def test_what_cannot_start(world: World, slug: str, tmp_path: Path) -> None:
+    number, campaign = world.phone_number.number, str(world.campaign.id)
+    for arguments, words in [
+        (("--csv", tmp_path), f"{tmp_path}: Is a directory."),
+        (("--csv", tmp_path / "none"), f"{tmp_path / 'none'}: No such file or directory."),
+        (("--csv", "a\x00b"), "--csv is no path: embedded null byte."),
+        (("--number", number), "--number and --from-campaign need --campaign."),
+        (("--from-campaign", campaign), "--number and --from-campaign need --campaign."),
+        (
+            ("--number", number, "--campaign", "x"),
+            "--campaign must be a campaign's UUID, or its TCR id of C and six capitals and digits.",
+        ),
+        (("--number", number, "--campaign", "CABC123"), "--campaign is no TCR id of this organization."),
+        (
+            ("--from-campaign", world.stranger.campaign.id, "--campaign", campaign),
+            f"--from-campaign: the organization has no campaign {world.stranger.campaign.id}.",
+        ),
+        (
+            ("--number", number, "--campaign", campaign, "--batch-size", 0),
+            "--batch-size and --lock-timeout must be greater than 0.",
+        ),
+        (
+            ("--number", number, "--campaign", campaign, "--report", tmp_path / "no" / "x.csv"),
+            f"--report {tmp_path / 'no' / 'x.csv'}: No such file or directory.",
+        ),
+    ]:
+        assert _run("--organization", slug, *arguments) == Ended(2, "", words)
+    assert _run("--organization", "nobody", "--number", number, "--campaign", campaign).err == (
+        "There is no organization 'nobody'."
+    )
+    assert not CampaignAttachment.objects.exists()
+
+
+def test_a_bad_number_among_the_arguments(world: World, slug: str) -> None:
+    ended = _run("--organization", slug, "--number", "911", "--number", world.phone_number.number,
+                 "--number", world.phone_number.number, "--campaign", world.campaign.id)  # fmt: skip
+    assert ended.code == 1
+    assert ended.out.startswith("1 attached, 0 unchanged, 2 failed, 0 busy in ")
+    assert ended.err.splitlines() == [
+        "line 1: 911: BAD_NUMBER: number must be E.164, such as +19195550100",
+        f"line 3: {world.phone_number.number}: REPEATED: the number stands in an earlier line already",
+    ]
+
+
+def test_the_campaign_of_a_stranger_or_nobody_fails_every_row(world: World, slug: str) -> None:
+    for campaign in (world.stranger.campaign.id, uuid4()):
+        ended = _run("--organization", slug, "--number", world.phone_number.number, "--campaign", campaign)
+        assert (ended.code, "NOT_FOUND: not found" in ended.err) == (1, True)
+    assert _campaign_of(world.phone_number) is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: None) -> None:
+    world = World()
+    numbers = PhoneNumberFactory.create_batch(60, organization=world.organization)
+    command = [sys.executable, "manage.py", "attach_campaign", "--organization", world.organization.slug, "--csv", "-"]
+    command += ["--campaign", str(world.campaign.id), "--batch-size", "10", "--json"]
+    code = (
+        "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; import django; django.setup();"
+        f" from django.db import connection; connection.settings_dict['NAME'] = {connection.settings_dict['NAME']!r};"
+        " from django.core.management import ManagementUtility;"
+        " ManagementUtility(sys.argv[1:]).execute()"
+    )
+    command[1:2] = ["-c", code, "manage.py"]
+    lines = [f"{number.number}\n".encode() for number in numbers]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()
+    )
+    assert process.stdin
+    process.stdin.write(b"number\n" + b"".join(lines[:25]))
+    process.stdin.flush()
+    deadline = time.monotonic() + 30
+    while CampaignAttachment.objects.count() < 20:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    # Two batches are done, and half of the third is in the pipe.
+    process.send_signal(how)
+    if how == signal.SIGINT:
+        process.stdin.write(b"".join(lines[25:]))
+    out, err = process.communicate(timeout=30)
+    done = CampaignAttachment.objects.count()
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert json.loads(out)["attached"] == done == 30
+        assert b"Interrupted after 30 rows: what is done stays done; run it again to go on." in err
+    else:
+        assert done == 20
+    again = subprocess.run(command, cwd=ROOT, input=b"number\n" + b"".join(lines), capture_output=True, timeout=60)
+    assert again.returncode == 0, again.stderr
+    assert (json.loads(again.stdout)["attached"], json.loads(again.stdout)["unchanged"]) == (60 - done, done)
+    assert CampaignAttachment.objects.count() == 60
+    assert PhoneNumber.objects.filter(campaign=world.campaign).count() == 60
