@@ -6,6 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from pygments import highlight  # type: ignore[import-untyped]  # It has no types.
@@ -68,7 +69,9 @@ def _types() -> SafeString:
 
 @cache
 def _errors() -> list[dict[str, object]]:
-    rows = [{"status": status, "code": code, "meaning": WHAT_TO_DO[code]} for code, status in STATUS.items()]
+    rows = [
+        {"status": status, "code": code, "meaning": _with_code(WHAT_TO_DO[code])} for code, status in STATUS.items()
+    ]
     rows.append(
         {
             "status": 400,
@@ -77,6 +80,14 @@ def _errors() -> list[dict[str, object]]:
         }
     )
     return sorted(rows, key=lambda row: row["status"])  # type: ignore[arg-type, return-value]  # Statuses are numbers.
+
+
+def _with_code(text: str) -> SafeString:
+    """Words between backticks as code."""
+    parts = text.split("`")
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if index % 2 else part,) for index, part in enumerate(parts))
+    )
 
 
 def _coloured(text: str, language: str) -> SafeString:

@@ -294,7 +294,7 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     error = BulkErrorSerializer(required=False, help_text="Only where it failed.")
 
 
-class BulkAnswerSerializer(serializers.Serializer[Any]):
+class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     """What became of the numbers."""
 
     attached = serializers.IntegerField(min_value=0)
@@ -316,7 +316,7 @@ With `atomic`, one failed row leaves every number as it was: those that would ha
 `dry_run` the answer is the same and nothing is written.""",
     path_id="The id of a campaign of your organization.",
     body=BulkAttachSerializer,
-    answer=BulkAnswerSerializer,
+    answer=BulkAttachmentsSerializer,
     success_description="What became of each number.",
     refusals=(ErrorCode.CAMPAIGN_NOT_ACTIVE, ErrorCode.BRAND_NOT_VERIFIED),
 )

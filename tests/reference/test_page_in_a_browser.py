@@ -1,0 +1,110 @@
+"""The reference page in Chromium: it shows every operation, light and dark, and no request leaves the service."""
+
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from agentmessage.api.document import document
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """The system's Chromium."""
+    command = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if command is None:
+        pytest.skip("needs Chromium; what the page says without JavaScript is tested without it")
+    # Playwright runs an event loop in this thread, which Django takes for an asynchronous view.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=command, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page, what it asked for, and what went wrong in it."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page = page
+        self.elsewhere: list[str] = []
+        self.errors: list[str] = []
+        self.origin = urlsplit(origin).netloc
+        page.on("request", self._note)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+
+    def _note(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme not in ("data", "blob") and url.netloc != self.origin:
+            self.elsewhere.append(request.url)
+
+
+def test_every_operation_is_shown_and_nobody_else_is_asked(chromium: Browser, live_server: LiveServer) -> None:
+    watched = Watched(chromium.new_page(viewport={"width": 1440, "height": 900}), live_server.url)
+    page = watched.page
+    page.goto(live_server.url)
+    # The reference draws what comes into sight.
+    page.locator("#operations").get_by_text("Introduction").first.wait_for()
+    for tag in ("Campaign of a number", "Campaigns", "Brands", "API keys"):
+        page.locator("#operations nav, #operations aside").get_by_text(tag, exact=True).first.click()
+    shown = page.locator("#operations").inner_text()
+    for methods in orjson.loads(document())["paths"].values():
+        for operation in methods.values():
+            assert operation["summary"] in shown
+    page.wait_for_load_state("networkidle")
+    assert watched.elsewhere == []
+    assert watched.errors == []
+
+
+@pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
+def test_light_and_dark(scheme: str, other: str, chromium: Browser, live_server: LiveServer) -> None:
+    page = chromium.new_page(color_scheme=scheme)  # type: ignore[arg-type]  # Playwright's own word.
+    page.goto(live_server.url)
+    theme, paper = "document.documentElement.dataset.theme", "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(paper)
+    assert page.evaluate(theme) == scheme
+    page.get_by_label("Switch between light and dark").click()
+    assert page.evaluate(theme) == other
+    assert page.evaluate(paper) != before
+    page.reload()
+    assert page.evaluate(theme) == other
+
+
+def test_tabs_show_one_language_and_copy_it(chromium: Browser, live_server: LiveServer) -> None:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(live_server.url)
+    assert page.locator("#quickstart-bash").is_visible()
+    page.locator(".tabs").get_by_role("tab", name="Python").click()
+    assert not page.locator("#quickstart-bash").is_visible()
+    page.locator("#quickstart-python").get_by_role("button", name="Copy").click()
+    page.locator("#quickstart-python").get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    compile(copied, "quickstart.py", "exec")
+    assert f'"{live_server.url}"' in copied
+    page.locator(".tabs").get_by_role("tab", name="Python").press("ArrowRight")
+    assert page.locator("#quickstart-typescript").is_visible()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_nothing_sticks_out(width: int, chromium: Browser, live_server: LiveServer) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 800})
+    page.goto(live_server.url)
+    page.locator("#operations").get_by_text("OpenAPI 3.1.0").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_without_javascript(chromium: Browser, live_server: LiveServer) -> None:
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(live_server.url)
+    for language in ("bash", "python", "typescript"):
+        assert page.locator(f"#quickstart-{language}").is_visible()
+    assert page.locator(".without").is_visible()
+    assert not page.locator(".theme").is_visible()
