@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from phone_numbers.models import PhoneNumber
+from phone_numbers.services.arrays import TextEqualsAny, UuidEqualsAny, array_literal
 
 
 def lock_phone_numbers(*, organization_id: UUID, phone_number_ids: Collection[UUID]) -> QuerySet[PhoneNumber]:
@@ -22,10 +23,12 @@ def lock_phone_numbers(*, organization_id: UUID, phone_number_ids: Collection[UU
 
 
 def matching_phone_numbers(*, organization_id: UUID, asked: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
-    """The organization's numbers that are asked for, by id or as they are dialled. Not locked."""
+    """The organization's numbers that are asked for, by id or in the form in which they are stored. Not locked."""
     ids = [name for name in asked if isinstance(name, UUID)]
     numbers = [name for name in asked if isinstance(name, str)]
-    return PhoneNumber.objects.filter(Q(id__in=ids) | Q(number__in=numbers), organization_id=organization_id)
+    by_id, by_number = UuidEqualsAny(F("id"), array_literal(ids)), TextEqualsAny(F("number"), array_literal(numbers))
+    condition = by_id if not numbers else by_number if not ids else Q(by_id) | Q(by_number)
+    return PhoneNumber.objects.filter(condition, organization_id=organization_id)
 
 
 def lock_matching_phone_numbers(

@@ -12,6 +12,8 @@ def scratch_database() -> Iterator[None]:
     """Sets Django up on a migrated, empty database."""
     django.setup()
     name = connection.settings_dict["NAME"]
+    # Not the tests' database: they may run at the same time.
+    connection.settings_dict["TEST"]["NAME"] = f"bench_{name}"
     connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         yield

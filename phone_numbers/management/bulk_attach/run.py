@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from accounts.actors import Actor
 from phone_numbers.management.bulk_attach.lines import Line, LineCode, bad_line
 from phone_numbers.management.bulk_attach.report import Report
+from phone_numbers.services.arrays import array_literal
 from phone_numbers.services.bulk.attach import apply_bulk_attach, bulk_attach
 
 # Names that a run has met, so that a second line for the same number is noticed. In the database, because a file may
@@ -95,7 +96,7 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
 def _without_repeats(batch: Sequence[Line]) -> list[Line]:
     names = [line.number for line in batch if line.row is not None]
     with connection.cursor() as cursor:
-        cursor.execute(_SEE, [names])
+        cursor.execute(_SEE, [array_literal(names)])
         new = {name for (name,) in cursor.fetchall()}
     kept = []
     for line in batch:

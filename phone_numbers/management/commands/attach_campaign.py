@@ -51,7 +51,7 @@ class Command(BaseCommand):
         parser.add_argument("--atomic", action="store_true", help="one failed row, and nothing is attached")
         parser.add_argument("--report", metavar="FILE.csv", help="line, number, outcome, code, message of every row")
         parser.add_argument(
-            "--batch-size", type=int, default=5_000, metavar="ROWS", help="rows in one transaction (5000)"
+            "--batch-size", type=int, default=10_000, metavar="ROWS", help="rows in one transaction (10000)"
         )
         parser.add_argument("--lock-timeout", type=float, default=5.0, metavar="SECONDS",
                             help="how long a locked number is waited for before it is BUSY (5)")  # fmt: skip

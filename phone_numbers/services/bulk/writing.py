@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.actors import Actor
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus
+from phone_numbers.services.arrays import array_literal
 
 _COPY_HISTORY = """
 COPY numbers_campaignattachment (
@@ -23,15 +24,16 @@ _HISTORY_TYPES = (
     "varchar", "varchar", "varchar", "timestamptz", "varchar", "int4", "timestamptz",
 )  # fmt: skip
 
+# What a number's row says is what its last entry says.
 _UPDATE_NUMBERS = """
 UPDATE numbers_phonenumber p
-SET campaign_id = moved.campaign_id,
+SET campaign_id = a.campaign_id,
     carrier_line_option_status = %s,
     carrier_line_option_propagated_at = NULL,
-    current_attachment_id = moved.attachment_id,
-    updated_at = moved.at
-FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::timestamptz[]) AS moved (id, campaign_id, attachment_id, at)
-WHERE p.id = moved.id
+    current_attachment_id = a.id,
+    updated_at = a.created_at
+FROM numbers_campaignattachment a
+WHERE a.id = ANY (%s::uuid[]) AND p.id = a.phone_number_id
 """
 
 
@@ -74,14 +76,5 @@ def write_moves(moves: Sequence[Move], *, organization_id: UUID, actor: Actor) -
                         move.at if move.campaign.is_carrier_approved else None,
                     )
                 )
-        last = {move.phone_number_id: move for move in moves}.values()
-        cursor.execute(
-            _UPDATE_NUMBERS,
-            [
-                LineOptionStatus.PENDING.value,
-                [move.phone_number_id for move in last],
-                [move.campaign.id for move in last],
-                [move.attachment_id for move in last],
-                [move.at for move in last],
-            ],
-        )
+        last = {move.phone_number_id: move.attachment_id for move in moves}
+        cursor.execute(_UPDATE_NUMBERS, [LineOptionStatus.PENDING.value, array_literal(last.values())])
