@@ -25,6 +25,9 @@ run: install ## Serve with demo data and an embedded PostgreSQL on 127.0.0.1:$PO
 test: $(VENV)/.dev-installed ## Run the tests, in parallel, on an embedded PostgreSQL or on DATABASE_URL.
 	$(BIN)/pytest -n auto $(ARGS)
 
+test-browser: $(VENV)/.dev-installed ## Run the tests that need Chromium, and say which were skipped and why.
+	$(BIN)/pytest -m browser -rs $(ARGS)
+
 lint: $(VENV)/.dev-installed ## Check style, types, architecture and migrations.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -315,10 +315,16 @@ def name_path_ids(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
 
 def add_components(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
     """Adds what every operation refers to: the scheme of the key, headers, errors, the meta of lists."""
-    for schema in result["components"].get("schemas", {}).values():
-        for described in schema.get("properties", {}).values():
-            described.pop("x-spec-enum-id", None)  # The generator's own mark.
+    _forget_marks(result["components"])
     components = result["components"]
     for kind, named in COMPONENTS.items():
         components[kind] = {**components.get(kind, {}), **named}
     return result
+
+
+def _forget_marks(part: Any) -> None:
+    """Takes out the generator's own marks, which are no part of OpenAPI."""
+    if isinstance(part, dict):
+        part.pop("x-spec-enum-id", None)
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _forget_marks(inner)
