@@ -48,11 +48,12 @@ class Command(BaseCommand):
         port = _port()
         _refuse_a_taken_port(port)
         take_children_along()
-        _migrate()
-        _load_inventory()
-        _make_operator()
-        key = _demo_key()
+        # The server takes its time to start; nobody asks it anything before it is announced.
         with _serving(port) as server:
+            _migrate()
+            _load_inventory()
+            _make_operator()
+            key = _demo_key()
             _wait_until_ready(server, port)
             self._attach(port, key)
             self._explain(port, key)
