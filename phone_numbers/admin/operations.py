@@ -83,9 +83,14 @@ def _each_of_its_organization(
     return [_outcome(operate, phone_number_id) for phone_number_id in organizations]
 
 
+def in_words(error: DomainError) -> str:
+    """Why a row failed, as an operator would say it."""
+    return _IN_WORDS.get(type(error), error.sentence)
+
+
 def _outcome(operation: Callable[[UUID], bool], phone_number_id: UUID) -> RowOutcome:
     try:
         changed = operation(phone_number_id)
     except DomainError as error:
-        return RowOutcome(phone_number_id, "failed", _IN_WORDS.get(type(error), error.sentence))
+        return RowOutcome(phone_number_id, "failed", in_words(error))
     return RowOutcome(phone_number_id, "changed" if changed else "unchanged")

@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 from accounts.admin.base import RowAdmin, selected_ids
 from accounts.admin.filters import MomentRangeFilter
 from accounts.admin.looks import action, display
+from phone_numbers.admin.bulk import BulkAttachPage
 from phone_numbers.admin.forms import PhoneNumberForm
 from phone_numbers.admin.history import AttachmentInline
 from phone_numbers.admin.pages import MAX_ROWS, PAGES, AttachPage, DetachPage, OperationPage, ReleasePage
@@ -60,8 +61,6 @@ class PhoneNumberAdmin(RowAdmin):
         ("created_at", MomentRangeFilter),
     )
     list_per_page = MAX_ROWS
-    # An operation takes the rows of a page, so there is nothing to offer beyond it.
-    list_disable_select_all = True
     # By the number's own index; the newest first would sort the whole table.
     ordering = ("number",)
     search_fields = ("label__icontains",)
@@ -178,8 +177,8 @@ class PhoneNumberAdmin(RowAdmin):
 
     @action(description="Attach campaign…", permissions=["change"])
     def attach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Asks which campaign."""
-        return self._page(AttachPage, request, queryset).ask()
+        """Asks which campaign, shows what would become of the numbers, and does it."""
+        return BulkAttachPage(self, request, queryset).answer()
 
     @action(description="Detach campaign…", permissions=["change"])
     def detach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
