@@ -7,6 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
+import environ
 from django.core.management import execute_from_command_line
 
 from agentmessage.database.lifetime import exit_with_parent
@@ -18,6 +19,7 @@ _BASE_DIR = Path(__file__).resolve().parent.parent
 def main() -> None:
     """Runs the demo until it is interrupted."""
     exit_with_parent()
+    environ.Env.read_env(_BASE_DIR / ".env")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentmessage.settings")
     os.environ.setdefault("HTTPS", "off")
     os.environ.setdefault("LOG_LEVEL", "WARNING")
