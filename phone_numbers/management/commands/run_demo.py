@@ -82,6 +82,11 @@ class Command(BaseCommand):
 
     def _explain(self, port: int, key: str) -> None:
         base = f"http://{HOST}:{port}"
+        ending = (
+            f"Ctrl-C stops the service and its database; the data stays in {settings.DATA_DIR}."
+            if settings.DATABASE_URL is None
+            else "Ctrl-C stops the service; the data stays in the database that DATABASE_URL names."
+        )
         self.stdout.write(
             f"""
 Try it (again: nothing changes; with {OTHER_CAMPAIGN_ID}: it moves):
@@ -94,7 +99,7 @@ Try it (again: nothing changes; with {OTHER_CAMPAIGN_ID}: it moves):
 Reference  {base}/
 Admin      {base}/admin/   (login {LOGIN}, password {LOGIN})
 
-Ctrl-C stops the service and its database; the data stays in {settings.DATA_DIR}.
+{ending}
 """
         )
         self.stdout.flush()
