@@ -7,8 +7,8 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 
 from accounts.actors import Actor
+from agentmessage.errors import DomainError, NotFound
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.attach import check_campaign
 from phone_numbers.services.bulk.judging import judge_campaigns, judge_rows
 from phone_numbers.services.bulk.rows import UNCHANGED, Outcome, Row, RowResult
 from phone_numbers.services.bulk.writing import write_moves
@@ -60,12 +60,11 @@ def bulk_attach_to_campaign(
     BrandNotVerified.
     """
     with transaction.atomic(durable=True):
-        wanted = {campaign_id} if campaign_id is not None else set()
-        verdicts = judge_campaigns(wanted, organization_id=organization_id)
-        verdict = verdicts.get(campaign_id) if campaign_id is not None else None
-        if isinstance(verdict, Exception):
-            raise verdict
-        campaign = check_campaign(verdict)
+        if campaign_id is None:
+            raise NotFound
+        campaign = judge_campaigns({campaign_id}, organization_id=organization_id)[campaign_id]
+        if isinstance(campaign, DomainError):
+            raise campaign
         rows = [Row(phone_number_id, campaign.id) for phone_number_id in phone_number_ids]
         return apply_bulk_attach(
             organization_id=organization_id, rows=rows, actor=actor, dry_run=dry_run, atomic=atomic
