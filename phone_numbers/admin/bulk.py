@@ -24,7 +24,7 @@ from accounts.models import Operator
 from agentmessage.api.request_ids import request_id_of
 from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm
-from phone_numbers.admin.operations import in_words
+from phone_numbers.admin.operations import LOCK_SECONDS, why
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk.attach import bulk_attach
 from phone_numbers.services.bulk.rows import Outcome, Row
@@ -32,9 +32,7 @@ from phone_numbers.services.bulk.rows import Outcome, Row
 # More than that is for `manage.py attach_campaign`, which takes any number and can be interrupted.
 MAX_ROWS = 200_000
 _BATCH = 10_000
-_LOCK_SECONDS = 5.0
 _SHOWN = 100
-_BUSY = "Somebody else is changing the number just now: try it again."
 
 
 @dataclass
@@ -113,12 +111,12 @@ class BulkAttachPage:
                 rows=[Row(phone_number_id, campaign.id) for phone_number_id, _ in part],
                 actor=actor,
                 dry_run=dry_run,
-                lock_seconds=_LOCK_SECONDS,
+                lock_seconds=LOCK_SECONDS,
             )
             for (_, number), result in zip(part, results, strict=True):
                 told.counts[result.outcome] += 1
                 if result.outcome in (Outcome.FAILED, Outcome.BUSY):
-                    reason = _BUSY if result.error is None else in_words(result.error)
+                    reason = why(result)
                     told.reasons[reason] += 1
                     told.failed.append((number, reason))
         return told

@@ -1,6 +1,6 @@
-"""What operators do to numbers, row by row: each calls one service and tells what became of the row."""
+"""What operators do to numbers: each calls one service and tells what became of each row."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -11,7 +11,8 @@ from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.attach import attach_campaign
+from phone_numbers.services.bulk.attach import bulk_attach
+from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
 from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.release import release_phone_number
 
@@ -22,30 +23,40 @@ _IN_WORDS: dict[type[DomainError], str] = {
     NumberNotAssigned: "The number is not assigned.",
 }
 
+Kind = Literal["changed", "unchanged", "failed"]
+_KINDS: dict[Outcome, Kind] = {
+    Outcome.ATTACHED: "changed",
+    Outcome.UNCHANGED: "unchanged",
+    Outcome.FAILED: "failed",
+    Outcome.BUSY: "failed",
+}
+# How long a page waits for a number that somebody else is changing.
+LOCK_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
     """What became of one number. `reason` says why it failed."""
 
     phone_number_id: UUID
-    outcome: Literal["changed", "unchanged", "failed"]
+    outcome: Kind
     reason: str = ""
 
 
 def attach_to_rows(
-    *, organization_id: UUID, phone_number_ids: Iterable[UUID], campaign_id: UUID, actor: Actor
+    *, organization_id: UUID, phone_number_ids: Sequence[UUID], campaign_id: UUID, actor: Actor
 ) -> list[RowOutcome]:
-    """Attaches the campaign to each of the numbers, each in a transaction of its own."""
-
-    def attach(phone_number_id: UUID) -> bool:
-        phone_number = attach_campaign(
-            organization_id=organization_id, phone_number_id=phone_number_id, campaign_id=campaign_id, actor=actor
-        )
-        # The service answers the same whether it moved the number or not; the entry of history is this request's if so.
-        entry = phone_number.current_attachment
-        return entry is not None and entry.request_id == actor.request_id
-
-    return [_outcome(attach, phone_number_id) for phone_number_id in phone_number_ids]
+    """Attaches the campaign to the numbers, in one transaction; one that fails holds up no other."""
+    results = bulk_attach(
+        organization_id=organization_id,
+        rows=[Row(phone_number_id, campaign_id) for phone_number_id in phone_number_ids],
+        actor=actor,
+        lock_seconds=LOCK_SECONDS,
+    )
+    return [
+        RowOutcome(phone_number_id, _KINDS[result.outcome], why(result))
+        for phone_number_id, result in zip(phone_number_ids, results, strict=True)
+    ]
 
 
 def detach_rows(*, phone_numbers: Sequence[PhoneNumber], actor: Actor) -> list[RowOutcome]:
@@ -83,8 +94,14 @@ def _each_of_its_organization(
     return [_outcome(operate, phone_number_id) for phone_number_id in organizations]
 
 
-def in_words(error: DomainError) -> str:
-    """Why a row failed, as an operator would say it."""
+def why(result: RowResult) -> str:
+    """Why a row failed, as an operator would say it; nothing of a row that did not."""
+    if result.outcome is Outcome.BUSY:
+        return "Somebody else is changing the number just now: try it again."
+    return _in_words(result.error) if result.error is not None else ""
+
+
+def _in_words(error: DomainError) -> str:
     return _IN_WORDS.get(type(error), error.sentence)
 
 
@@ -92,5 +109,5 @@ def _outcome(operation: Callable[[UUID], bool], phone_number_id: UUID) -> RowOut
     try:
         changed = operation(phone_number_id)
     except DomainError as error:
-        return RowOutcome(phone_number_id, "failed", in_words(error))
+        return RowOutcome(phone_number_id, "failed", _in_words(error))
     return RowOutcome(phone_number_id, "changed" if changed else "unchanged")

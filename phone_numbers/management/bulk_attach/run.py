@@ -57,10 +57,10 @@ def run_lines(lines: Iterable[Line], *, run: Run, report: Report, progress: Call
                 progress()
                 if interrupted := is_interrupted():
                     break
-            rolled_back = run.is_atomic and not run.is_dry and (report.has_failures or interrupted)
+            rolled_back = run.is_atomic and (report.has_failures or (interrupted and not run.is_dry))
             if rolled_back:
                 transaction.set_rollback(True)
-            return End(interrupted=interrupted, rolled_back=rolled_back or (run.is_atomic and report.has_failures))
+            return End(interrupted=interrupted, rolled_back=rolled_back)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS bulk_attach_seen")
