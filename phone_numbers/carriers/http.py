@@ -1,0 +1,155 @@
+"""HTTP to a carrier, with the distrust that a stranger's server deserves."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Lock
+
+import anyio
+import httpx2
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from phone_numbers.carriers.protocol import CarrierUnavailable
+
+TOTAL_SECONDS = 30.0
+"""A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""
+MAX_ANSWER_BYTES = 4_194_304
+"""An order of some thousand numbers that all failed stays well below this."""
+_OUTSET = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, of any status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpCaller:
+    """Calls one carrier from any thread, and keeps its connections open between calls.
+
+    `pace` is called before each request, and waits or raises CarrierUnavailable if the carrier's rate forbids one now.
+    """
+
+    def __init__(self, *, pace: Callable[[], None], total_seconds: float = TOTAL_SECONDS) -> None:
+        self._pace = pace
+        self._total_seconds = total_seconds
+        self._lock = Lock()
+        self._portal: BlockingPortal | None = None
+        self._client: httpx2.AsyncClient | None = None
+        self._ending = ExitStack()
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Answer:
+        """The answer, whatever its status; a redirect is not followed.
+
+        Raises CarrierUnavailable for no answer, one that takes too long or is too large, for HTTP 429 and 5xx, and for
+        a redirect: what an adapter sees is 1xx to 4xx that the carrier meant.
+        """
+        self._pace()
+        portal = self._started()
+        try:
+            answer = portal.call(self._exchange, method, url, headers, content, params, auth)
+        except TimeoutError:
+            raise CarrierUnavailable(f"No answer within {self._total_seconds:g} seconds.") from None
+        except _OUTSET as error:
+            raise CarrierUnavailable(f"The carrier cannot be reached: {_words(error)}.", was_sent=False) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
+            raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
+        _refuse_what_is_no_answer(answer)
+        return answer
+
+    def close(self) -> None:
+        """Ends the connections and the thread that holds them."""
+        with self._lock:
+            self._portal, self._client = None, None
+            self._ending.close()
+
+    def _started(self) -> BlockingPortal:
+        with self._lock:
+            if self._portal is None:
+                # One event loop for all threads: only there does a time limit hold for a server that sends a byte now
+                # and then, be it in the middle of its headers.
+                self._portal = self._ending.enter_context(start_blocking_portal())
+                self._client = httpx2.AsyncClient(
+                    timeout=self._total_seconds,
+                    follow_redirects=False,
+                    # What the environment says of proxies and certificates holds here too.
+                    trust_env=True,
+                    headers={"User-Agent": "AgentMessage-numbers/1"},
+                )
+                self._ending.callback(self._portal.call, self._client.aclose)
+            return self._portal
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        params: Mapping[str, str] | None,
+        auth: tuple[str, str] | None,
+    ) -> Answer:
+        assert self._client is not None  # noqa: S101  (_started() has made it.)
+        body = bytearray()
+        with anyio.fail_after(self._total_seconds):
+            async with self._client.stream(
+                method, url, headers=headers, content=content, params=params, auth=auth
+            ) as response:
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise CarrierUnavailable(f"The carrier's answer is larger than {MAX_ANSWER_BYTES} bytes.")
+                return Answer(response.status_code, response.headers, bytes(body))
+
+
+def _refuse_what_is_no_answer(answer: Answer) -> None:
+    if answer.status == httpx2.codes.TOO_MANY_REQUESTS:
+        raise CarrierUnavailable(
+            "The carrier asks for fewer requests.",
+            carrier_code="429",
+            retry_after=retry_after(answer.headers),
+            was_sent=False,
+        )
+    if answer.status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+        raise CarrierUnavailable(
+            f"The carrier failed with HTTP {answer.status}.",
+            carrier_code=str(answer.status),
+            retry_after=retry_after(answer.headers),
+        )
+    if 300 <= answer.status < 400:  # noqa: PLR2004  (The class of redirects.)
+        raise CarrierUnavailable(
+            "The carrier answered with a redirect; is its address in CARRIER_URL right?",
+            carrier_code=str(answer.status),
+        )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date); None if it is absent or no such thing."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text), 86_400))
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), 86_400.0)
+
+
+def _words(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__

@@ -1,0 +1,117 @@
+"""What the service asks of a carrier, and what it hears back. Each adapter translates this into one carrier's words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from campaigns.models import CarrierStatus
+from phone_numbers.failures import FailureCode
+
+
+class OrderAction(StrEnum):
+    """What the carrier is asked to do with an order's numbers."""
+
+    ATTACH = "attach"
+    DETACH = "detach"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """One order: every number goes onto the campaign, whatever it was on before, or off its campaign.
+
+    `order_id` is ours, was committed before the carrier is called, and finds the order again after a lost answer.
+    `numbers` are E.164. `tcr_campaign_id` is None in a detach. `carrier_order_id` is the carrier's own id, once known.
+    """
+
+    order_id: str
+    action: OrderAction
+    tcr_campaign_id: str | None
+    numbers: tuple[str, ...]
+    carrier_order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a number, or a whole order, did not go through: our class, and the carrier's own code and words."""
+
+    code: FailureCode
+    message: str
+    carrier_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """How an order stands at the carrier.
+
+    While `is_open` the carrier is still at work and nothing else counts. Afterwards a number failed if it stands in
+    `failures`, by its E.164; all of them failed if `failure` is set; the others succeeded.
+    """
+
+    carrier_order_id: str | None = None
+    is_open: bool = False
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def failure_of(self, number: str) -> Failure | None:
+        """Why this number failed; None if it succeeded."""
+        return self.failure or self.failures.get(number)
+
+
+class CarrierUnavailable(Exception):
+    """The carrier could not be asked, or its answer could not be read: whether it acted is not known.
+
+    `was_sent` is False where the request certainly never reached it. `retry_after` is the carrier's wish, in seconds.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        carrier_code: str | None = None,
+        retry_after: float | None = None,
+        was_sent: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.carrier_code = carrier_code
+        self.retry_after = retry_after
+        self.was_sent = was_sent
+
+
+class CarrierRefused(Exception):
+    """The carrier read the request and did nothing: every number of the order has this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Carrier(Protocol):
+    """One carrier. Its methods block, are safe to call from many threads, and end within the caller's time limit."""
+
+    name: str
+    """Under this name budgets are shared and figures are counted."""
+    batch_size: int
+    """So many numbers fit into one order."""
+
+    def submit(self, order: OrderRequest) -> OrderReport:
+        """Places the order. Raises CarrierRefused, CarrierUnavailable."""
+
+    def find(self, order: OrderRequest) -> OrderReport | None:
+        """How the order stands, by the carrier's id or else by ours; None if the carrier does not know it.
+
+        Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """Each of these E.164 numbers with the TCR id of the campaign that the carrier has it on, None for none.
+
+        Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+        """Whether the carrier has approved the campaign; None if it does not know it.
+
+        Raises CarrierRefused, CarrierUnavailable.
+        """
