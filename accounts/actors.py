@@ -8,16 +8,17 @@ from accounts.models import ApiKey, Operator
 
 
 class ActorKind(models.TextChoices):
-    """The three ways in."""
+    """The three ways in, and the worker that mends what it finds."""
 
     API_KEY = "api_key"
     OPERATOR = "operator"
     COMMAND = "command"
+    WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The cause of a change. `id` is the key's or operator's id, or the command's name."""
+    """The cause of a change. `id` is the key's or operator's id, or the name of the command or task."""
 
     kind: ActorKind
     id: str
@@ -37,3 +38,8 @@ class Actor:
     def for_command(cls, name: str) -> "Actor":
         """A management command."""
         return cls(ActorKind.COMMAND, name)
+
+    @classmethod
+    def for_worker(cls, name: str) -> "Actor":
+        """A task of a worker."""
+        return cls(ActorKind.WORKER, name)

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
     "accounts.apps.AccountsConfig",
+    "procrastinate.contrib.django",
     "corsheaders",
     "drf_spectacular",
     "rest_framework",
@@ -156,6 +157,21 @@ def _rate(name: str, *, default: str) -> Rate | None:
 THROTTLE_RATE = _rate("THROTTLE_RATE", default="")
 THROTTLE_UNAUTHORIZED_RATE = _rate("THROTTLE_UNAUTHORIZED_RATE", default="100/min")
 REDIS_URL: str | None = env.str("REDIS_URL", default="") or None
+
+# The carrier that hears of attachments, and how fast it may be asked: requests a second (0: no limit) and orders that
+# are open there at once (0: no limit), for all workers together. Unset: what the adapter's carrier is known to bear.
+CARRIER_URL: str = env.str("CARRIER_URL", default="simulated://")
+CARRIER_REQUESTS_PER_SECOND: float | None = env.float("CARRIER_REQUESTS_PER_SECOND", default=None)
+CARRIER_OPEN_ORDERS: int | None = env.int("CARRIER_OPEN_ORDERS", default=None)
+# After so many attempts that the carrier could not take, a propagation has failed: some six hours with these delays.
+PROPAGATION_MAX_ATTEMPTS: int = env.int("PROPAGATION_MAX_ATTEMPTS", default=16)
+# For so long after a lost answer, "no such order" is not believed: the carrier may still be at it.
+PROPAGATION_SETTLE_SECONDS: float = env.float("PROPAGATION_SETTLE_SECONDS", default=30.0)
+# A worker that is not heard of for so long is taken for dead, and another one goes on with its order.
+PROPAGATION_LEASE_SECONDS: float = env.float("PROPAGATION_LEASE_SECONDS", default=90.0)
+
+# Jobs are found by their worker through LISTEN, and by polling where a NOTIFY was lost.
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 8, "delete_jobs": "successful"}
 
 # Pages of these origins may call /v1 from a browser. They send the key themselves: no cookie is let through.
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ORIGINS", default=[])

@@ -116,3 +116,8 @@ class Campaign(models.Model):
     def is_carrier_approved(self) -> bool:
         """Whether the carrier can be told of the campaign's numbers now."""
         return self.carrier_status == CarrierStatus.APPROVED
+
+    @property
+    def awaits_carrier(self) -> bool:
+        """Whether the carrier has yet to decide on the campaign: its numbers wait for that."""
+        return self.carrier_status == CarrierStatus.PENDING

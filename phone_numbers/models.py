@@ -10,6 +10,7 @@ from accounts.actors import ActorKind
 from accounts.models import Organization
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
+from phone_numbers.failures import WAIT_FOR_CAMPAIGN
 
 # What a search looks in. No label has a line break, so nothing is found half in the number and half in the label.
 SEARCHED = Upper(Concat(F("number"), Value("\n"), Coalesce(F("label"), Value("")), output_field=models.TextField()))
@@ -222,9 +223,17 @@ class CampaignAttachment(models.Model):
 
     status = models.CharField(max_length=10, choices=AttachmentStatus.choices, default=AttachmentStatus.PENDING)
     attempts = models.PositiveIntegerField(default=0)
-    # NULL: nothing is due; the row waits for its campaign's approval by the carrier, or has come to its end.
+    # NULL: nothing is due; the row waits for its campaign's approval or for its order, or has come to its end.
     next_attempt_at = models.DateTimeField(null=True)
-    order_id = models.CharField(max_length=40, null=True)
+    # The order in which the carrier was told last. Orders are forgotten after a while; their ids stay here.
+    order = models.ForeignKey(
+        "CarrierOrder",
+        on_delete=models.DO_NOTHING,
+        related_name="attachments",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+    )
     submitted_at = models.DateTimeField(null=True)
     propagated_at = models.DateTimeField(null=True)
     failure_code = models.CharField(max_length=40, null=True)
@@ -241,6 +250,26 @@ class CampaignAttachment(models.Model):
                 name="numbers_attachment_due",
                 condition=Q(next_attempt_at__isnull=False),
             ),
+            models.Index(
+                F("order"), name="numbers_attachment_of_order", condition=Q(status=AttachmentStatus.SUBMITTED)
+            ),
+            # What the approval of a campaign makes due.
+            models.Index(
+                F("campaign"),
+                F("id"),
+                name="numbers_attachment_waiting",
+                condition=Q(next_attempt_at__isnull=True)
+                & (
+                    Q(status=AttachmentStatus.PENDING)
+                    | Q(status=AttachmentStatus.FAILED, failure_code__in=WAIT_FOR_CAMPAIGN)
+                ),
+            ),
+            models.Index(
+                F("failure_code"),
+                F("id"),
+                name="numbers_attachment_failed",
+                condition=Q(status=AttachmentStatus.FAILED),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="numbers_campaignattachment_organization_id"),
@@ -253,8 +282,21 @@ class CampaignAttachment(models.Model):
                 condition=Q(status__in=AttachmentStatus.values),
                 name="numbers_campaignattachment_status_known",
             ),
+            # Two orders at once for one number could take effect in either order.
+            models.UniqueConstraint(
+                fields=["phone_number"],
+                condition=Q(status=AttachmentStatus.SUBMITTED),
+                name="numbers_campaignattachment_one_in_flight",
+            ),
             models.CheckConstraint(
-                condition=Q(campaign__isnull=False) | Q(previous_campaign__isnull=False),
+                condition=~Q(status=AttachmentStatus.SUBMITTED) | Q(order__isnull=False, next_attempt_at__isnull=True),
+                name="numbers_campaignattachment_submitted_in_order",
+            ),
+            # A worker may have to take a number off a campaign that was never ours.
+            models.CheckConstraint(
+                condition=Q(campaign__isnull=False)
+                | Q(previous_campaign__isnull=False)
+                | Q(actor_kind=ActorKind.WORKER),
                 name="numbers_campaignattachment_says_something",
             ),
             models.CheckConstraint(
@@ -267,3 +309,62 @@ class CampaignAttachment(models.Model):
 
     def __str__(self) -> str:
         return f"{'detach' if self.campaign_id is None else 'attach'} of {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class CarrierOrder(models.Model):
+    """One order to the carrier: attach these numbers to one campaign, or detach them.
+
+    Its id is what the carrier hears as ours, and is committed before the carrier is called. The numbers are those of
+    the attachments that are `submitted` under it.
+    """
+
+    ACTIONS = [("attach", "attach"), ("detach", "detach")]
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    carrier = models.CharField(max_length=20)
+    action = models.CharField(max_length=6, choices=ACTIONS)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
+    )
+    carrier_order_id = models.CharField(max_length=64, null=True)
+    created_at = models.DateTimeField()
+    # Set and committed right before the carrier is called: from then on the order may exist there.
+    sent_at = models.DateTimeField(null=True)
+    # When a worker next sends it or asks after it. A worker that takes it on sets this ahead: a lease.
+    next_look_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(
+                F("carrier"), F("next_look_at"), F("id"), name="numbers_order_open", condition=Q(ended_at__isnull=True)
+            ),
+            models.Index(F("ended_at"), name="numbers_order_ended", condition=Q(ended_at__isnull=False)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "id"], name="numbers_carrierorder_organization_id"),
+            models.CheckConstraint(
+                condition=Q(action="attach", campaign__isnull=False) | Q(action="detach", campaign__isnull=True),
+                name="numbers_carrierorder_action_campaign",
+            ),
+            models.CheckConstraint(
+                condition=Q(next_look_at__isnull=False, ended_at__isnull=True)
+                | Q(next_look_at__isnull=True, ended_at__isnull=False),
+                name="numbers_carrierorder_open_or_ended",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class CarrierBudget(models.Model):
+    """When the next request to a carrier may go out, for all workers together (docs/adr/0010)."""
+
+    carrier = models.CharField(max_length=20, primary_key=True)
+    next_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.carrier

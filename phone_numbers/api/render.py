@@ -6,7 +6,7 @@ Built by hand: a serializer takes seventy times as long for a page of a hundred.
 from typing import Any
 from uuid import UUID
 
-from phone_numbers.failures import REMEDIES, UNKNOWN
+from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
 
 _OPEN = (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
@@ -81,7 +81,7 @@ def render_failure(attachment: CampaignAttachment) -> dict[str, Any] | None:
     """Why the carrier's side failed, in words, and what to do."""
     if attachment.failure_code is None:
         return None
-    remedy = REMEDIES.get(attachment.failure_code, UNKNOWN)
+    remedy = remedy_of(attachment.failure_code, has_ended=attachment.status == AttachmentStatus.FAILED)
     return {
         "code": attachment.failure_code,
         "carrier_code": attachment.failure_carrier_code,

@@ -130,7 +130,7 @@ def _refuse_what_is_no_answer(answer: Answer) -> None:
             carrier_code=str(answer.status),
             retry_after=retry_after(answer.headers),
         )
-    if 300 <= answer.status < 400:  # noqa: PLR2004  (The class of redirects.)
+    if 300 <= answer.status < 400:
         raise CarrierUnavailable(
             "The carrier answered with a redirect; is its address in CARRIER_URL right?",
             carrier_code=str(answer.status),

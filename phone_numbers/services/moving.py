@@ -19,7 +19,7 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
     """Puts the locked number on another campaign, or on none, and writes it down.
 
     The caller holds the row's lock and has checked the rules. No job is queued: a worker finds the entry by its
-    `next_attempt_at`, which is unset while the carrier has not approved the campaign.
+    `next_attempt_at`, which is unset while the carrier has not decided on the campaign.
     """
     assert phone_number.organization_id is not None  # noqa: S101  (A number without an organization has no campaign to leave or take.)
     moved_at = moment_after(phone_number.updated_at)
@@ -32,7 +32,7 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
         actor_id=actor.id,
         request_id=actor.request_id,
         created_at=moved_at,
-        next_attempt_at=moved_at if campaign is None or campaign.is_carrier_approved else None,
+        next_attempt_at=None if campaign is not None and campaign.awaits_carrier else moved_at,
     )
     phone_number.campaign = campaign
     phone_number.carrier_line_option_status = (

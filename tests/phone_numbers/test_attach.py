@@ -112,15 +112,23 @@ def test_the_stranger_is_left_alone(world: World, api: ApiClient) -> None:
     assert ApiClient(plain).attach(world.stranger.phone_number.id, world.stranger.campaign.id).status_code == 200
 
 
-@pytest.mark.parametrize("status", [CarrierStatus.PENDING, CarrierStatus.REJECTED, CarrierStatus.SUSPENDED])
-def test_a_campaign_that_the_carrier_has_not_approved_takes_numbers_and_waits(
-    status: CarrierStatus, world: World, api: ApiClient
+@pytest.mark.parametrize(
+    ("status", "is_due"),
+    [
+        (CarrierStatus.PENDING, False),
+        # Due, so that a worker finds out and says why it does not go on.
+        (CarrierStatus.REJECTED, True),
+        (CarrierStatus.SUSPENDED, True),
+    ],
+)
+def test_a_campaign_that_the_carrier_has_not_approved_takes_numbers(
+    status: CarrierStatus, is_due: bool, world: World, api: ApiClient
 ) -> None:
     world.campaign.carrier_status = status
     world.campaign.save()
     response = api.attach(world.phone_number.id, world.campaign.id)
     assert response.json()["data"]["carrier_line_option_status"] == "pending"
-    assert CampaignAttachment.objects.get().next_attempt_at is None
+    assert (CampaignAttachment.objects.get().next_attempt_at is not None) is is_due
 
 
 def test_history_is_in_order_even_if_another_machines_clock_ran_ahead(world: World, api: ApiClient) -> None:

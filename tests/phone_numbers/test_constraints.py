@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from accounts.actors import Actor
 from agentmessage.ids import uuid7
@@ -181,9 +182,40 @@ def test_history_cannot_be_truncated(db: None) -> None:
 
 
 def test_the_carriers_side_of_an_entry_is_written_as_it_comes_about(entry: CampaignAttachment) -> None:
-    execute("UPDATE numbers_campaignattachment SET status = 'submitted', attempts = 1 WHERE id = %s", entry.id)
+    execute("UPDATE numbers_campaignattachment SET status = 'propagated', attempts = 1 WHERE id = %s", entry.id)
     entry.refresh_from_db()
-    assert (entry.status, entry.attempts) == ("submitted", 1)
+    assert (entry.status, entry.attempts) == ("propagated", 1)
+
+
+def test_submitted_without_an_order(entry: CampaignAttachment) -> None:
+    with refused_by("numbers_campaignattachment_submitted_in_order"):
+        execute("UPDATE numbers_campaignattachment SET status = 'submitted' WHERE id = %s", entry.id)
+
+
+def test_two_orders_at_once_for_one_number(world: World, entry: CampaignAttachment) -> None:
+    _insert_entry(world, world.other_campaign.id, world.campaign.id)
+    submit = (
+        "UPDATE numbers_campaignattachment SET status = 'submitted', next_attempt_at = NULL, order_id = %s"
+        " WHERE id = %s"
+    )
+    second = CampaignAttachment.objects.exclude(id=entry.id).get()
+    execute(submit, uuid7(), entry.id)
+    with refused_by("numbers_campaignattachment_one_in_flight"):
+        execute(submit, uuid7(), second.id)
+
+
+def test_an_order_for_another_tenants_campaign(world: World) -> None:
+    insert = (
+        "INSERT INTO numbers_carrierorder (id, organization_id, carrier, action, campaign_id, created_at, next_look_at,"
+        " ended_at) VALUES (%s, %s, 'simulated', %s, %s, now(), %s, %s)"
+    )
+    now = timezone.now()
+    with refused_by("numbers_carrierorder_campaign_same_organization"):
+        execute(insert, uuid7(), world.organization.id, "attach", world.stranger.campaign.id, now, None)
+    with refused_by("numbers_carrierorder_action_campaign"):
+        execute(insert, uuid7(), world.organization.id, "detach", world.campaign.id, now, None)
+    with refused_by("numbers_carrierorder_open_or_ended"):
+        execute(insert, uuid7(), world.organization.id, "attach", world.campaign.id, now, now)
 
 
 def _insert_entry(

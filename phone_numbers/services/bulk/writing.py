@@ -73,7 +73,7 @@ def write_moves(moves: Sequence[Move], *, organization_id: UUID, actor: Actor) -
                         move.at,
                         AttachmentStatus.PENDING.value,
                         0,
-                        move.at if move.campaign.is_carrier_approved else None,
+                        None if move.campaign.awaits_carrier else move.at,
                     )
                 )
         last = {move.phone_number_id: move.attachment_id for move in moves}

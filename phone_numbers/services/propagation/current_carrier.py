@@ -1,0 +1,29 @@
+"""The carrier that the settings name, once for each process."""
+
+from functools import cache
+
+from django.conf import settings
+
+from phone_numbers.carriers.choose import build_carrier, default_limits
+from phone_numbers.carriers.protocol import Carrier
+from phone_numbers.services.propagation.budget import Budget
+
+
+@cache
+def current_carrier() -> Carrier:
+    """The carrier of CARRIER_URL, at the pace of its budget. Raises ImproperlyConfigured."""
+    return build_carrier(settings.CARRIER_URL, pace=lambda: current_budget().wait_for_turn())
+
+
+@cache
+def current_budget() -> Budget:
+    """What CARRIER_REQUESTS_PER_SECOND allows, or what the carrier is known to bear."""
+    limits = default_limits(settings.CARRIER_URL)
+    given: float | None = settings.CARRIER_REQUESTS_PER_SECOND
+    return Budget(limits.carrier, limits.requests_per_second if given is None else given)
+
+
+def open_orders_limit() -> int:
+    """So many orders may be open at the carrier at once; 0: any number."""
+    given: int | None = settings.CARRIER_OPEN_ORDERS
+    return default_limits(settings.CARRIER_URL).open_orders if given is None else given
