@@ -9,11 +9,13 @@ from django.db import connection
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from phone_numbers.carriers.protocol import Carrier
+from phone_numbers.carriers.protocol import Carrier, Failure
+from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.propagation.budget import Budget
+from phone_numbers.services.propagation.record import record_doomed
 from phone_numbers.services.propagation.tick import Round, run_round
 from phone_numbers.services.propagation.work import work_order
 
@@ -113,3 +115,15 @@ def entries(phone_number: PhoneNumber) -> list[dict[str, Any]]:
 def statuses(phone_number: PhoneNumber) -> list[str]:
     """How each entry of its history stands, oldest first."""
     return [entry["status"] for entry in entries(phone_number)]
+
+
+def fail_propagation(phone_number: PhoneNumber, campaign: Campaign, code: FailureCode = FailureCode.REJECTED) -> None:
+    """Attaches the number, and the carrier refuses it."""
+    attached = attach(phone_number, campaign)
+    assert attached.current_attachment_id is not None
+    fail_attachment(attached.current_attachment_id, code)
+
+
+def fail_attachment(attachment_id: UUID, code: FailureCode = FailureCode.REJECTED) -> None:
+    """The carrier refuses the attachment."""
+    record_doomed(doomed={attachment_id: Failure(code, "The campaign does not take this number.", "12128")})

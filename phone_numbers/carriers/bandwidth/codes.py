@@ -1,4 +1,7 @@
-"""What Bandwidth's error codes mean for us. Source: Bandwidth/api-docs, site/specs/numbers.yml; the classes are ours."""
+"""What Bandwidth's error codes mean for us. Source: Bandwidth/api-docs, site/specs/numbers.yml.
+
+The classes are our reading of them.
+"""
 
 from phone_numbers.carriers.protocol import Failure
 from phone_numbers.carriers.text import carriers_code, carriers_words
