@@ -146,8 +146,11 @@ def _refuse_what_is_no_answer(answer: Answer) -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date); None if it is absent or no such thing."""
-    text = headers.get("retry-after", "").strip()
+    """Seconds to wait, at most a day; None if nothing says so.
+
+    By `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or by Telnyx's `x-ratelimit-reset`: seconds.
+    """
+    text = (headers.get("retry-after") or headers.get("x-ratelimit-reset") or "").strip()
     if text.isascii() and text.isdigit():
         return float(min(int(text), 86_400))
     try:

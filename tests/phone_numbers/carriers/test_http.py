@@ -119,3 +119,9 @@ def test_the_pace_is_asked_first(httpserver: HTTPServer) -> None:
 )  # fmt: skip
 def test_retry_after(text: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": text}) == seconds
+
+
+def test_a_rate_limits_reset_stands_in_for_retry_after() -> None:
+    assert retry_after({"x-ratelimit-reset": "7"}) == 7
+    assert retry_after({"x-ratelimit-reset": "7", "retry-after": "3"}) == 3
+    assert retry_after({}) is None

@@ -1,0 +1,1 @@
+"""Telnyx: one number a call, and the number's own record instead of an order."""
