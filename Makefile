@@ -12,7 +12,7 @@ INSTALL = @echo "installing from $(1)"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format test-browser bench types lock
+.PHONY: help install run test lint format test-browser bench chaos types lock
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -44,6 +44,9 @@ bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; prints
 	@set -e; for script in tests/bench/bench_*.py; do \
 		DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m $$(echo $${script%.py} | tr / .); \
 	done
+
+chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and see whether all agrees in the end.
+	DATA_DIR=.data/chaos DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.trials.chaos $(ARGS)
 
 types: $(VENV)/.dev-installed ## Write the TypeScript types anew from the OpenAPI document. Needs Node.
 	cd tools/typescript && npm ci

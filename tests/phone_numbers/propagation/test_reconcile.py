@@ -1,6 +1,7 @@
 """What the carrier has against what it should have, in both directions."""
 
 import json
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
@@ -151,12 +152,16 @@ def test_a_carrier_that_stumbles_is_asked_again(world: World, worker: Worker, si
 
 
 @pytest.fixture
-def chosen(simulator: SimulatorServer, settings: Settings) -> SimulatorServer:
+def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
     """The carrier that commands find in the settings."""
     settings.CARRIER_URL = simulator.url
-    for cached in (current_carrier.current_carrier, current_carrier.current_budget):
+    caches = (current_carrier.current_carrier, current_carrier.current_budget)
+    for cached in caches:
         cached.cache_clear()
-    return simulator
+    yield simulator
+    current_carrier.current_carrier().close()
+    for cached in caches:
+        cached.cache_clear()
 
 
 def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drifted: dict[str, PhoneNumber]) -> None:
