@@ -75,7 +75,7 @@ def _trial(lots: random.Random, seconds: float, folder: Path) -> bool:
         *("-m", "phone_numbers.carriers.simulator", "--port", str(port)), *("--data", str(folder / "carrier.sqlite3"))
     )
     environment = {
-        "DATABASE_URL": _url_of_this_database(),
+        "DATABASE_URL": url_of_this_database(),
         "CARRIER_URL": f"simulated://127.0.0.1:{port}?batch=50",
         "PROPAGATION_LEASE_SECONDS": "20",
         "PROPAGATION_SETTLE_SECONDS": "5",
@@ -182,7 +182,7 @@ def _unsettled() -> int:
     return sum(current_figures().unsettled.values())
 
 
-def _url_of_this_database() -> str:
+def url_of_this_database() -> str:
     from urllib.parse import quote
 
     from django.db import connection

@@ -72,6 +72,7 @@ class FakeCarrier:
 def _handler(carrier: FakeCarrier) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 65536  # Head and body in one packet, or the kernel waits for an acknowledgement between them.
 
         def _any(self) -> None:
             parts = urlsplit(self.path)
