@@ -1,0 +1,245 @@
+"""Bandwidth behind the protocol. Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
+Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Self
+from urllib.parse import SplitResult, quote
+
+from campaigns.models import CarrierStatus
+from phone_numbers.carriers.bandwidth import campaigns, documents
+from phone_numbers.carriers.bandwidth.address import Address
+from phone_numbers.carriers.bandwidth.codes import failure_of
+from phone_numbers.carriers.bandwidth.documents import Order
+from phone_numbers.carriers.bandwidth.oauth import Token
+from phone_numbers.carriers.bandwidth.reports import report_of, report_of_refusal
+from phone_numbers.carriers.http import Answer, HttpCaller
+from phone_numbers.carriers.protocol import (
+    CarrierRefused,
+    CarrierUnavailable,
+    Failure,
+    OrderReport,
+    OrderRequest,
+)
+from phone_numbers.failures import FailureCode
+
+_RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
+_DETAILS = "TelephoneNumberResponse"
+_REFUSING = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+_NO_SUCH_NUMBER_CODE = "12512"
+
+
+class BandwidthCarrier:
+    """Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164.
+
+    `Address.read` says which CARRIER_URL it takes.
+    """
+
+    name = "bandwidth"
+
+    def __init__(self, *, address: Address, pace: Callable[[], None]) -> None:
+        self.batch_size = address.batch_size
+        self._api = address.api
+        self._base = address.account_base
+        self._account = address.account
+        self._has_ten_digits = address.version == "1"
+        self._caller = HttpCaller(pace=pace)
+        credentials = (address.user, address.secret)
+        self._basic = credentials if address.version == "1" else None
+        self._token = (
+            Token(caller=self._caller, url=address.token_url, credentials=credentials)
+            if address.version == "2"
+            else None
+        )
+
+    @classmethod
+    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+        """Raises ValueError for what it cannot understand, in words that show no secret."""
+        return cls(address=Address.read(url), pace=pace)
+
+    def submit(self, order: OrderRequest) -> OrderReport:
+        """See `Carrier`."""
+        spelled, unfit = self._spell(order.numbers)
+        if not spelled:
+            return OrderReport(failures=unfit)
+        answer = self._call("POST", f"{self._base}/tnoptions", documents.write_order(order, list(spelled)))
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            element = documents.parse(answer.body, _RESPONSE).find(_ORDER)
+            if element is None:
+                raise documents.unreadable()
+            return report_of(_ours(documents.read_order(element), order), spelled, unfit)
+        if answer.status == HTTPStatus.CONFLICT:
+            # Whether an id of ours that is there already is a conflict is not documented; if it is, it is no failure.
+            found = self.find(order)
+            if found is not None:
+                return found
+        refusal = _refusal(answer)
+        if isinstance(refusal, CarrierRefused) and answer.status in _REFUSING:
+            error = documents.read_refusal(documents.parse(answer.body))
+            report = report_of_refusal(error, spelled, unfit)
+            if report is not None:
+                return report
+        raise refusal
+
+    def find(self, order: OrderRequest) -> OrderReport | None:
+        """See `Carrier`."""
+        spelled, unfit = self._spell(order.numbers)
+        if order.carrier_order_id is not None:
+            known = self._order(order, order.carrier_order_id)
+            if known is not None:
+                return report_of(known, spelled, unfit)
+        answer = self._call("GET", f"{self._base}/tnoptions", params={"customerOrderId": order.order_id})
+        if _is_absent(answer, _REPORT, documents.LISTING):
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise _refusal(answer)
+        found = documents.read_found(documents.parse(answer.body, _REPORT, documents.LISTING), order.order_id)
+        if found is None:
+            return None
+        if found.order is not None:
+            return report_of(found.order, spelled, unfit)
+        listed = self._order(order, found.order_id)
+        if listed is None:
+            # A list that has it and an order that is not there: it may be on its way. None would place it again.
+            raise documents.unreadable()
+        return report_of(listed, spelled, unfit)
+
+    def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """See `Carrier`. One call for each number: `GET /tns/{tn}/tndetails`, which belongs to no account's path.
+
+        A number that Bandwidth cannot read is left out. Source: numbers.yml, `RetrieveTnDetails`, whose examples have
+        `CampaignId` in hosted details only; that a number of the account's own has it in the same place is not shown.
+        """
+        for number in numbers:
+            spelled = next(iter(self._spell([number])[0]), None)
+            if spelled is None:
+                continue
+            answer = self._call("GET", f"{self._api}/tns/{quote(spelled, safe='')}/tndetails")
+            if _is_absent(answer, _DETAILS):
+                # Bandwidth/cli, cmd/number/details.go: not on this account.
+                yield number, None
+                continue
+            if answer.status != HTTPStatus.OK:
+                refusal = _refusal(answer)
+                if isinstance(refusal, CarrierRefused) and refusal.failure.carrier_code == _NO_SUCH_NUMBER_CODE:
+                    continue
+                raise refusal
+            details = documents.parse(answer.body, _DETAILS)
+            yield number, documents.read_campaign_of_number(details, account=self._account, number=number)
+
+    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+        """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
+
+        An account that may use neither kind of campaign raises CarrierRefused.
+        """
+        refusals: list[CarrierRefused] = []
+        for path, root, name in campaigns.KINDS:
+            try:
+                answer = self._call("GET", f"{self._base}/{path}/{quote(tcr_campaign_id, safe='')}")
+                if _is_absent(answer, root):
+                    continue
+                if answer.status != HTTPStatus.OK:
+                    raise _refusal(answer)
+            except CarrierRefused as refused:
+                if refused.failure.carrier_code in campaigns.NOT_FOUND_CODES:
+                    continue
+                if refused.failure.carrier_code != campaigns.FEATURE_IS_OFF:
+                    raise
+                refusals.append(refused)
+                continue
+            return campaigns.read_status(documents.parse(answer.body, root), name, tcr_campaign_id)
+        if len(refusals) == len(campaigns.KINDS):
+            raise refusals[0]
+        return None
+
+    def close(self) -> None:
+        """See `Carrier`."""
+        self._caller.close()
+
+    def _order(self, order: OrderRequest, carrier_order_id: str) -> Order | None:
+        answer = self._call("GET", f"{self._base}/tnoptions/{quote(carrier_order_id, safe='')}")
+        if _is_absent(answer, _REPORT, _RESPONSE):
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise _refusal(answer)
+        found = _ours(documents.read_order(documents.parse(answer.body, _ORDER)), order)
+        if found.order_id.lower() != carrier_order_id.lower():
+            raise documents.unreadable()
+        return found
+
+    def _spell(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
+        """The numbers as this API spells them, each with its E.164, and those that it cannot."""
+        spelled, unfit = {}, {}
+        for number in numbers:
+            if not number.startswith("+1") or len(number) != len("+19195550100"):
+                unfit[number] = Failure(FailureCode.REJECTED, "Bandwidth's orders take North American numbers only.")
+            else:
+                spelled[number[2:] if self._has_ten_digits else number] = number
+        return spelled, unfit
+
+    def _call(
+        self, method: str, url: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
+    ) -> Answer:
+        if self._token is None:
+            answer = self._exchange(method, url, content, params, token=None)
+        else:
+            token = self._token.value()
+            answer = self._exchange(method, url, content, params, token=token)
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                # It may have been withdrawn before its time. A second refusal is about more than the token.
+                answer = self._exchange(method, url, content, params, token=self._token.value(instead_of=token))
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise _unauthorized(answer)
+        return answer
+
+    def _exchange(
+        self, method: str, url: str, content: bytes | None, params: Mapping[str, str] | None, *, token: str | None
+    ) -> Answer:
+        headers = {"Accept": "application/xml"}
+        if content is not None:
+            headers["Content-Type"] = "application/xml; charset=utf-8"
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return self._caller.call(method, url, headers=headers, content=content, params=params, auth=self._basic)
+
+
+def _ours(answered: Order, order: OrderRequest) -> Order:
+    """Raises CarrierUnavailable for an order that bears another id than ours."""
+    if (answered.customer_order_id or order.order_id).lower() != order.order_id.lower():
+        raise documents.unreadable()
+    return answered
+
+
+def _is_absent(answer: Answer, *roots: str) -> bool:
+    """Whether it is Bandwidth that answers 404. Raises CarrierUnavailable for another server's page."""
+    if answer.status != HTTPStatus.NOT_FOUND:
+        return False
+    if answer.body.strip():
+        documents.parse(answer.body, *roots)
+    return True
+
+
+def _unauthorized(answer: Answer) -> CarrierRefused:
+    message = "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less."
+    try:
+        error = documents.read_refusal(documents.parse(answer.body))
+    except CarrierUnavailable:
+        return CarrierRefused(Failure(FailureCode.NOT_CONFIGURED, message, str(int(answer.status))))
+    said = failure_of(error.code, error.description)
+    return CarrierRefused(
+        Failure(FailureCode.NOT_CONFIGURED, said.message, said.carrier_code or str(int(answer.status)))
+    )
+
+
+def _refusal(answer: Answer) -> CarrierRefused | CarrierUnavailable:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return CarrierRefused(
+            Failure(FailureCode.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
+        )
+    if answer.status not in _REFUSING:
+        return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
+    error = documents.read_refusal(documents.parse(answer.body))
+    failure = failure_of(error.code, error.description)
+    if failure.code == FailureCode.CARRIER_UNAVAILABLE:
+        return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)
+    return CarrierRefused(failure)
