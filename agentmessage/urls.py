@@ -17,6 +17,7 @@ urlpatterns = [
     re_path(r"^v1(?:/|$)", unknown_route),
     path("", reference_page, name="reference"),
     path("docs", reference_page),
+    path("carrier/", include("phone_numbers.webhooks.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
 ]

@@ -164,28 +164,32 @@ class FakeTelnyx:
         return Reply(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     def _answer(self, call: Call) -> Reply:
-        match call.method, call.path.removeprefix("/v2/10dlc/").split("/"):
-            case "GET", ["phone_number_campaigns"]:
+        kind, _, raw = call.path.removeprefix("/v2/10dlc/").partition("/")
+        match call.method, kind:
+            case "GET", "phone_number_campaigns" if not raw:
                 return self._list(call.query)
-            case "POST", ["phone_number_campaigns"]:
+            case "POST", "phone_number_campaigns" if not raw:
                 if call.body["phoneNumber"] in self.records:
                     return error("10012")
                 return self._assign(call.body["phoneNumber"], call.body)
-            case method, ["phone_number_campaigns", raw]:
-                number = unquote(raw)
-                # An unencoded plus is a space to many a server.
-                if "+" in raw or number not in self.records:
-                    return error("10005")
-                if method == "PUT":
-                    return self._assign(number, call.body)
-                if method == "DELETE":
-                    return self._unassign(number)
-                return self._ok(self._content(number))
-            case "GET", ["campaign", campaign_id]:
-                return self._campaign(self._find_campaign(campaign_id), self.campaigns)
-            case "GET", ["partner_campaigns", campaign_id]:
-                return self._campaign(campaign_id, self.shared)
+            case method, "phone_number_campaigns":
+                return self._answer_of_number(method, raw, call.body)
+            case "GET", "campaign":
+                return self._campaign(self._find_campaign(raw), self.campaigns)
+            case "GET", "partner_campaigns":
+                return self._campaign(raw, self.shared)
         return error("10005")
+
+    def _answer_of_number(self, method: str, raw: str, body: Any) -> Reply:
+        number = unquote(raw)
+        # An unencoded plus is a space to many a server.
+        if "+" in raw or number not in self.records:
+            return error("10005")
+        if method == "PUT":
+            return self._assign(number, body)
+        if method == "DELETE":
+            return self._unassign(number)
+        return self._ok(self._content(number))
 
     def _find_campaign(self, campaign_id: str) -> str | None:
         if self.takes_tcr_ids:
@@ -195,7 +199,7 @@ class FakeTelnyx:
         return campaign_id if campaign_id in self.campaigns else None
 
     def _campaign(self, campaign_id: str | None, campaigns: Mapping[str, dict[str, Any]]) -> Reply:
-        if campaign_id not in campaigns:
+        if campaign_id is None or campaign_id not in campaigns:
             return error("10005")
         return self._ok(campaigns[campaign_id])
 
