@@ -176,6 +176,30 @@ def _public_key(name: str) -> bytes | None:
 CARRIER_URL: str = env.str("CARRIER_URL", default="simulated://")
 CARRIER_REQUESTS_PER_SECOND: float | None = env.float("CARRIER_REQUESTS_PER_SECOND", default=None)
 CARRIER_OPEN_ORDERS: int | None = env.int("CARRIER_OPEN_ORDERS", default=None)
+
+
+def _webhook_credentials() -> str | None:
+    """`user:password`, which Bandwidth is told in its subscription; None: its webhook is off."""
+    given: str = env.str("CARRIER_WEBHOOK_CREDENTIALS", default="")
+    user, _, password = given.partition(":")
+    if given and not (user and password):
+        raise ImproperlyConfigured("CARRIER_WEBHOOK_CREDENTIALS must be user:password.")
+    return given or None
+
+
+def _telnyx_public_key() -> bytes | None:
+    """The key of 32 bytes by which Telnyx's webhooks are checked; None: its webhook is off."""
+    try:
+        key = base64.b64decode(env.str("TELNYX_PUBLIC_KEY", default=""), validate=True)
+    except ValueError:
+        key = b"?"
+    if key and len(key) != 32:
+        raise ImproperlyConfigured("TELNYX_PUBLIC_KEY must be the account's public key: 32 bytes in base64.")
+    return key or None
+
+
+CARRIER_WEBHOOK_CREDENTIALS = _webhook_credentials()
+TELNYX_PUBLIC_KEY = _telnyx_public_key()
 # After so many attempts that the carrier could not take, a propagation has failed: some six hours with these delays.
 PROPAGATION_MAX_ATTEMPTS: int = env.int("PROPAGATION_MAX_ATTEMPTS", default=16)
 # For so long after a lost answer, "no such order" is not believed: the carrier may still be at it.

@@ -1,4 +1,4 @@
-"""Routes below /carrier."""
+"""The routes of the carriers' webhooks below /carrier/."""
 
 from django.urls import path
 
@@ -6,6 +6,6 @@ from phone_numbers.webhooks.bandwidth import bandwidth_webhook
 from phone_numbers.webhooks.telnyx import telnyx_webhook
 
 urlpatterns = [
-    path("bandwidth", bandwidth_webhook, name="bandwidth-webhook"),
-    path("telnyx", telnyx_webhook, name="telnyx-webhook"),
+    path("bandwidth", bandwidth_webhook, name="webhook-bandwidth"),
+    path("telnyx", telnyx_webhook, name="webhook-telnyx"),
 ]

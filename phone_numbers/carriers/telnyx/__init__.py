@@ -1,1 +1,5 @@
-"""Telnyx: one number a call, and the number's own record instead of an order."""
+"""Telnyx: 10DLC phone number campaigns, one number a call."""
+
+from phone_numbers.carriers.telnyx.adapter import TelnyxCarrier
+
+__all__ = ["TelnyxCarrier"]
