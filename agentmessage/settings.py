@@ -159,18 +159,6 @@ THROTTLE_RATE = _rate("THROTTLE_RATE", default="")
 THROTTLE_UNAUTHORIZED_RATE = _rate("THROTTLE_UNAUTHORIZED_RATE", default="100/min")
 REDIS_URL: str | None = env.str("REDIS_URL", default="") or None
 
-
-def _public_key(name: str) -> bytes | None:
-    text = env.str(name, default="")
-    try:
-        key = base64.b64decode(text, validate=True)
-    except ValueError:
-        key = b"?"
-    if key and len(key) != 32:
-        raise ImproperlyConfigured(f"{name} must be an Ed25519 public key in base64.")
-    return key or None
-
-
 # The carrier that hears of attachments, and how fast it may be asked: requests a second (0: no limit) and orders that
 # are open there at once (0: no limit), for all workers together. Unset: what the adapter's carrier is known to bear.
 CARRIER_URL: str = env.str("CARRIER_URL", default="simulated://")
@@ -206,9 +194,6 @@ PROPAGATION_MAX_ATTEMPTS: int = env.int("PROPAGATION_MAX_ATTEMPTS", default=16)
 PROPAGATION_SETTLE_SECONDS: float = env.float("PROPAGATION_SETTLE_SECONDS", default=30.0)
 # A worker that is not heard of for so long is taken for dead, and another one goes on with its order.
 PROPAGATION_LEASE_SECONDS: float = env.float("PROPAGATION_LEASE_SECONDS", default=90.0)
-# What proves that a carrier's webhook is the carrier's; without it the address does not exist.
-CARRIER_WEBHOOK_CREDENTIALS: str | None = env.str("CARRIER_WEBHOOK_CREDENTIALS", default="") or None
-TELNYX_PUBLIC_KEY: bytes | None = _public_key("TELNYX_PUBLIC_KEY")
 # In one run, reconciliation takes at most this share of an organization's numbers off campaigns (and one at least).
 RECONCILE_MAX_DETACH_SHARE: float = env.float("RECONCILE_MAX_DETACH_SHARE", default=0.05)
 

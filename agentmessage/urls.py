@@ -20,7 +20,6 @@ urlpatterns = [
     path("carrier/", include("phone_numbers.webhooks.urls")),
     path("", reference_page, name="reference"),
     path("docs", reference_page),
-    path("carrier/", include("phone_numbers.webhooks.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
     path("metrics", metrics_view, {"collectors": [collect_propagation]}, name="metrics"),

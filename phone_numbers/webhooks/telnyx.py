@@ -14,8 +14,6 @@ from typing import Any
 
 import orjson
 import structlog
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
@@ -49,6 +47,10 @@ def _authenticate(request: HttpRequest, body: bytes, public_key: bytes) -> None:
     timestamp = request.headers.get("telnyx-timestamp", "")
     if not _SECONDS.fullmatch(timestamp) or abs(time.time() - int(timestamp)) > TOLERANCE_SECONDS:
         raise Unauthorized
+    # Loaded when the first one comes: most services have no use for it.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         signature = base64.b64decode(request.headers.get("telnyx-signature-ed25519", ""), validate=True)
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, timestamp.encode() + b"|" + body)
