@@ -37,12 +37,12 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
+    "procrastinate.contrib.django",
     "agentmessage.apps.AgentMessageConfig",
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
     "accounts.apps.AccountsConfig",
-    "procrastinate.contrib.django",
     "corsheaders",
     "drf_spectacular",
     "rest_framework",
