@@ -114,6 +114,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.error_pages.ErrorPageFilter"
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False

@@ -17,6 +17,8 @@ TOTAL_SECONDS = 30.0
 """A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""
 MAX_ANSWER_BYTES = 4_194_304
 """An order of some thousand numbers that all failed stays well below this."""
+# Seconds, where a carrier that asks for fewer requests does not say for how long.
+_PAUSE = 5.0
 _OUTSET = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
@@ -130,7 +132,7 @@ def _refuse_what_is_no_answer(answer: Answer) -> None:
         raise CarrierUnavailable(
             "The carrier asks for fewer requests.",
             carrier_code="429",
-            retry_after=retry_after(answer.headers),
+            retry_after=_PAUSE if (told := retry_after(answer.headers)) is None else told,
             was_sent=False,
         )
     if answer.status >= httpx2.codes.INTERNAL_SERVER_ERROR:

@@ -16,14 +16,13 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from phone_numbers.carriers.protocol import Carrier, CarrierUnavailable
+from phone_numbers.carriers.protocol import Carrier
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
 from phone_numbers.services.moving import MOVED_FIELDS, moment_after
+from phone_numbers.services.propagation.patience import ask_patiently
 
 BATCH = 1000
-_TRIES = 6
-_LONGEST_PAUSE = 60.0
 
 _SETTLED = """
 SELECT p.id, p.organization_id, p.number, p.current_attachment_id, c.tcr_campaign_id
@@ -133,16 +132,12 @@ def _batches(organization_id: UUID | None) -> Iterator[Sequence[_Settled]]:
 
 def _ask(carrier: Carrier, numbers: Sequence[str], pause: Callable[[float], None]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
-    for attempt in range(_TRIES):
-        try:
-            # What has been answered need not be asked for again.
-            found.update(carrier.assignments([number for number in numbers if number not in found]))
-        except CarrierUnavailable as unavailable:
-            if attempt == _TRIES - 1:
-                raise
-            pause(min(unavailable.retry_after or 2.0**attempt, _LONGEST_PAUSE))
-        else:
-            return found
+
+    def ask() -> None:
+        # What has been answered need not be asked for again.
+        found.update(carrier.assignments([number for number in numbers if number not in found]))
+
+    ask_patiently(ask, pause=pause)
     return found
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from phone_numbers.carriers.protocol import Carrier
+from phone_numbers.services.propagation.patience import ask_patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ def sync_campaigns(
     for campaign in list(campaigns):
         assert campaign.tcr_campaign_id is not None  # noqa: S101  (The filter says so.)
         before = CarrierStatus(campaign.carrier_status)
-        decision = Decision(campaign, before, carrier.campaign_status(campaign.tcr_campaign_id))
+        ask = partial(carrier.campaign_status, campaign.tcr_campaign_id)
+        decision = Decision(campaign, before, ask_patiently(ask))
         if decision.is_new and decision.status is not None and not dry_run:
             # Only if nobody has decided otherwise meanwhile.
             Campaign.objects.filter(id=campaign.id, carrier_status=before).update(

@@ -103,6 +103,13 @@ def test_no_answer_of_the_carriers_own(caller: HttpCaller, httpserver: HTTPServe
     assert raised.value.retry_after == (None if status < 400 else 17)
 
 
+def test_a_rate_limit_without_a_word_is_a_pause_of_five_seconds(caller: HttpCaller, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/").respond_with_data("", 429)
+    with pytest.raises(CarrierUnavailable) as raised:
+        caller.call("GET", httpserver.url_for("/"))
+    assert (raised.value.retry_after, raised.value.was_sent) == (5, False)
+
+
 def test_the_pace_is_asked_first(httpserver: HTTPServer) -> None:
     def refuse() -> None:
         raise CarrierUnavailable("Too many.", retry_after=3, was_sent=False)
