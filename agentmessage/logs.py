@@ -44,5 +44,8 @@ def configure_logging(*, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # What they tell of every task they know and every call they make, our own lines say with an id.
+    for chatty in ("procrastinate", "httpx2"):
+        logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
     # Our own line for each request says more, with the request's id.
     logging.getLogger("django.request").setLevel(logging.CRITICAL)

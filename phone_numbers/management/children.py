@@ -4,40 +4,54 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+import time
+from collections.abc import Mapping
+from types import FrameType, TracebackType
+from typing import Self
 
 from django.conf import settings
 
-_SECONDS_TO_END = 8
+_SECONDS_TO_END = 8.0
 
 
-@contextmanager
-def running(
-    module: str, *arguments: str, environment: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python module, or `manage.py`, until the block ends or this process is told to stop."""
-    module = "manage" if module == "manage.py" else module
-    child = subprocess.Popen(  # noqa: S603  (Our own modules.)
-        [sys.executable, "-m", "agentmessage.database.lifetime", module, *arguments],
-        env=os.environ | dict(environment or {}),
-        cwd=settings.BASE_DIR,
-        # In a session of its own, so that Ctrl-C reaches this process alone, which then stops its children once.
-        start_new_session=True,
-    )
+class Children:
+    """Starts Python modules, and ends all of them at once when the block ends or this process is told to stop."""
 
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + signum)
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[bytes]] = []
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield child
-    finally:
-        child.terminate()
-        try:
-            child.wait(_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    def __enter__(self) -> Self:
+        def stop(signum: int, _frame: FrameType | None) -> None:
+            raise SystemExit(128 + signum)
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for child in self._running:
+            child.terminate()
+        deadline = time.monotonic() + _SECONDS_TO_END
+        for child in self._running:
+            try:
+                child.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def start(
+        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None, quiet: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """Runs a module as `python -m` does. `quiet`: what it says on standard output is not shown."""
+        child = subprocess.Popen(  # noqa: S603  (Our own modules.)
+            [sys.executable, "-m", "agentmessage.database.lifetime", module, *arguments],
+            env=os.environ | dict(environment or {}),
+            cwd=settings.BASE_DIR,
+            stdout=subprocess.DEVNULL if quiet else None,
+            # In a session of its own, so that Ctrl-C reaches this process alone, which then stops its children once.
+            start_new_session=True,
+        )
+        self._running.append(child)
+        return child

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from accounts.scopes import Scope
 from accounts.services import create_api_key, find_usable_key
 from agentmessage.database.lifetime import take_children_along
 from agentmessage.private_files import write_private
-from phone_numbers.management.children import running
+from phone_numbers.management.children import Children
 from phone_numbers.models import PhoneNumber
 
 HOST = "127.0.0.1"
@@ -39,7 +38,7 @@ CARRIER_HINT = """
 Carrier    simulated, http://{host}:{port}; make it unpleasant:
   curl -X PUT http://{host}:{port}/faults -d '{{"failures": 0.3, "lost": 0.2, "order_seconds": 5}}'
 """
-_WORKER = ("manage.py", "procrastinate", "worker")
+_WORKER = ("manage", "procrastinate", "worker")
 
 
 class Command(BaseCommand):
@@ -52,14 +51,14 @@ class Command(BaseCommand):
         port = _port()
         _refuse_a_taken_port(port)
         take_children_along()
-        with ExitStack() as children:
+        with Children() as children:
             carrier = None
             if not os.environ.get("CARRIER_URL"):
                 carrier = _free_port(port + 1)
                 os.environ["CARRIER_URL"] = f"simulated://{HOST}:{carrier}"
-                children.enter_context(running(*_simulated_carrier(carrier)))
+                children.start(*_simulated_carrier(carrier))
             # The server takes its time to start; nobody asks it anything before it is announced.
-            server = children.enter_context(running(*_server(port), environment=_server_environment()))
+            server = children.start(*_server(port), environment=_server_environment())
             _migrate()
             _load_inventory()
             _make_operator()
@@ -68,7 +67,7 @@ class Command(BaseCommand):
             self._attach(port, key)
             self._explain(port, key, carrier)
             # Last, so that it takes no time from what comes before: the attach waits for it.
-            children.enter_context(running(*_WORKER))
+            children.start(*_WORKER, quiet=True)
             self._watch(port, key)
             # The database stays for as long as somebody uses it: this process does, though it asks nothing more.
             connection.close()
