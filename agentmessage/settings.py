@@ -96,6 +96,7 @@ DATABASES = {
         database_url=DATABASE_URL,
         data_dir=DATA_DIR / "postgresql",
         durable=env.bool("DATABASE_DURABLE", default=True),
+        prepare=env.bool("DATABASE_PREPARE", default=True),
         pool={"min_size": 1, "max_size": _pool_size, "timeout": 3} if _pool_size else None,
     )
 }

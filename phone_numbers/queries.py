@@ -5,8 +5,11 @@ from uuid import UUID
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Upper
 
+from agentmessage.database.statements import instance, run, select
 from agentmessage.errors import NotFound
 from phone_numbers.models import SEARCHED, CampaignAttachment, NumberState, PhoneNumber
+
+_VISIBLE_ONE = select(PhoneNumber, "organization_id = %s AND id = %s AND state = 'ASSIGNED'")
 
 
 def visible_phone_numbers(*, organization_id: UUID) -> QuerySet[PhoneNumber]:
@@ -24,7 +27,15 @@ def search_phone_numbers(rows: QuerySet[PhoneNumber], text: str) -> QuerySet[Pho
 
 
 def get_visible_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> PhoneNumber:
-    """One ASSIGNED number of the organization, with the attachment that counts. Raises NotFound."""
+    """One ASSIGNED number of the organization. Raises NotFound."""
+    row = run(_VISIBLE_ONE, [organization_id, phone_number_id]).fetchone()
+    if row is None:
+        raise NotFound
+    return instance(PhoneNumber, row)
+
+
+def get_attached_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> PhoneNumber:
+    """The same, with the attachment that counts. Raises NotFound."""
     found = (
         visible_phone_numbers(organization_id=organization_id)
         .select_related("current_attachment")

@@ -7,11 +7,11 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db.models import DateTimeField, F, Func, Model, QuerySet, TextField, UUIDField, Value
+from django.db.models import DateTimeField, F, Func, QuerySet, TextField, UUIDField, Value
 from django.db.models.lookups import LessThan
 
 from agentmessage.api.envelope import Envelope, success
@@ -24,14 +24,7 @@ MAX_LIMIT = 100
 PAGE_PARAMETERS = ("limit", "cursor")
 
 
-class Dated(Protocol):
-    """A row that has a place in a list."""
-
-    id: UUID
-    created_at: datetime
-
-
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +61,11 @@ def _row(*parts: Any) -> Func:
     return Func(*parts, function="ROW", output_field=TextField())
 
 
-def list_page(rows: QuerySet[Row], query: Query, render: Callable[[Row], dict[str, Any]]) -> Envelope:
+def list_page(rows: QuerySet[Any, Row], query: Query, render: Callable[[Row], dict[str, Any]]) -> Envelope:
     """The page of `rows` that the query asks for. Raises InvalidInput for a bad limit or cursor.
 
-    Two statements, whatever the page: the rows, and how many there are in all.
+    What `render` makes of a row has its `id` and `created_at`: its place in the list. Two statements, whatever the
+    page: the rows, and how many there are in all.
     """
     limit = query.whole_number("limit", least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
     text = query.text("cursor")
@@ -84,18 +78,13 @@ def list_page(rows: QuerySet[Row], query: Query, render: Callable[[Row], dict[st
         page = page.filter(LessThan(_row(F("created_at"), F("id")), place))
     # One more than asked for tells whether there is a next page.
     found = list(page[: limit + 1])
-    shown = found[:limit]
+    shown = [render(row) for row in found[:limit]]
     has_more = len(found) > limit
     total = len(shown) if text is None and not has_more else rows.count()
     meta = {
         "total": total,
         "limit": limit,
         "offset": 0,
-        "next_cursor": _cursor_after(shown[-1]) if has_more else None,
+        "next_cursor": Cursor(shown[-1]["created_at"], shown[-1]["id"]).encode() if has_more else None,
     }
-    return success([render(row) for row in shown], meta=meta)
-
-
-def _cursor_after(row: Any) -> str:
-    dated: Dated = row
-    return Cursor(dated.created_at, dated.id).encode()
+    return success(shown, meta=meta)

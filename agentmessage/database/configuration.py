@@ -18,6 +18,7 @@ def database_settings(
     data_dir: Path,
     durable: bool = True,
     pool: Mapping[str, Any] | None = None,
+    prepare: bool = True,
 ) -> dict[str, Any]:
     """Return the settings of the default database.
 
@@ -26,6 +27,7 @@ def database_settings(
 
     `durable=False` trades crash safety for speed in the embedded server: for tests only.
     `pool` holds the arguments of `psycopg_pool.ConnectionPool`; None opens one connection per thread and request.
+    `prepare=False` is for a pooler in front of the server that cannot keep prepared statements apart.
 
     Raises ImproperlyConfigured for a URL that is not a PostgreSQL one.
     """
@@ -33,6 +35,8 @@ def database_settings(
     options = config.setdefault("OPTIONS", {})
     # What the URL says comes later and therefore wins.
     options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
+    # For `agentmessage.database.statements`: from the first time on. The ORM prepares nothing, whatever is said here.
+    options["prepare_threshold"] = 0 if prepare else None
     if pool is not None:
         options["pool"] = dict(pool)
         config["CONN_MAX_AGE"] = 0  # Django refuses persistent connections beside a pool.
@@ -53,6 +57,7 @@ def _given(database_url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(
             "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
         ) from None
+    config["ENGINE"] = "agentmessage.database.postgresql"
     config.setdefault("CONN_MAX_AGE", 0)
     return config
 

@@ -15,7 +15,7 @@ from agentmessage.api.query import Query
 from agentmessage.ids import parse_uuid
 from phone_numbers.api import schema
 from phone_numbers.api.render import render_entry, render_phone_number, render_standing
-from phone_numbers.queries import attachment_history, get_visible_phone_number
+from phone_numbers.queries import attachment_history, get_attached_phone_number, get_visible_phone_number
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
 
@@ -30,7 +30,7 @@ class PhoneNumberCampaignView(TenantView):
         """Where the attachment stands."""
         identifier = path_uuid(phone_number_id)
         Query(request)
-        phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
+        phone_number = get_attached_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
         return success_with_etag(request, render_standing(phone_number))
 
     @documented(schema.ATTACH_CAMPAIGN)
