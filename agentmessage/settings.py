@@ -170,6 +170,8 @@ PROPAGATION_MAX_ATTEMPTS: int = env.int("PROPAGATION_MAX_ATTEMPTS", default=16)
 PROPAGATION_SETTLE_SECONDS: float = env.float("PROPAGATION_SETTLE_SECONDS", default=30.0)
 # A worker that is not heard of for so long is taken for dead, and another one goes on with its order.
 PROPAGATION_LEASE_SECONDS: float = env.float("PROPAGATION_LEASE_SECONDS", default=90.0)
+# In one run, reconciliation takes at most this share of an organization's numbers off campaigns (and one at least).
+RECONCILE_MAX_DETACH_SHARE: float = env.float("RECONCILE_MAX_DETACH_SHARE", default=0.05)
 
 # Jobs are found by their worker through LISTEN, and by polling where a NOTIFY was lost.
 PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 8, "delete_jobs": "successful"}

@@ -8,3 +8,10 @@ class NumberNotAssigned(DomainError):
 
     code = ErrorCode.NUMBER_NOT_ASSIGNED
     message = "number is not assigned"
+
+
+class NotFailed(DomainError):
+    """There is no failed propagation to send again."""
+
+    code = ErrorCode.NOT_FAILED
+    message = "propagation has not failed"

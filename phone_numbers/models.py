@@ -334,6 +334,9 @@ class CarrierOrder(models.Model):
     # When a worker next sends it or asks after it. A worker that takes it on sets this ahead: a lease.
     next_look_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # How many of its numbers went through and how many did not, once it has ended.
+    succeeded = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["-created_at", "-id"]

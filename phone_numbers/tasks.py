@@ -4,13 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+from django.conf import settings
 from django.db import connection
 from procrastinate.contrib.django import app
 
+from accounts.actors import Actor
 from phone_numbers.services.propagation.current_carrier import current_budget, current_carrier, open_orders_limit
 from phone_numbers.services.propagation.maintenance import forget_ended_orders, forget_lost_jobs
+from phone_numbers.services.propagation.reconcile import reconcile
+from phone_numbers.services.propagation.sync import sync_campaigns
 from phone_numbers.services.propagation.tick import run_round
 from phone_numbers.services.propagation.work import work_order
+
+log = structlog.get_logger(__name__)
 
 QUEUE = "propagation"
 # Enough to keep some workers busy until the next round, and few enough that no lease runs out in the queue.
@@ -50,6 +57,28 @@ def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the m
     """Every five minutes: forgets orders that ended long ago, and jobs whose worker has died."""
     forget_ended_orders()
     forget_lost_jobs()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", name="sync_campaigns")
+def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
+    """Every hour: asks the carrier which campaigns it has approved."""
+    for decision in sync_campaigns(carrier=current_carrier()):
+        if decision.is_new:
+            log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+
+
+@app.periodic(cron="43 3 * * *")
+@app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", name="reconcile")
+def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
+    """Every night: compares with what the carrier reports, and has what differs mended."""
+    report = reconcile(
+        carrier=current_carrier(),
+        actor=Actor.for_worker("reconcile"),
+        max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
+    )
+    counts = {drift.value: count for drift, count in report.counts.items()}
+    log.info("reconciled", checked=report.checked, left=report.left, **counts)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

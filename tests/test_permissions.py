@@ -14,6 +14,7 @@ from agentmessage.api.document import openapi_document, typescript_types
 from agentmessage.views import unknown_route
 from tests.api import ApiClient, assert_refused
 from tests.factories import make_key
+from tests.propagation import fail_propagation
 from tests.worlds import World
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ TABLE: list[tuple[str, str, Scope | None]] = [
     ("phone-number-campaign", "POST", Scope.NUMBERS_WRITE),
     ("phone-number-campaign", "DELETE", Scope.NUMBERS_WRITE),
     ("phone-number-campaign-history", "GET", Scope.NUMBERS_READ),
+    ("phone-number-campaign-retry", "POST", Scope.NUMBERS_WRITE),
     ("campaigns", "GET", Scope.CAMPAIGNS_READ),
     ("campaign", "GET", Scope.CAMPAIGNS_READ),
     ("campaign-phone-numbers", "POST", Scope.NUMBERS_WRITE),
@@ -106,6 +108,8 @@ def test_every_method_of_every_route_has_a_row() -> None:
 @pytest.mark.parametrize(("name", "method", "scope"), ROWS)
 def test_with_the_scope_alone_it_goes_through(name: str, method: str, scope: Scope, world: World) -> None:
     _key, plain = make_key(world.organization, scope)
+    if name == "phone-number-campaign-retry":
+        fail_propagation(world.phone_number, world.campaign)
     response = _call(ApiClient(plain), name, method, _path(name, world, of="own"), world)
     assert response.status_code in (200, 201), response.content
     assert response.json()["success"] is True

@@ -9,11 +9,12 @@ from accounts.actors import Actor
 from agentmessage.errors import DomainError, NotFound
 from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
-from phone_numbers.errors import NumberNotAssigned
+from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk.attach import bulk_attach
 from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
 from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.propagation.retry import retry_propagation
 from phone_numbers.services.release import release_phone_number
 
 _IN_WORDS: dict[type[DomainError], str] = {
@@ -21,6 +22,7 @@ _IN_WORDS: dict[type[DomainError], str] = {
     CampaignNotActive: "The campaign is not active.",
     BrandNotVerified: "The campaign's brand is not verified.",
     NumberNotAssigned: "The number is not assigned.",
+    NotFailed: "Its propagation has not failed.",
 }
 
 Kind = Literal["changed", "unchanged", "failed"]
@@ -78,6 +80,16 @@ def release_rows(*, phone_numbers: Sequence[PhoneNumber], actor: Actor) -> list[
         return True
 
     return _each_of_its_organization(phone_numbers, release)
+
+
+def retry_rows(*, phone_numbers: Sequence[PhoneNumber]) -> list[RowOutcome]:
+    """Sends the failed propagation of each of the numbers again, released ones too."""
+
+    def retry(organization_id: UUID, phone_number_id: UUID) -> bool:
+        retry_propagation(organization_id=organization_id, phone_number_id=phone_number_id, released_too=True)
+        return True
+
+    return _each_of_its_organization(phone_numbers, retry)
 
 
 def _each_of_its_organization(

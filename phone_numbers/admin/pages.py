@@ -19,7 +19,7 @@ from accounts.admin.base import RowAdmin
 from accounts.models import Operator
 from agentmessage.api.request_ids import request_id_of
 from phone_numbers.admin.forms import AttachForm
-from phone_numbers.admin.operations import RowOutcome, attach_to_rows, detach_rows, release_rows
+from phone_numbers.admin.operations import RowOutcome, attach_to_rows, detach_rows, release_rows, retry_rows
 from phone_numbers.models import PhoneNumber
 
 MAX_ROWS = 100
@@ -208,4 +208,18 @@ class ReleasePage(OperationPage):
         return release_rows(phone_numbers=self.phone_numbers, actor=actor)
 
 
-PAGES: dict[str, type[OperationPage]] = {page.name: page for page in (AttachPage, DetachPage, ReleasePage)}
+class RetryPage(OperationPage):
+    """Send failed propagations again."""
+
+    name = "retry"
+    title = "Send failed propagations again"
+    button = "Send again"
+    consequence = "The carrier is told once more of the attach or detach that it has refused or never heard of."
+    words = {"changed": "sent again", "unchanged": "unchanged", "failed": "left alone"}
+
+    def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
+        """Makes them due."""
+        return retry_rows(phone_numbers=self.phone_numbers)
+
+
+PAGES: dict[str, type[OperationPage]] = {page.name: page for page in (AttachPage, DetachPage, ReleasePage, RetryPage)}

@@ -18,7 +18,7 @@ from accounts.admin.looks import action, display
 from phone_numbers.admin.bulk import BulkAttachPage
 from phone_numbers.admin.forms import PhoneNumberForm
 from phone_numbers.admin.history import AttachmentInline
-from phone_numbers.admin.pages import MAX_ROWS, PAGES, AttachPage, DetachPage, OperationPage, ReleasePage
+from phone_numbers.admin.pages import MAX_ROWS, PAGES, AttachPage, DetachPage, OperationPage, ReleasePage, RetryPage
 from phone_numbers.admin.search import number_condition
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
@@ -82,8 +82,8 @@ class PhoneNumberAdmin(RowAdmin):
         ("Times", {"fields": ("created_at", "updated_at", "id")}),
     )  # fmt: skip
     add_fieldsets = fieldsets[:2]
-    actions = ("attach_selected", "detach_selected", "release_selected")
-    actions_detail = ("attach_one", "detach_one", "release_one")
+    actions = ("attach_selected", "detach_selected", "retry_selected", "release_selected")
+    actions_detail = ("attach_one", "detach_one", "retry_one", "release_one")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Everything but the label and how messages go."""
@@ -185,6 +185,11 @@ class PhoneNumberAdmin(RowAdmin):
         """Asks for confirmation."""
         return self._page(DetachPage, request, queryset).ask()
 
+    @action(description="Send failed again…", permissions=["change"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
+        """Asks for confirmation."""
+        return self._page(RetryPage, request, queryset).ask()
+
     @action(description="Release…", permissions=["change"])
     def release_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
         """Asks for confirmation."""
@@ -205,6 +210,11 @@ class PhoneNumberAdmin(RowAdmin):
     def detach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The same for one number, from its page."""
         return self._page(DetachPage, request, self._one(request, object_id)).ask()
+
+    @action(description="Send again…", permissions=["change"], url_path="retry", icon="replay")
+    def retry_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The same for one number, from its page."""
+        return self._page(RetryPage, request, self._one(request, object_id)).ask()
 
     @action(description="Release…", permissions=["change"], url_path="release", icon="block")
     def release_one(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -18,6 +18,7 @@ from phone_numbers.api.render import render_entry, render_phone_number, render_s
 from phone_numbers.queries import attachment_history, get_attached_phone_number, get_visible_phone_number
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.propagation.retry import retry_propagation
 
 
 class PhoneNumberCampaignView(TenantView):
@@ -52,6 +53,20 @@ class PhoneNumberCampaignView(TenantView):
             organization_id=self.organization_id, phone_number_id=path_uuid(phone_number_id), actor=self.actor
         )
         return success(render_phone_number(phone_number))
+
+
+class RetryPropagationView(TenantView):
+    """/v1/phone-numbers/{id}/campaign/retry: a failed propagation, once more."""
+
+    scopes = {"POST": Scope.NUMBERS_WRITE}
+
+    @documented(schema.RETRY_PROPAGATION)
+    def post(self, request: Request, phone_number_id: str) -> HttpResponse:
+        """Send it again. There is nothing to say in a body, so none is looked at."""
+        phone_number = retry_propagation(
+            organization_id=self.organization_id, phone_number_id=parse_uuid(phone_number_id)
+        )
+        return success(render_standing(phone_number))
 
 
 class CampaignHistoryView(TenantView):

@@ -247,6 +247,17 @@ GET_ATTACHMENT = Operation(
     success_description="Where it stands.",
     has_etag=True,
 )
+RETRY_PROPAGATION = Operation(
+    id="retryPropagation",
+    tag=_CAMPAIGN_OF_A_NUMBER,
+    summary="Send a failed propagation again",
+    description="Tells the carrier of the attach or detach once more, after whatever made it fail has been mended. "
+    "Nothing else needs it: what can pass by itself is tried again by itself.",
+    path_id=_NUMBER_ID,
+    answer=AttachmentSerializer,
+    success_description="Where it stands now.",
+    refusals=(ErrorCode.NUMBER_NOT_ASSIGNED, ErrorCode.NOT_FAILED),
+)
 LIST_HISTORY = Operation(
     id="listAttachmentHistory",
     tag=_CAMPAIGN_OF_A_NUMBER,

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from phone_numbers.api.bulk import CampaignPhoneNumbersView
-from phone_numbers.api.campaign import CampaignHistoryView, PhoneNumberCampaignView
+from phone_numbers.api.campaign import CampaignHistoryView, PhoneNumberCampaignView, RetryPropagationView
 from phone_numbers.api.phone_numbers import PhoneNumbersView, PhoneNumberView
 
 urlpatterns = [
@@ -14,6 +14,11 @@ urlpatterns = [
     path("phone-numbers/<str:phone_number_id>", PhoneNumberView.as_view(), name="phone-number"),
     path(
         "phone-numbers/<str:phone_number_id>/campaign", PhoneNumberCampaignView.as_view(), name="phone-number-campaign"
+    ),
+    path(
+        "phone-numbers/<str:phone_number_id>/campaign/retry",
+        RetryPropagationView.as_view(),
+        name="phone-number-campaign-retry",
     ),
     path(
         "phone-numbers/<str:phone_number_id>/campaign/history",

@@ -1,16 +1,14 @@
 """HTTP to a carrier, with the distrust that a stranger's server deserves."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from threading import Lock
+from threading import Lock, Thread
 
-import anyio
 import httpx2
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from phone_numbers.carriers.protocol import CarrierUnavailable
 
@@ -40,9 +38,8 @@ class HttpCaller:
         self._pace = pace
         self._total_seconds = total_seconds
         self._lock = Lock()
-        self._portal: BlockingPortal | None = None
         self._client: httpx2.AsyncClient | None = None
-        self._ending = ExitStack()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def call(
         self,
@@ -60,9 +57,10 @@ class HttpCaller:
         a redirect: what an adapter sees is 1xx to 4xx that the carrier meant.
         """
         self._pace()
-        portal = self._started()
+        loop, client = self._started()
+        exchange = self._exchange(client, method, url, headers, content, params, auth)
         try:
-            answer = portal.call(self._exchange, method, url, headers, content, params, auth)
+            answer = asyncio.run_coroutine_threadsafe(exchange, loop).result()
         except TimeoutError:
             raise CarrierUnavailable(f"No answer within {self._total_seconds:g} seconds.") from None
         except _OUTSET as error:
@@ -73,17 +71,21 @@ class HttpCaller:
         return answer
 
     def close(self) -> None:
-        """Ends the connections and the thread that holds them."""
+        """Ends the connections and the thread that holds them. The next call starts anew."""
         with self._lock:
-            self._portal, self._client = None, None
-            self._ending.close()
+            if self._client is None or self._loop is None:
+                return
+            asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._client = self._loop = None
 
-    def _started(self) -> BlockingPortal:
+    def _started(self) -> tuple[asyncio.AbstractEventLoop, httpx2.AsyncClient]:
         with self._lock:
-            if self._portal is None:
+            if self._client is None or self._loop is None:
                 # One event loop for all threads: only there does a time limit hold for a server that sends a byte now
-                # and then, be it in the middle of its headers.
-                self._portal = self._ending.enter_context(start_blocking_portal())
+                # and then, be it in the middle of its headers. A daemon, so that it never holds up a process's end.
+                self._loop = asyncio.new_event_loop()
+                Thread(target=_run, args=(self._loop,), name="carrier-http", daemon=True).start()
                 self._client = httpx2.AsyncClient(
                     timeout=self._total_seconds,
                     follow_redirects=False,
@@ -91,11 +93,11 @@ class HttpCaller:
                     trust_env=True,
                     headers={"User-Agent": "AgentMessage-numbers/1"},
                 )
-                self._ending.callback(self._portal.call, self._client.aclose)
-            return self._portal
+            return self._loop, self._client
 
     async def _exchange(
         self,
+        client: httpx2.AsyncClient,
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
@@ -103,10 +105,9 @@ class HttpCaller:
         params: Mapping[str, str] | None,
         auth: tuple[str, str] | None,
     ) -> Answer:
-        assert self._client is not None  # noqa: S101  (_started() has made it.)
         body = bytearray()
-        with anyio.fail_after(self._total_seconds):
-            async with self._client.stream(
+        async with asyncio.timeout(self._total_seconds):
+            async with client.stream(
                 method, url, headers=headers, content=content, params=params, auth=auth
             ) as response:
                 async for chunk in response.aiter_bytes():
@@ -114,6 +115,13 @@ class HttpCaller:
                     if len(body) > MAX_ANSWER_BYTES:
                         raise CarrierUnavailable(f"The carrier's answer is larger than {MAX_ANSWER_BYTES} bytes.")
                 return Answer(response.status_code, response.headers, bytes(body))
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def _refuse_what_is_no_answer(answer: Answer) -> None:

@@ -115,3 +115,6 @@ class Carrier(Protocol):
 
         Raises CarrierRefused, CarrierUnavailable.
         """
+
+    def close(self) -> None:
+        """Ends its connections. The next call opens them anew."""

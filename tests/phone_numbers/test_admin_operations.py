@@ -265,7 +265,12 @@ def test_who_may_only_look_is_offered_nothing_and_does_nothing(world: World) -> 
 
 def test_who_may_change_numbers_is_offered_the_operations(world: World) -> None:
     office = sign_in("view_phonenumber", "change_phonenumber")
-    assert actions_offered(office.get(CHANGELIST)) == {"attach_selected", "detach_selected", "release_selected"}
+    assert actions_offered(office.get(CHANGELIST)) == {
+        "attach_selected",
+        "detach_selected",
+        "retry_selected",
+        "release_selected",
+    }
     assert _outcomes(_attach(office, world.campaign.id, world.phone_number)) == [
         (world.phone_number.number, "attached", "")
     ]

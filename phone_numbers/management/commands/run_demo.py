@@ -3,15 +3,11 @@
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +20,7 @@ from accounts.scopes import Scope
 from accounts.services import create_api_key, find_usable_key
 from agentmessage.database.lifetime import take_children_along
 from agentmessage.private_files import write_private
+from phone_numbers.management.children import running
 from phone_numbers.models import PhoneNumber
 
 HOST = "127.0.0.1"
@@ -36,6 +33,12 @@ LOGIN = "demo"
 WORKERS = 2
 THREADS = 4
 READY_SECONDS = 60
+WATCH_SECONDS = 30
+CARRIER_HINT = """
+Carrier    simulated, http://{host}:{port}; make it unpleasant:
+  curl -X PUT http://{host}:{port}/faults -d '{{"failures": 0.3, "lost": 0.2, "order_seconds": 5}}'
+"""
+_WORKER = ("manage.py", "procrastinate", "worker")
 
 
 class Command(BaseCommand):
@@ -48,45 +51,60 @@ class Command(BaseCommand):
         port = _port()
         _refuse_a_taken_port(port)
         take_children_along()
-        # The server takes its time to start; nobody asks it anything before it is announced.
-        with _serving(port) as server:
+        with ExitStack() as children:
+            carrier = None
+            if not os.environ.get("CARRIER_URL"):
+                carrier = _free_port(port + 1)
+                os.environ["CARRIER_URL"] = f"simulated://{HOST}:{carrier}"
+                children.enter_context(running(*_simulated_carrier(carrier)))
+            # The server takes its time to start; nobody asks it anything before it is announced.
+            server = children.enter_context(running(*_server(port), environment={"DATABASE_POOL": str(THREADS)}))
             _migrate()
             _load_inventory()
             _make_operator()
             key = _demo_key()
             _wait_until_ready(server, port)
             self._attach(port, key)
-            self._explain(port, key)
+            self._explain(port, key, carrier)
+            # Last, so that it takes no time from what comes before: the attach waits for it.
+            children.enter_context(running(*_WORKER))
+            self._watch(port, key)
             # The database stays for as long as somebody uses it: this process does, though it asks nothing more.
             connection.close()
             server.wait()
+
+    def _watch(self, port: int, key: str) -> None:
+        """Says what has become of the attachment at the carrier."""
+        path = f"/v1/phone-numbers/{NUMBER_ID}/campaign"
+        deadline = time.monotonic() + WATCH_SECONDS
+        while time.monotonic() < deadline:
+            standing = json.loads(_ask(port, "GET", path, key)[2])["data"]
+            if standing["status"] != "pending":
+                self.stdout.write(f"GET {path}\n{json.dumps(standing, indent=2)}\n")
+                self.stdout.flush()
+                return
+            time.sleep(0.2)
+        self.stdout.write(f"The carrier has not answered within {WATCH_SECONDS} seconds; the worker goes on trying.\n")
+        self.stdout.flush()
 
     def _attach(self, port: int, key: str) -> None:
         # A campaign that was attached since the last run stays.
         current = PhoneNumber.objects.values_list("campaign_id", flat=True).filter(id=NUMBER_ID).first()
         path = f"/v1/phone-numbers/{NUMBER_ID}/campaign"
         body = {"campaign_id": str(current or CAMPAIGN_ID)}
-        caller = http.client.HTTPConnection(HOST, port, timeout=30)
-        caller.request(
-            "POST",
-            path,
-            body=json.dumps(body),
-            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-        )
-        response = caller.getresponse()
-        answer = json.dumps(json.load(response), indent=2)
+        status, headers, answer = _ask(port, "POST", path, key, body)
         self.stdout.write(f"\nPOST {path}\n{json.dumps(body)}\n\n")
-        self.stdout.write(f"{response.status} {response.reason}   X-Request-Id: {response.headers['X-Request-Id']}\n")
-        self.stdout.write(f"{answer}\n")
-        caller.close()
+        self.stdout.write(f"{status}   X-Request-Id: {headers['X-Request-Id']}\n")
+        self.stdout.write(f"{json.dumps(json.loads(answer), indent=2)}\n")
 
-    def _explain(self, port: int, key: str) -> None:
+    def _explain(self, port: int, key: str, carrier: int | None) -> None:
         base = f"http://{HOST}:{port}"
         ending = (
             f"Ctrl-C stops the service and its database; the data stays in {settings.DATA_DIR}."
             if settings.DATABASE_URL is None
             else "Ctrl-C stops the service; the data stays in the database that DATABASE_URL names."
         )
+        simulated = "" if carrier is None else CARRIER_HINT.format(host=HOST, port=carrier)
         self.stdout.write(
             f"""
 Try it (again: nothing changes; with {OTHER_CAMPAIGN_ID}: it moves):
@@ -98,7 +116,7 @@ Try it (again: nothing changes; with {OTHER_CAMPAIGN_ID}: it moves):
 
 Reference  {base}/
 Admin      {base}/admin/   (login {LOGIN}, password {LOGIN})
-
+{simulated}
 {ending}
 """
         )
@@ -154,30 +172,47 @@ def _demo_key() -> str:
     return plain
 
 
-@contextmanager
-def _serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Granian, as a deployment runs it, until the block ends or this process is told to stop."""
-    command = [
-        *(sys.executable, "-m", "agentmessage.database.lifetime"),
+def _server(port: int) -> tuple[str, ...]:
+    """Granian, as a deployment runs it."""
+    return (
         *("granian", "--interface", "wsgi", "--http", "1", "--host", HOST, "--port", str(port)),
         *("--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--respawn-failed-workers"),
         # A worker that is told twice to stop may wait for ever.
         *("--workers-kill-timeout", "5", "--log-level", "warning", "agentmessage.wsgi:application"),
-    ]
-    environment = os.environ | {"DATABASE_POOL": str(THREADS)}
-    # In a session of its own, so that Ctrl-C reaches this process alone, which then stops the server once.
-    server = subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603  (The words above.)
+    )
 
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + signum)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield server
-    finally:
-        server.terminate()
-        server.wait()
+def _simulated_carrier(port: int) -> tuple[str, ...]:
+    data = settings.DATA_DIR / "simulated_carrier.sqlite3"
+    return ("phone_numbers.carriers.simulator", "--port", str(port), "--data", str(data))
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted one, or any other if somebody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except (OSError, OverflowError):
+            probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ask(
+    port: int, method: str, path: str, key: str, body: object = None
+) -> tuple[str, http.client.HTTPMessage, bytes]:
+    caller = http.client.HTTPConnection(HOST, port, timeout=30)
+    caller.request(
+        method,
+        path,
+        body=None if body is None else json.dumps(body),
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    response = caller.getresponse()
+    answer = response.read()
+    caller.close()
+    return f"{response.status} {response.reason}", response.headers, answer
 
 
 def _wait_until_ready(server: subprocess.Popen[Any], port: int) -> None:

@@ -57,7 +57,8 @@ FROM numbers_phonenumber p
 WHERE p.id = ANY (%s) AND a.id = p.current_attachment_id AND a.status = 'pending' AND a.next_attempt_at > %s
 """
 _END_ORDER = """
-UPDATE numbers_carrierorder SET ended_at = %s, next_look_at = NULL, carrier_order_id = coalesce(%s, carrier_order_id)
+UPDATE numbers_carrierorder
+SET ended_at = %s, next_look_at = NULL, carrier_order_id = coalesce(%s, carrier_order_id), succeeded = %s, failed = %s
 WHERE id = %s
 """
 
@@ -129,7 +130,8 @@ def _end_order(order_id: UUID, judge: Callable[..., Verdict], *, carrier_order_i
         verdicts = {row: judge(row, action=action) for row in rows}
         _write(verdicts, now)
         with connection.cursor() as cursor:
-            cursor.execute(_END_ORDER, [now, carrier_order_id, order_id])
+            failed = sum(verdict.failure is not None for verdict in verdicts.values())
+            cursor.execute(_END_ORDER, [now, carrier_order_id, len(verdicts) - failed, failed, order_id])
             overtaken = [row.phone_number_id for row in rows if not row.is_current]
             if overtaken:
                 cursor.execute(_WAKE_SUCCESSORS, [now, overtaken, now])

@@ -1,0 +1,64 @@
+"""The second API's token: OAuth 2.0 client credentials (RFC 6749, 4.4), kept until shortly before its end."""
+
+import json
+import time
+from threading import Lock
+
+from phone_numbers.carriers.http import HttpCaller
+from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure
+from phone_numbers.failures import FailureCode
+
+_RENEW_SECONDS_BEFORE = 60
+_SHORTEST_SECONDS = 30
+
+
+class Token:
+    """Thread-safe: one thread fetches, the others wait for it."""
+
+    def __init__(self, *, caller: HttpCaller, url: str, user: str, secret: str) -> None:
+        self._caller = caller
+        self._url = url
+        self._credentials = (user, secret)
+        self._lock = Lock()
+        self._value: str | None = None
+        self._renew_at = 0.0
+
+    def value(self, *, instead_of: str | None = None) -> str:
+        """The token; another one than `instead_of`, which was refused.
+
+        Raises CarrierRefused for wrong credentials, CarrierUnavailable.
+        """
+        with self._lock:
+            if self._value is None or self._value == instead_of or time.monotonic() >= self._renew_at:
+                self._fetch()
+            assert self._value is not None  # noqa: S101  (_fetch() has set it, or raised.)
+            return self._value
+
+    def _fetch(self) -> None:
+        try:
+            answer = self._caller.call(
+                "POST",
+                self._url,
+                headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+                content=b"grant_type=client_credentials",
+                auth=self._credentials,
+            )
+        except CarrierUnavailable as unavailable:
+            # Whatever became of this call, no order went out with it.
+            unavailable.was_sent = False
+            raise
+        if answer.status in (400, 401, 403):
+            raise CarrierRefused(
+                Failure(
+                    FailureCode.NOT_CONFIGURED, "Bandwidth refuses the credentials in CARRIER_URL.", str(answer.status)
+                )
+            )
+        try:
+            parsed = json.loads(answer.body)
+            value, seconds = parsed["access_token"], float(parsed["expires_in"])
+        except (ValueError, KeyError, TypeError):
+            raise CarrierUnavailable("Bandwidth's token cannot be read.", was_sent=False) from None
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            raise CarrierUnavailable("Bandwidth's token cannot be read.", was_sent=False)
+        self._value = value
+        self._renew_at = time.monotonic() + max(seconds - _RENEW_SECONDS_BEFORE, _SHORTEST_SECONDS)

@@ -1,0 +1,70 @@
+"""`manage.py retry_propagation`: sends failed propagations again, many at once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import F, QuerySet
+
+from accounts.models import Organization
+from agentmessage.errors import DomainError
+from agentmessage.ids import parse_uuid
+from phone_numbers.errors import NotFailed
+from phone_numbers.failures import FailureCode
+from phone_numbers.models import AttachmentStatus, CampaignAttachment
+from phone_numbers.services.propagation.retry import retry_propagation
+
+_SHOW_EVERY = 1000
+
+
+class Command(BaseCommand):
+    """Interrupted, it can be run again: what was sent is no longer failed."""
+
+    help = "Send failed propagations to the carrier again, after whatever made them fail has been mended."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization", metavar="SLUG", help="only of this organization")
+        parser.add_argument("--campaign", metavar="ID", help="only onto this campaign")
+        parser.add_argument("--code", choices=FailureCode.values, help="only those that failed so")
+        parser.add_argument("--number", action="append", metavar="+1…", help="only this one; may be repeated")
+        parser.add_argument("--dry-run", action="store_true", help="count them, send nothing")
+
+    def handle(self, **options: Any) -> None:
+        """Raises CommandError for an organization or campaign that there is not."""
+        failed = _failed(options)
+        if options["dry_run"]:
+            self.stdout.write(f"{failed.count():,} would be sent again")
+            return
+        sent = 0
+        for organization_id, phone_number_id in failed.values_list("organization_id", "phone_number_id").iterator():
+            try:
+                retry_propagation(organization_id=organization_id, phone_number_id=phone_number_id, released_too=True)
+            except NotFailed:
+                # Somebody else was faster.
+                continue
+            except DomainError as error:
+                self.stderr.write(f"{phone_number_id}: {error.sentence}")
+                continue
+            sent += 1
+            if sent % _SHOW_EVERY == 0 and options["verbosity"] > 0:
+                self.stderr.write(f"{sent:,} …", style_func=str)
+        self.stdout.write(f"{sent:,} sent again")
+
+
+def _failed(options: dict[str, Any]) -> QuerySet[CampaignAttachment]:
+    failed = CampaignAttachment.objects.filter(
+        status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
+    ).order_by("failure_code", "id")
+    if slug := options["organization"]:
+        if not Organization.objects.filter(slug=slug).exists():
+            raise CommandError(f"There is no organization {slug!r}.")
+        failed = failed.filter(organization__slug=slug)
+    if text := options["campaign"]:
+        campaign_id = parse_uuid(text)
+        if campaign_id is None:
+            raise CommandError("--campaign must be the id of a campaign.")
+        failed = failed.filter(campaign_id=campaign_id)
+    if code := options["code"]:
+        failed = failed.filter(failure_code=code)
+    if numbers := options["number"]:
+        failed = failed.filter(phone_number__number__in=numbers)
+    return failed
