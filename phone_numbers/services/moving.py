@@ -8,6 +8,14 @@ from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
 
+# What of the number's row changes when it moves.
+MOVED_FIELDS = (
+    "campaign",
+    "carrier_line_option_status",
+    "carrier_line_option_propagated_at",
+    "current_attachment",
+    "updated_at",
+)
 # Both in one statement, and so in one round trip. The foreign keys are looked at when it ends.
 _MOVE = """
 WITH entry AS (
