@@ -11,7 +11,7 @@ from accounts.errors import MissingScope
 from accounts.keys import digest_of, generate_key
 from accounts.models import ApiKey
 from accounts.scopes import Scope
-from agentmessage.database.statements import instance, run, select
+from agentmessage.database.statements import fetch_one, instance, select
 from agentmessage.errors import InvalidInput, NotFound
 
 # A key's use is written down this often, at most.
@@ -80,7 +80,7 @@ def find_usable_key(plain: str) -> ApiKey | None:
     Once a minute at most, the use is written down.
     """
     now = timezone.now()
-    row = run(_KEY, [digest_of(plain)]).fetchone()
+    row = fetch_one(_KEY, [digest_of(plain)])
     key = None if row is None else instance(ApiKey, row)
     if key is None or not key.is_usable(at=now):
         return None

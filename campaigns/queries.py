@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from agentmessage.database.statements import columns, instance, run
+from agentmessage.database.statements import columns, fetch_one, instance
 from brands.models import Brand
 from campaigns.models import Campaign
 
@@ -16,7 +16,7 @@ _WIDTH = len(Campaign._meta.concrete_fields)
 
 def get_campaign_with_brand(*, organization_id: UUID, campaign_id: UUID) -> Campaign | None:
     """The organization's campaign, its brand read with it; None if it has no such campaign."""
-    row = run(_CAMPAIGN_AND_BRAND, [organization_id, campaign_id]).fetchone()
+    row = fetch_one(_CAMPAIGN_AND_BRAND, [organization_id, campaign_id])
     if row is None:
         return None
     campaign = instance(Campaign, row[:_WIDTH])

@@ -12,23 +12,37 @@ from typing import Any, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
-from psycopg import Cursor
 
-from agentmessage.database.postgresql.base import read_times_fast
+from agentmessage.database.postgresql.base import DatabaseWrapper
 
 Row = TypeVar("Row", bound=Model)
 
 
-def run(sql: str, parameters: Sequence[Any]) -> CursorWrapper:
-    """The cursor of the statement, on Django's own connection and in its transaction, if there is one."""
+def run(sql: str, parameters: Sequence[Any]) -> None:
+    """Runs a statement that answers no rows, on Django's own connection and in its transaction, if there is one."""
+    _cursor().execute(sql, parameters)
+
+
+def fetch_one(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The first row of a statement, or None."""
+    cursor = _cursor()
+    cursor.execute(sql, parameters)
+    row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def fetch_all(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of a statement."""
+    cursor = _cursor()
+    cursor.execute(sql, parameters)
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _cursor() -> CursorWrapper:
     connection = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
-    # The parameters go apart from the text, as preparing wants it; the ORM's cursors write them into it.
-    cursor = Cursor(connection.connection)
-    read_times_fast(cursor)
-    wrapper = connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
-    wrapper.execute(sql, parameters)
-    return wrapper
+    assert isinstance(connection, DatabaseWrapper)  # noqa: S101  (The settings name no other backend.)
+    return connection.prepared_cursor()
 
 
 def select(model: type[Model], rest: str) -> str:

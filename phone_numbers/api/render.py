@@ -8,31 +8,14 @@ from uuid import UUID
 
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
+from phone_numbers.queries import SHOWN
 
 _OPEN = (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
 
 
-# The thirteen keys of the contract, and no others; each is called what the model calls it.
-PHONE_NUMBER = (
-    "id",
-    "number",
-    "number_type",
-    "inbound_url",
-    "status_url",
-    "label",
-    "campaign_id",
-    "carrier_line_option_status",
-    "carrier_line_option_propagated_at",
-    "sms_enabled",
-    "mms_enabled",
-    "created_at",
-    "updated_at",
-)
-
-
 def render_phone_number(phone_number: PhoneNumber) -> dict[str, Any]:
-    """The number as the contract has it."""
-    return {name: getattr(phone_number, name) for name in PHONE_NUMBER}
+    """The thirteen keys of the contract, and no others."""
+    return {name: getattr(phone_number, name) for name in SHOWN}
 
 
 def render_standing(phone_number: PhoneNumber) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
-from agentmessage.database.statements import instance, run, select
+from agentmessage.database.statements import fetch_one, instance, select
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.arrays import TextEqualsAny, UuidEqualsAny, array_literal
 
@@ -40,5 +40,5 @@ def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) ->
     """The organization's number, locked until the transaction ends; None if it has no such number."""
     if phone_number_id is None:
         return None
-    row = run(_LOCK_ONE, [organization_id, phone_number_id]).fetchone()
+    row = fetch_one(_LOCK_ONE, [organization_id, phone_number_id])
     return None if row is None else instance(PhoneNumber, row)

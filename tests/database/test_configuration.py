@@ -38,16 +38,13 @@ def test_url_is_used_as_it_is(tmp_path: Path) -> None:
         },
     }
     assert {name: found[name] for name in expected} == expected
-    assert "pool" not in found["OPTIONS"]
+    assert found["CONN_MAX_AGE"] == 0
 
 
 @pytest.mark.parametrize("url", [None, "postgres://user@host/name?conn_max_age=60"])
-def test_pool(url: str | None, tmp_path: Path) -> None:
-    pool = {"min_size": 1, "max_size": 4, "timeout": 3}
-    found = database_settings(database_url=url, data_dir=tmp_path, pool=pool)
-
-    assert found["OPTIONS"]["pool"] == pool
-    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (0, True)
+def test_connections_can_be_kept(url: str | None, tmp_path: Path) -> None:
+    found = database_settings(database_url=url, data_dir=tmp_path, keep=True)
+    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (None, True)
 
 
 def test_without_prepared_statements(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Our PostgreSQL backend, except for the address: it starts or joins the embedded server to learn it."""
 
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -22,13 +21,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     client_class = DatabaseClient
-
-    def pool_kwargs(self) -> Any:
-        """How the pool connects: each time it asks anew where the server is.
-
-        Otherwise it would knock at the old port for ever after the server was started anew.
-        """
-        return partial(_with_address, super().pool_kwargs(), self.settings_dict["EMBEDDED"])
 
     def get_connection_params(self) -> dict[str, Any]:
         """The stock parameters, with the address of the running server."""

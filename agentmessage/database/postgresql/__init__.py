@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, with a pool that does not ask before each request and faster times."""
+"""Django's PostgreSQL backend, with kept connections that are looked at instead of asked, and faster times."""
