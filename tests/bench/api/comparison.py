@@ -46,12 +46,21 @@ class Comparison:
     @property
     def tail(self) -> float:
         """The service's p99 in p50s: the median of the rounds."""
-        return statistics.median(load.p99 / load.p50 for load in self.service)
+        return median(self.service, _tail)
+
+    @property
+    def floor_tail(self) -> float:
+        """The floor's own: what of a long tail is the machine's."""
+        return median(self.floor, _tail)
 
 
 def median(loads: list[Load], what: Callable[[Load], float]) -> float:
     """The median of the rounds."""
     return statistics.median(map(what, loads))
+
+
+def _tail(load: Load) -> float:
+    return load.p99 / load.p50
 
 
 def compare(scenario: Scenario, *, run: Callable[[str, str, int, int], Load], rounds: int, seconds: int) -> Comparison:
