@@ -12,7 +12,7 @@ INSTALL = @echo "installing from $(1)"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format test-browser bench bench-quick types lock
+.PHONY: help install run test lint format test-browser bench bench-quick chaos types lock
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -47,6 +47,9 @@ bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; writes
 
 bench-quick: $(VENV)/.dev-installed ## The same for the API alone, in less than two minutes. Needs wrk.
 	$(BIN)/python -m tests.bench.bench_api --quick
+
+chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and see whether all agrees in the end.
+	DATA_DIR=.data/chaos DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.trials.chaos $(ARGS)
 
 types: $(VENV)/.dev-installed ## Write the TypeScript types anew from the OpenAPI document. Needs Node.
 	cd tools/typescript && npm ci

@@ -1,5 +1,6 @@
 """Settings, from the environment or a `.env` file beside `manage.py`. README.md lists them all."""
 
+import base64
 from pathlib import Path
 
 import environ
@@ -36,12 +37,12 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
+    "procrastinate.contrib.django",
     "agentmessage.apps.AgentMessageConfig",
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
     "accounts.apps.AccountsConfig",
-    "procrastinate.contrib.django",
     "corsheaders",
     "drf_spectacular",
     "rest_framework",
@@ -163,6 +164,30 @@ REDIS_URL: str | None = env.str("REDIS_URL", default="") or None
 CARRIER_URL: str = env.str("CARRIER_URL", default="simulated://")
 CARRIER_REQUESTS_PER_SECOND: float | None = env.float("CARRIER_REQUESTS_PER_SECOND", default=None)
 CARRIER_OPEN_ORDERS: int | None = env.int("CARRIER_OPEN_ORDERS", default=None)
+
+
+def _webhook_credentials() -> str | None:
+    """`user:password`, which Bandwidth is told in its subscription; None: its webhook is off."""
+    given: str = env.str("CARRIER_WEBHOOK_CREDENTIALS", default="")
+    user, _, password = given.partition(":")
+    if given and not (user and password):
+        raise ImproperlyConfigured("CARRIER_WEBHOOK_CREDENTIALS must be user:password.")
+    return given or None
+
+
+def _telnyx_public_key() -> bytes | None:
+    """The key of 32 bytes by which Telnyx's webhooks are checked; None: its webhook is off."""
+    try:
+        key = base64.b64decode(env.str("TELNYX_PUBLIC_KEY", default=""), validate=True)
+    except ValueError:
+        key = b"?"
+    if key and len(key) != 32:
+        raise ImproperlyConfigured("TELNYX_PUBLIC_KEY must be the account's public key: 32 bytes in base64.")
+    return key or None
+
+
+CARRIER_WEBHOOK_CREDENTIALS = _webhook_credentials()
+TELNYX_PUBLIC_KEY = _telnyx_public_key()
 # After so many attempts that the carrier could not take, a propagation has failed: some six hours with these delays.
 PROPAGATION_MAX_ATTEMPTS: int = env.int("PROPAGATION_MAX_ATTEMPTS", default=16)
 # For so long after a lost answer, "no such order" is not believed: the carrier may still be at it.
@@ -233,6 +258,9 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
 }
+
+# What a scrape of /metrics must say; without it there is no such page.
+METRICS_TOKEN: str | None = env.str("METRICS_TOKEN", default="") or None
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = None

@@ -4,8 +4,10 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from agentmessage.api.document import openapi_document, typescript_types
+from agentmessage.metrics import metrics_view
 from agentmessage.reference import reference_page
 from agentmessage.views import healthz, unknown_route
+from phone_numbers.metrics import collect_propagation
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),
@@ -15,8 +17,10 @@ urlpatterns = [
     path("v1/openapi.json", openapi_document, name="openapi"),
     path("v1/types.d.ts", typescript_types, name="types"),
     re_path(r"^v1(?:/|$)", unknown_route),
+    path("carrier/", include("phone_numbers.webhooks.urls")),
     path("", reference_page, name="reference"),
     path("docs", reference_page),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
+    path("metrics", metrics_view, {"collectors": [collect_propagation]}, name="metrics"),
 ]

@@ -335,8 +335,8 @@ class CarrierOrder(models.Model):
     next_look_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     # How many of its numbers went through and how many did not, once it has ended.
-    succeeded = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0)
+    succeeded = models.PositiveIntegerField(default=0, db_default=0)
+    failed = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["-created_at", "-id"]

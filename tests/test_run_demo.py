@@ -149,6 +149,13 @@ def test_a_newcomers_first_hour(data_dir: Path) -> None:
     moved = json.dumps({"campaign_id": OTHER_CAMPAIGN_ID}).encode()
     status, second = demo.post(b"%x\r\n%s\r\n0\r\n\r\n" % (len(moved), moved), **{"Transfer-Encoding": "chunked"})
     assert (status, second["data"]["campaign_id"]) == (200, OTHER_CAMPAIGN_ID)  # type: ignore[index]  # JSON.
+    # The same call again changes nothing, and says how far the carrier is.
+    for _ in range(300):
+        status, second = demo.post(moved)
+        if second["data"]["carrier_line_option_status"] == "propagated":  # type: ignore[index]  # JSON.
+            break
+        time.sleep(0.1)
+    assert second["data"]["carrier_line_option_propagated_at"] is not None  # type: ignore[index]  # JSON.
     large = b" " * 1_100_000
     status, refused = demo.post(b"%x\r\n%s\r\n0\r\n\r\n" % (len(large), large), **{"Transfer-Encoding": "chunked"})
     assert (status, refused["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")  # type: ignore[index]  # JSON.

@@ -13,6 +13,7 @@ from agentmessage.api.errors import MESSAGE, STATUS
 from agentmessage.api.paths import is_api_path
 from agentmessage.api.request_ids import assign_request_id
 from agentmessage.errors import ErrorCode
+from agentmessage.metrics import observe
 
 log = structlog.get_logger("agentmessage.request")
 
@@ -33,12 +34,14 @@ class RequestMiddleware:
                 response["X-Content-Type-Options"] = "nosniff"
                 response.setdefault("Cache-Control", "no-store")
             response["X-Request-Id"] = request_id
+            seconds = time.perf_counter() - started
+            observe(method=_known_method(request), route=_route(request), status=response.status_code, seconds=seconds)
             log.info(
                 "request",
                 method=request.method,
                 path=request.path_info,
                 status=response.status_code,
-                milliseconds=round((time.perf_counter() - started) * 1000, 2),
+                milliseconds=round(seconds * 1000, 2),
             )
         return response
 
@@ -71,3 +74,16 @@ def _in_envelope(response: HttpResponseBase, *, request_id: str) -> HttpResponse
         ErrorCode.INTERNAL_ERROR if response.status_code >= 500 else ErrorCode.INVALID_INPUT,
     )
     return failure(code, MESSAGE.get(code, "bad request"), request_id=request_id, status=STATUS[code])
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _known_method(request: HttpRequest) -> str:
+    """A client may make up methods; figures by method may not grow with them."""
+    return request.method if request.method in _METHODS else "other"
+
+
+def _route(request: HttpRequest) -> str:
+    match = getattr(request, "resolver_match", None)
+    return "none" if match is None else match.route or "/"

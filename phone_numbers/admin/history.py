@@ -111,9 +111,9 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
     )
     # By id, which is as old as the entry and has an index over all organizations.
     ordering = ("-id",)
-    search_fields = ("request_id__exact", "actor_id__exact", "order_id__exact")
+    search_fields = ("request_id__exact", "actor_id__exact")
     id_lookups = ("id", "phone_number_id", "campaign_id", "previous_campaign_id")
-    search_help_text = "Beginning of the number, request id, carrier's order id, or any id"
+    search_help_text = "Beginning of the number, request id, or any id but an order's"
     fieldsets = (
         (None, {"fields": ("phone_number", "organization", "previous_campaign", "campaign", "created_at")}),
         ("Who", {"fields": ("actor", "actor_kind", "actor_id", "request_id", "id")}),

@@ -39,11 +39,11 @@ def build_carrier(url: str, *, pace: Callable[[], None]) -> Carrier:
     try:
         match parsed.scheme:
             case "bandwidth":
-                from phone_numbers.carriers.bandwidth import BandwidthCarrier
+                from phone_numbers.carriers.bandwidth.adapter import BandwidthCarrier
 
                 return BandwidthCarrier.from_url(parsed, pace=pace)
             case "telnyx":
-                from phone_numbers.carriers.telnyx import TelnyxCarrier
+                from phone_numbers.carriers.telnyx.adapter import TelnyxCarrier
 
                 return TelnyxCarrier.from_url(parsed, pace=pace)
             case _:
@@ -57,6 +57,7 @@ def build_carrier(url: str, *, pace: Callable[[], None]) -> Carrier:
 def _parsed(url: str) -> SplitResult:
     try:
         parsed = urlsplit(url)
+        _ = parsed.port
     except ValueError:
         # Its words could show the secret.
         raise ImproperlyConfigured("CARRIER_URL cannot be read as a URL.") from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,17 +147,43 @@ def _refuse_what_is_no_answer(answer: Answer) -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date); None if it is absent or no such thing."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(min(int(text), 86_400))
+    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or else by `x-ratelimit-reset`.
+
+    The latter is Telnyx's; it is seconds, or the moment as seconds since 1970, which no wait is as long as. None if
+    both are absent or no such thing. Never over a day.
+    """
+    told = _delay(headers.get("retry-after", "").strip())
+    if told is not None:
+        return told
+    reset = _digits(headers.get("x-ratelimit-reset", "").strip())
+    if reset is None:
+        return None
+    return _within_a_day(reset - time.time() if reset > _NO_WAIT else reset)
+
+
+_NO_WAIT = 1_000_000_000
+
+
+def _delay(text: str) -> float | None:
+    seconds = _digits(text)
+    if seconds is not None:
+        return _within_a_day(seconds)
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), 86_400.0)
+    return _within_a_day((moment - datetime.now(UTC)).total_seconds())
+
+
+def _digits(text: str) -> int | None:
+    # No moment and no wait has more digits, and int() takes no number of thousands of them.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+def _within_a_day(seconds: float) -> float:
+    return float(min(max(seconds, 0.0), 86_400.0))
 
 
 def _words(error: Exception) -> str:

@@ -47,8 +47,8 @@ class Migration(migrations.Migration):
                 ("sent_at", models.DateTimeField(null=True)),
                 ("next_look_at", models.DateTimeField(null=True)),
                 ("ended_at", models.DateTimeField(null=True)),
-                ("succeeded", models.PositiveIntegerField(default=0)),
-                ("failed", models.PositiveIntegerField(default=0)),
+                ("succeeded", models.PositiveIntegerField(db_default=0, default=0)),
+                ("failed", models.PositiveIntegerField(db_default=0, default=0)),
             ],
             options={
                 "ordering": ["-created_at", "-id"],

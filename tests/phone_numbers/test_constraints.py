@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,7 @@ def refused_by(constraint: str) -> Iterator[None]:
         pytest.fail(f"{constraint} did not refuse it")
 
 
-def execute(sql: str, *parameters: UUID | str | None) -> None:
+def execute(sql: str, *parameters: UUID | str | datetime | None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
 

@@ -1,15 +1,18 @@
-"""Bandwidth behind the protocol. Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`), Bandwidth/cli
-cmd/tnoption/assign.go."""
+"""Bandwidth behind the protocol. Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
+Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Self
-from urllib.parse import SplitResult, parse_qs, quote, unquote
+from urllib.parse import SplitResult, quote
 
 from campaigns.models import CarrierStatus
-from phone_numbers.carriers.bandwidth import documents
+from phone_numbers.carriers.bandwidth import campaigns, documents
+from phone_numbers.carriers.bandwidth.address import Address
 from phone_numbers.carriers.bandwidth.codes import failure_of
 from phone_numbers.carriers.bandwidth.documents import Order
 from phone_numbers.carriers.bandwidth.oauth import Token
+from phone_numbers.carriers.bandwidth.reports import report_of, report_of_refusal
 from phone_numbers.carriers.http import Answer, HttpCaller
 from phone_numbers.carriers.protocol import (
     CarrierRefused,
@@ -20,75 +23,39 @@ from phone_numbers.carriers.protocol import (
 )
 from phone_numbers.failures import FailureCode
 
-DEFAULT_BATCH = 1000
-HOSTS = {"1": "dashboard.bandwidth.com", "2": "api.bandwidth.com"}
-_PATHS = {"1": "/api", "2": "/api/v2"}
-_TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  (An address.)
-_OPEN, _ENDED = ("RECEIVED", "PROCESSING"), ("COMPLETE", "PARTIAL", "FAILED")
 _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
+_DETAILS = "TelephoneNumberResponse"
+_REFUSING = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+_NO_SUCH_NUMBER_CODE = "12512"
 
 
 class BandwidthCarrier:
-    """`bandwidth://user:secret@host[:port]/accounts/ID?version=1|2[&scheme=http][&batch=1000]`
+    """Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164.
 
-    Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164. User and secret are
-    percent-encoded where they have to be.
+    `Address.read` says which CARRIER_URL it takes.
     """
 
     name = "bandwidth"
 
-    def __init__(
-        self,
-        *,
-        origin: str,
-        account: str,
-        user: str,
-        secret: str,
-        version: str,
-        pace: Callable[[], None],
-        batch_size: int = DEFAULT_BATCH,
-    ) -> None:
-        self.batch_size = batch_size
-        self._api = origin + _PATHS[version]
-        self._base = f"{self._api}/accounts/{quote(account, safe='')}"
-        self._has_ten_digits = version == "1"
+    def __init__(self, *, address: Address, pace: Callable[[], None]) -> None:
+        self.batch_size = address.batch_size
+        self._api = address.api
+        self._base = address.account_base
+        self._account = address.account
+        self._has_ten_digits = address.version == "1"
         self._caller = HttpCaller(pace=pace)
-        self._basic = (user, secret) if version == "1" else None
+        credentials = (address.user, address.secret)
+        self._basic = credentials if address.version == "1" else None
         self._token = (
-            Token(caller=self._caller, url=origin + _TOKEN_PATH, user=user, secret=secret) if version == "2" else None
+            Token(caller=self._caller, url=address.token_url, credentials=credentials)
+            if address.version == "2"
+            else None
         )
 
     @classmethod
     def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
-        query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
-        if unknown := query.keys() - {"version", "scheme", "batch"}:
-            raise ValueError(f"bandwidth:// does not know {', '.join(sorted(unknown))}.")
-        version, scheme, batch = query.get("version", "2"), query.get("scheme", "https"), query.get("batch", "1000")
-        if version not in _PATHS:
-            raise ValueError("version must be 1 or 2.")
-        if scheme not in ("http", "https"):
-            raise ValueError("scheme must be http or https.")
-        if not batch.isdigit() or not 0 < int(batch) <= 5000:
-            raise ValueError("batch must be a number from 1 to 5000.")
-        match url.path.split("/"):
-            case ["", "accounts", account] if account:
-                pass
-            case _:
-                raise ValueError("the path must be /accounts/ID.")
-        if not url.username or not url.password:
-            raise ValueError("bandwidth:// needs user:secret@.")
-        host = url.hostname or HOSTS[version]
-        port = "" if url.port is None else f":{url.port}"
-        return cls(
-            origin=f"{scheme}://{host}{port}",
-            account=unquote(account),
-            user=unquote(url.username),
-            secret=unquote(url.password),
-            version=version,
-            pace=pace,
-            batch_size=int(batch),
-        )
+        return cls(address=Address.read(url), pace=pace)
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """See `Carrier`."""
@@ -96,77 +63,115 @@ class BandwidthCarrier:
         if not spelled:
             return OrderReport(failures=unfit)
         answer = self._call("POST", f"{self._base}/tnoptions", documents.write_order(order, list(spelled)))
-        if answer.status in (200, 201, 202):
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             element = documents.parse(answer.body, _RESPONSE).find(_ORDER)
             if element is None:
                 raise documents.unreadable()
-            return _report(documents.read_order(element), spelled, unfit)
-        if answer.status == 409:
+            return report_of(_ours(documents.read_order(element), order), spelled, unfit)
+        if answer.status == HTTPStatus.CONFLICT:
             # Whether an id of ours that is there already is a conflict is not documented; if it is, it is no failure.
             found = self.find(order)
             if found is not None:
                 return found
-        raise _refusal(answer)
+        refusal = _refusal(answer)
+        if isinstance(refusal, CarrierRefused) and answer.status in _REFUSING:
+            error = documents.read_refusal(documents.parse(answer.body))
+            report = report_of_refusal(error, spelled, unfit)
+            if report is not None:
+                return report
+        raise refusal
 
     def find(self, order: OrderRequest) -> OrderReport | None:
         """See `Carrier`."""
         spelled, unfit = self._spell(order.numbers)
-        carrier_order_id = order.carrier_order_id
-        if carrier_order_id is None:
-            answer = self._call("GET", f"{self._base}/tnoptions", params={"customerOrderId": order.order_id})
-            if answer.status == 404:
-                return None
-            if answer.status != 200:
-                raise _refusal(answer)
-            found, carrier_order_id = documents.read_found(documents.parse(answer.body, _REPORT), order.order_id)
-            if found is not None:
-                return _report(found, spelled, unfit)
-            if carrier_order_id is None:
-                return None
-        answer = self._call("GET", f"{self._base}/tnoptions/{quote(carrier_order_id, safe='')}")
-        if answer.status == 404:
+        if order.carrier_order_id is not None:
+            known = self._order(order, order.carrier_order_id)
+            if known is not None:
+                return report_of(known, spelled, unfit)
+        answer = self._call("GET", f"{self._base}/tnoptions", params={"customerOrderId": order.order_id})
+        if _is_absent(answer, _REPORT, documents.LISTING):
             return None
-        if answer.status != 200:
+        if answer.status != HTTPStatus.OK:
             raise _refusal(answer)
-        return _report(documents.read_order(documents.parse(answer.body, _ORDER)), spelled, unfit)
+        found = documents.read_found(documents.parse(answer.body, _REPORT, documents.LISTING), order.order_id)
+        if found is None:
+            return None
+        if found.order is not None:
+            return report_of(found.order, spelled, unfit)
+        listed = self._order(order, found.order_id)
+        if listed is None:
+            # A list that has it and an order that is not there: it may be on its way. None would place it again.
+            raise documents.unreadable()
+        return report_of(listed, spelled, unfit)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """See `Carrier`. One call for each number: `GET /tns/{tn}/tndetails`, whose `MessagingSettings/CampaignId` is
-        not in the documents that the orders' format comes from, but in those of people who read it. Not verified."""
+        """See `Carrier`. One call for each number: `GET /tns/{tn}/tndetails`, which belongs to no account's path.
+
+        A number that Bandwidth cannot read is left out. Source: numbers.yml, `RetrieveTnDetails`, whose examples have
+        `CampaignId` in hosted details only; that a number of the account's own has it in the same place is not shown.
+        """
         for number in numbers:
-            spelled = self._spell([number])[0]
-            if not spelled:
+            spelled = next(iter(self._spell([number])[0]), None)
+            if spelled is None:
                 continue
-            answer = self._call("GET", f"{self._api}/tns/{quote(next(iter(spelled)), safe='')}/tndetails")
-            if answer.status == 404:
+            answer = self._call("GET", f"{self._api}/tns/{quote(spelled, safe='')}/tndetails")
+            if _is_absent(answer, _DETAILS):
+                # Bandwidth/cli, cmd/number/details.go: not on this account.
                 yield number, None
                 continue
-            if answer.status != 200:
-                raise _refusal(answer)
-            yield number, documents.read_campaign_of_number(documents.parse(answer.body, "TelephoneNumberResponse"))
+            if answer.status != HTTPStatus.OK:
+                refusal = _refusal(answer)
+                if isinstance(refusal, CarrierRefused) and refusal.failure.carrier_code == _NO_SUCH_NUMBER_CODE:
+                    continue
+                raise refusal
+            details = documents.parse(answer.body, _DETAILS)
+            yield number, documents.read_campaign_of_number(details, account=self._account, number=number)
 
     def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
-        """See `Carrier`. From the account's list of A2P campaigns: an ACTIVE one takes numbers, one that is listed as
-        something else does not yet. `GET /products/messaging/a2pCampaigns/` is public usage, not verified."""
-        answer = self._call("GET", f"{self._base}/products/messaging/a2pCampaigns/")
-        if answer.status == 404:
-            return None
-        if answer.status != 200:
-            raise _refusal(answer)
-        for element in documents.parse(answer.body, "A2pCampaignsResponse", "A2pCampaigns").iter():
-            if element.findtext("CampaignId") == tcr_campaign_id:
-                return _CAMPAIGN_STATUSES.get((element.findtext("Status") or "").upper(), CarrierStatus.PENDING)
+        """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
+
+        An account that may use neither kind of campaign raises CarrierRefused.
+        """
+        refusals: list[CarrierRefused] = []
+        for path, root, name in campaigns.KINDS:
+            try:
+                answer = self._call("GET", f"{self._base}/{path}/{quote(tcr_campaign_id, safe='')}")
+                if _is_absent(answer, root):
+                    continue
+                if answer.status != HTTPStatus.OK:
+                    raise _refusal(answer)
+            except CarrierRefused as refused:
+                if refused.failure.carrier_code in campaigns.NOT_FOUND_CODES:
+                    continue
+                if refused.failure.carrier_code != campaigns.FEATURE_IS_OFF:
+                    raise
+                refusals.append(refused)
+                continue
+            return campaigns.read_status(documents.parse(answer.body, root), name, tcr_campaign_id)
+        if len(refusals) == len(campaigns.KINDS):
+            raise refusals[0]
         return None
 
     def close(self) -> None:
         """See `Carrier`."""
         self._caller.close()
 
+    def _order(self, order: OrderRequest, carrier_order_id: str) -> Order | None:
+        answer = self._call("GET", f"{self._base}/tnoptions/{quote(carrier_order_id, safe='')}")
+        if _is_absent(answer, _REPORT, _RESPONSE):
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise _refusal(answer)
+        found = _ours(documents.read_order(documents.parse(answer.body, _ORDER)), order)
+        if found.order_id.lower() != carrier_order_id.lower():
+            raise documents.unreadable()
+        return found
+
     def _spell(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
         """The numbers as this API spells them, each with its E.164, and those that it cannot."""
         spelled, unfit = {}, {}
         for number in numbers:
-            if not number.startswith("+1") or len(number) != 12:
+            if not number.startswith("+1") or len(number) != len("+19195550100"):
                 unfit[number] = Failure(FailureCode.REJECTED, "Bandwidth's orders take North American numbers only.")
             else:
                 spelled[number[2:] if self._has_ten_digits else number] = number
@@ -180,17 +185,11 @@ class BandwidthCarrier:
         else:
             token = self._token.value()
             answer = self._exchange(method, url, content, params, token=token)
-            if answer.status == 401:
+            if answer.status == HTTPStatus.UNAUTHORIZED:
                 # It may have been withdrawn before its time. A second refusal is about more than the token.
                 answer = self._exchange(method, url, content, params, token=self._token.value(instead_of=token))
-        if answer.status in (401, 403):
-            raise CarrierRefused(
-                Failure(
-                    FailureCode.NOT_CONFIGURED,
-                    "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less.",
-                    str(answer.status),
-                )
-            )
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise _unauthorized(answer)
         return answer
 
     def _exchange(
@@ -204,53 +203,42 @@ class BandwidthCarrier:
         return self._caller.call(method, url, headers=headers, content=content, params=params, auth=self._basic)
 
 
-_CAMPAIGN_STATUSES = {
-    "ACTIVE": CarrierStatus.APPROVED,
-    "REJECTED": CarrierStatus.REJECTED,
-    "SUSPENDED": CarrierStatus.SUSPENDED,
-}
-
-
-def _report(order: Order, spelled: Mapping[str, str], unfit: Mapping[str, Failure]) -> OrderReport:
-    status = order.status.upper()
-    if status in _OPEN:
-        return OrderReport(carrier_order_id=order.order_id, is_open=True)
-    if status not in _ENDED:
+def _ours(answered: Order, order: OrderRequest) -> Order:
+    """Raises CarrierUnavailable for an order that bears another id than ours."""
+    if (answered.customer_order_id or order.order_id).lower() != order.order_id.lower():
         raise documents.unreadable()
-    failures = dict(unfit)
-    overall: list[Failure] = []
-    for error in order.errors:
-        failure = failure_of(error.code, error.description)
-        if not error.numbers:
-            overall.append(failure)
-        for number in error.numbers:
-            failures[_e164(number, spelled)] = failure
-    if status == "FAILED":
-        general = overall[0] if overall else failure_of(None, None)
-        return OrderReport(order.order_id, failures={n: failures.get(n, general) for n in [*spelled.values(), *unfit]})
-    if status == "PARTIAL" and overall:
-        # Some number failed, and it is not said which. Those that are not named are asked for again, which changes
-        # nothing for the ones that went through.
-        doubt = Failure(FailureCode.CARRIER_UNAVAILABLE, overall[0].message, overall[0].carrier_code)
-        return OrderReport(order.order_id, failures={n: failures.get(n, doubt) for n in [*spelled.values(), *unfit]})
-    return OrderReport(order.order_id, failures=failures)
+    return answered
 
 
-def _e164(number: str, spelled: Mapping[str, str]) -> str:
-    """An error's number in our form, whichever form it came in."""
-    digits = "".join(filter(str.isdigit, number))
-    ten = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
-    return spelled.get(number) or spelled.get(ten) or spelled.get(f"+1{ten}") or number
+def _is_absent(answer: Answer, *roots: str) -> bool:
+    """Whether it is Bandwidth that answers 404. Raises CarrierUnavailable for another server's page."""
+    if answer.status != HTTPStatus.NOT_FOUND:
+        return False
+    if answer.body.strip():
+        documents.parse(answer.body, *roots)
+    return True
+
+
+def _unauthorized(answer: Answer) -> CarrierRefused:
+    message = "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less."
+    try:
+        error = documents.read_refusal(documents.parse(answer.body))
+    except CarrierUnavailable:
+        return CarrierRefused(Failure(FailureCode.NOT_CONFIGURED, message, str(int(answer.status))))
+    said = failure_of(error.code, error.description)
+    return CarrierRefused(
+        Failure(FailureCode.NOT_CONFIGURED, said.message, said.carrier_code or str(int(answer.status)))
+    )
 
 
 def _refusal(answer: Answer) -> CarrierRefused | CarrierUnavailable:
-    if answer.status == 404:
+    if answer.status == HTTPStatus.NOT_FOUND:
         return CarrierRefused(
             Failure(FailureCode.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
         )
-    if answer.status not in (400, 409):
+    if answer.status not in _REFUSING:
         return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
-    error = documents.read_status(documents.parse(answer.body, _RESPONSE, _REPORT))
+    error = documents.read_refusal(documents.parse(answer.body))
     failure = failure_of(error.code, error.description)
     if failure.code == FailureCode.CARRIER_UNAVAILABLE:
         return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)

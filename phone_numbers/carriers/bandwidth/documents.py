@@ -9,10 +9,13 @@ from defusedxml.ElementTree import fromstring
 
 from phone_numbers.carriers.protocol import CarrierUnavailable, OrderAction, OrderRequest
 
+LISTING = "TnOptionOrders"
+"""Around a search's orders: inside TnOptionOrderReportResponse, alone in older answers (the Java SDK's fixtures)."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderError:
-    """One `Error` of an order, and the numbers it names, as they are spelled there."""
+    """One `Error` of an order, or a refusal, and the numbers it names, as they are spelled there."""
 
     code: str | None
     description: str | None
@@ -27,6 +30,14 @@ class Order:
     status: str
     customer_order_id: str | None = None
     errors: tuple[OrderError, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found: an order's id and, if the answer has it, the order."""
+
+    order_id: str
+    order: Order | None = None
 
 
 def write_order(order: OrderRequest, numbers: list[str]) -> bytes:
@@ -49,7 +60,7 @@ def write_order(order: OrderRequest, numbers: list[str]) -> bytes:
 
 
 def parse(body: bytes, *roots: str) -> Element:
-    """The root element, without namespaces. Raises CarrierUnavailable unless it is one of `roots`.
+    """The root element, without namespaces. Raises CarrierUnavailable unless it is one of `roots`; none: any will do.
 
     Entities and DTDs are refused: no answer of Bandwidth's has them, and some of their uses take memory without end.
     """
@@ -59,49 +70,84 @@ def parse(body: bytes, *roots: str) -> Element:
         raise unreadable() from None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-    if root.tag not in roots:
+    if roots and root.tag not in roots:
         raise unreadable()
     return root
 
 
 def read_order(element: Element) -> Order:
     """A `TnOptionOrder` element. Raises CarrierUnavailable if it has no id or status."""
-    order_id, status = _text(element, "OrderId"), _text(element, "ProcessingStatus")
+    order_id, status = text_of(element, "OrderId"), text_of(element, "ProcessingStatus")
     if order_id is None or status is None:
         raise unreadable()
     return Order(
         order_id=order_id,
         status=status,
-        customer_order_id=_text(element, "CustomerOrderId"),
+        customer_order_id=text_of(element, "CustomerOrderId"),
         errors=tuple(_read_errors(element)),
     )
 
 
-def read_status(root: Element) -> OrderError:
-    """The `ResponseStatus` of a refusal."""
-    status = root.find("ResponseStatus")
-    if status is None:
-        raise unreadable()
-    return OrderError(_text(status, "ErrorCode"), _text(status, "Description"))
+def read_refusal(root: Element) -> OrderError:
+    """Why a request was refused: `ResponseStatus` by the examples, `ErrorList` by the words beside them.
 
-
-def read_found(root: Element, customer_order_id: str) -> tuple[Order | None, str | None]:
-    """What a search by our id has found: the whole order, or only its id.
-
-    What is another order's is left out, in case the filter was not heeded.
+    Raises CarrierUnavailable if it has neither.
     """
-    for order in root.iterfind("TnOptionOrders/TnOptionOrder"):
-        if _is_ours(order, customer_order_id):
-            return read_order(order), _text(order, "OrderId")
-    for summary in root.iterfind("TnOptionOrders/TnOptionOrderSummary"):
-        if _is_ours(summary, customer_order_id):
-            return None, _text(summary, "OrderId")
-    return None, None
+    status = root.find("ResponseStatus")
+    if status is not None:
+        return _read_error(status, "ErrorCode")
+    for error in _read_errors(root):
+        return error
+    raise unreadable()
 
 
-def read_campaign_of_number(root: Element) -> str | None:
-    """`MessagingSettings/CampaignId` of a number's details."""
-    return _text(root, "TelephoneNumberDetails/MessagingSettings/CampaignId")
+def read_found(root: Element, customer_order_id: str) -> Found | None:
+    """The latest order that a search by our id has found.
+
+    What is another order's is left out, in case the filter was not heeded: parameters that the API does not know are
+    ignored. Raises CarrierUnavailable if the answer then holds back orders among which ours may be.
+    """
+    listing = root if root.tag == LISTING else root.find(LISTING)
+    if listing is None:
+        return None
+    listed = [*listing.iterfind("TnOptionOrder"), *listing.iterfind("TnOptionOrderSummary")]
+    ours = [element for element in listed if _is_ours(element, customer_order_id)]
+    if not ours:
+        total = text_of(listing, "TotalCount") or ""
+        if listed and total.isascii() and total.isdigit() and total.lstrip("0") != str(len(listed)):
+            raise unreadable()
+        return None
+    latest = max(ours, key=_created)
+    order_id = text_of(latest, "OrderId")
+    if order_id is None:
+        raise unreadable()
+    return Found(order_id, read_order(latest) if latest.tag == "TnOptionOrder" else None)
+
+
+def read_campaign_of_number(root: Element, *, account: str, number: str) -> str | None:
+    """The TCR id of the campaign that a `TelephoneNumberResponse` has the number on in our account; None for none.
+
+    `MessagingSettings/CampaignId` stands in `TelephoneNumberDetails`, or, where only the number's messages are the
+    account's, in one of its `HostedTelephoneNumberDetails`. What another account has it on is no business of ours.
+    """
+    details = root.find("TelephoneNumberDetails")
+    if details is None:
+        raise unreadable()
+    full_number = text_of(details, "FullNumber")
+    if full_number is not None and not full_number.endswith(number[-10:]):
+        raise unreadable()
+    hosted = details.iterfind("HostedTelephoneNumberDetails/HostedTelephoneNumberDetail")
+    for holder in (details, *hosted):
+        if text_of(holder, "AccountId") in (None, account):
+            campaign = text_of(holder, "MessagingSettings/CampaignId")
+            if campaign is not None:
+                return campaign
+    return None
+
+
+def text_of(element: Element, path: str) -> str | None:
+    """The text at `path`; None if it is absent or blank."""
+    return (element.findtext(path) or "").strip() or None
 
 
 def unreadable() -> CarrierUnavailable:
@@ -110,20 +156,25 @@ def unreadable() -> CarrierUnavailable:
 
 
 def _is_ours(element: Element, customer_order_id: str) -> bool:
-    return (_text(element, "CustomerOrderId") or "").lower() == customer_order_id.lower()
+    return (text_of(element, "CustomerOrderId") or "").lower() == customer_order_id.lower()
 
 
-def _read_errors(order: Element) -> Iterator[OrderError]:
-    for error in order.iterfind("ErrorList/Error"):
-        numbers = [*error.iterfind("TelephoneNumber"), *error.iterfind("TelephoneNumbers/TelephoneNumber")]
-        listed = (error.findtext("TelephoneNumbers") or "").split(",") if not numbers else []
-        spelled = [number.text or "" for number in numbers] + listed
-        yield OrderError(
-            _text(error, "Code"),
-            _text(error, "Description"),
-            tuple(number.strip() for number in spelled if number.strip()),
-        )
+def _created(element: Element) -> str:
+    # ISO 8601 in UTC, so the text's order is the time's.
+    return text_of(element, "OrderCreateDate") or text_of(element, "OrderDate") or ""
 
 
-def _text(element: Element, path: str) -> str | None:
-    return (element.findtext(path) or "").strip() or None
+def _read_errors(holder: Element) -> Iterator[OrderError]:
+    for error in holder.iterfind("ErrorList/Error"):
+        yield _read_error(error, "Code")
+
+
+def _read_error(error: Element, code: str) -> OrderError:
+    numbers = [*error.iterfind("TelephoneNumber"), *error.iterfind("TelephoneNumbers/TelephoneNumber")]
+    listed = (error.findtext("TelephoneNumbers") or "").split(",") if not numbers else []
+    spelled = [number.text or "" for number in numbers] + listed
+    return OrderError(
+        text_of(error, code),
+        text_of(error, "Description"),
+        tuple(number.strip() for number in spelled if number.strip()),
+    )

@@ -1,10 +1,11 @@
 """The second API's token: OAuth 2.0 client credentials (RFC 6749, 4.4), kept until shortly before its end."""
 
 import json
+import math
 import time
 from threading import Lock
 
-from phone_numbers.carriers.http import HttpCaller
+from phone_numbers.carriers.http import TOTAL_SECONDS, HttpCaller
 from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure
 from phone_numbers.failures import FailureCode
 
@@ -13,12 +14,18 @@ _SHORTEST_SECONDS = 30
 
 
 class Token:
-    """Thread-safe: one thread fetches, the others wait for it."""
+    """Thread-safe: one thread fetches, the others wait for it, `longest_wait` seconds at most.
 
-    def __init__(self, *, caller: HttpCaller, url: str, user: str, secret: str) -> None:
+    Without that bound they would ask one after the other, for as long as an endpoint that hangs lets each of them wait.
+    """
+
+    def __init__(
+        self, *, caller: HttpCaller, url: str, credentials: tuple[str, str], longest_wait: float = TOTAL_SECONDS
+    ) -> None:
         self._caller = caller
         self._url = url
-        self._credentials = (user, secret)
+        self._credentials = credentials
+        self._longest_wait = longest_wait
         self._lock = Lock()
         self._value: str | None = None
         self._renew_at = 0.0
@@ -28,11 +35,15 @@ class Token:
 
         Raises CarrierRefused for wrong credentials, CarrierUnavailable.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=self._longest_wait):
+            raise CarrierUnavailable("Bandwidth gives no token.", was_sent=False)
+        try:
             if self._value is None or self._value == instead_of or time.monotonic() >= self._renew_at:
                 self._fetch()
             assert self._value is not None  # noqa: S101  (_fetch() has set it, or raised.)
             return self._value
+        finally:
+            self._lock.release()
 
     def _fetch(self) -> None:
         try:
@@ -56,9 +67,9 @@ class Token:
         try:
             parsed = json.loads(answer.body)
             value, seconds = parsed["access_token"], float(parsed["expires_in"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise CarrierUnavailable("Bandwidth's token cannot be read.", was_sent=False) from None
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not math.isfinite(seconds):
             raise CarrierUnavailable("Bandwidth's token cannot be read.", was_sent=False)
         self._value = value
         self._renew_at = time.monotonic() + max(seconds - _RENEW_SECONDS_BEFORE, _SHORTEST_SECONDS)

@@ -9,6 +9,7 @@ GET  /faults                    PUT /faults {latency, failures, …}
 GET  /statistics                GET /orders-of-numbers
 """
 
+import contextlib
 import json
 import re
 import socket
@@ -94,7 +95,8 @@ class _Server(ThreadingHTTPServer):
 
     def cut_connections(self) -> None:
         for connection in list(self._connections):
-            connection.close()
+            with contextlib.suppress(OSError):  # It may have ended by itself.
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that has gone is no error; anything else is shown as the base class does."""

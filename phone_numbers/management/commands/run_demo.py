@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -58,7 +59,7 @@ class Command(BaseCommand):
                 os.environ["CARRIER_URL"] = f"simulated://{HOST}:{carrier}"
                 children.enter_context(running(*_simulated_carrier(carrier)))
             # The server takes its time to start; nobody asks it anything before it is announced.
-            server = children.enter_context(running(*_server(port), environment={"DATABASE_POOL": str(THREADS)}))
+            server = children.enter_context(running(*_server(port), environment=_server_environment()))
             _migrate()
             _load_inventory()
             _make_operator()
@@ -116,6 +117,7 @@ Try it (again: nothing changes; with {OTHER_CAMPAIGN_ID}: it moves):
 
 Reference  {base}/
 Admin      {base}/admin/   (login {LOGIN}, password {LOGIN})
+Metrics    curl -H "Authorization: Bearer {LOGIN}" {base}/metrics
 {simulated}
 {ending}
 """
@@ -180,6 +182,14 @@ def _server(port: int) -> tuple[str, ...]:
         # A worker that is told twice to stop may wait for ever.
         *("--workers-kill-timeout", "5", "--log-level", "warning", "agentmessage.wsgi:application"),
     )
+
+
+def _server_environment() -> dict[str, str]:
+    # Counters of all the server's processes together. Those of the last run are of processes that are gone.
+    counters = settings.DATA_DIR / "metrics"
+    shutil.rmtree(counters, ignore_errors=True)
+    counters.mkdir(parents=True)
+    return {"DATABASE_POOL": str(THREADS), "METRICS_TOKEN": LOGIN, "PROMETHEUS_MULTIPROC_DIR": str(counters)}
 
 
 def _simulated_carrier(port: int) -> tuple[str, ...]:

@@ -47,10 +47,9 @@ SET status = 'submitted', order_id = %s, attempts = attempts + 1, next_attempt_a
 WHERE id = ANY (%s::uuid[])
 """
 _INSERT_ORDERS = """
-INSERT INTO numbers_carrierorder (id, organization_id, carrier, action, campaign_id, created_at, next_look_at,
-    succeeded, failed)
+INSERT INTO numbers_carrierorder (id, organization_id, carrier, action, campaign_id, created_at, next_look_at)
 SELECT id, organization_id, %s, CASE WHEN campaign_id IS NULL THEN 'detach' ELSE 'attach' END, campaign_id,
-       statement_timestamp(), statement_timestamp() + %s * interval '1 second', 0, 0
+       statement_timestamp(), statement_timestamp() + %s * interval '1 second'
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS made (id, organization_id, campaign_id)
 RETURNING next_look_at
 """

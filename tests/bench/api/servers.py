@@ -3,6 +3,7 @@
 import http.client
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -42,6 +43,8 @@ def database() -> Iterator[Database]:
 
     It does not wait for the disk: the wait is the same for both, and would make the framework look cheaper than it is.
     """
+    shutil.rmtree(_COUNTERS, ignore_errors=True)
+    _COUNTERS.mkdir(parents=True)
     address = server_for(DATA_DIR, durable=False).address()
     server = f"postgres://{address.user}:{address.password}@{address.host}:{address.port}"
     with psycopg.connect(f"{server}/agentmessage", autocommit=True) as maintenance:
@@ -89,13 +92,15 @@ def serving(application: str, found: Database, *, log: Path) -> Iterator[int]:
 
 def _environment(found: Database) -> dict[str, str]:
     """What the service's own settings are by default, whatever is set here; and what the floor reads."""
-    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "REDIS", "DJANGO", "CORS", "DEBUG", "GRANIAN")
+    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "REDIS", "DJANGO", "CORS", "DEBUG", "GRANIAN", "PROMETHEUS", "METRICS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
         "DJANGO_SETTINGS_MODULE": "agentmessage.settings",
         "SECRET_KEY": secrets.token_urlsafe(50),
         "DATABASE_URL": found.url,
         "DATABASE_POOL": str(THREADS),
         "LOG_LEVEL": "INFO",
+        "METRICS_TOKEN": "bench",
+        "PROMETHEUS_MULTIPROC_DIR": str(_COUNTERS),
         "BENCH_DATABASE_URL": found.url,
         "BENCH_POOL": str(THREADS),
     }

@@ -119,3 +119,26 @@ def test_the_pace_is_asked_first(httpserver: HTTPServer) -> None:
 )  # fmt: skip
 def test_retry_after(text: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": text}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-reset": "17"}, 17),
+        ({"x-ratelimit-reset": "17", "retry-after": "3"}, 3),
+        ({"x-ratelimit-reset": "17", "retry-after": "soon"}, 17),
+        ({"x-ratelimit-reset": "999999999"}, 86_400),
+        ({"x-ratelimit-reset": "1000000001"}, 0),
+        ({"x-ratelimit-reset": "-1"}, None),
+        ({"x-ratelimit-reset": "9" * 5000}, None),
+        ({"x-ratelimit-limit": "17"}, None),
+    ],
+)
+def test_the_reset_of_a_rate(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_the_reset_as_a_moment() -> None:
+    waited = retry_after({"x-ratelimit-reset": str(int(time.time()) + 60)})
+    assert waited is not None
+    assert 57 < waited <= 60

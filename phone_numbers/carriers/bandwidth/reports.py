@@ -1,0 +1,100 @@
+"""From an order's document to what became of each number."""
+
+from collections.abc import Iterable, Mapping
+
+from phone_numbers.carriers.bandwidth import documents
+from phone_numbers.carriers.bandwidth.codes import failure_of
+from phone_numbers.carriers.bandwidth.documents import Order, OrderError
+from phone_numbers.carriers.protocol import Failure, OrderReport
+from phone_numbers.failures import FailureCode
+
+_OPEN, _ENDED = ("RECEIVED", "PROCESSING"), ("COMPLETE", "PARTIAL", "FAILED")
+_GRAVEST_FIRST = (
+    FailureCode.REJECTED,
+    FailureCode.NOT_CONFIGURED,
+    FailureCode.CAMPAIGN_NOT_READY,
+    FailureCode.CARRIER_UNAVAILABLE,
+)
+
+
+def report_of(order: Order, spelled: Mapping[str, str], unfit: Mapping[str, Failure]) -> OrderReport:
+    """How the order stands. `spelled` has its numbers as they were sent, each with its E.164.
+
+    Where it is not said of which number an error speaks, a number that is not named is in doubt, and it is asked for
+    again (CARRIER_UNAVAILABLE is tried again by itself). Were it taken for done, a number that cannot send would be
+    shown as propagated; were the error's own class taken, one that can would be shown as rejected for good. Asking
+    again changes nothing for a number that went through: `asSpecified` sets what is set already.
+
+    Raises CarrierUnavailable for a status that is none.
+    """
+    status = order.status.upper()
+    if status in _OPEN:
+        return OrderReport(carrier_order_id=order.order_id, is_open=True)
+    if status not in _ENDED:
+        raise documents.unreadable()
+    named, others = _sorted_out(order.errors, spelled)
+    rest: Failure | None = None
+    if status == "FAILED" and others:
+        # It speaks of the whole order.
+        rest = others[0]
+    elif status == "FAILED" and not named:
+        rest = failure_of(None, None)
+    elif status == "FAILED":
+        rest = _doubt("Bandwidth failed the whole order, for other numbers.", None)
+    elif status == "PARTIAL" and others:
+        rest = _doubt(others[0].message, others[0].carrier_code)
+    elif status == "PARTIAL" and not named:
+        rest = _doubt("Bandwidth failed a part of the order, and does not say which.", None)
+    failures = dict.fromkeys(spelled.values(), rest) if rest is not None else {}
+    return OrderReport(order.order_id, failures={**_given(failures), **named, **unfit})
+
+
+def report_of_refusal(
+    error: OrderError, spelled: Mapping[str, str], unfit: Mapping[str, Failure]
+) -> OrderReport | None:
+    """A refused order whose refusal names some of its numbers: only they have failed, the others are asked for again.
+
+    None if it names none of them, or all. That a `ResponseStatus` may hold `TelephoneNumbers` is shown for another call
+    (site/specs/numbers.yml, tnPortoutPasscodes).
+    """
+    named, _others = _sorted_out([error], spelled)
+    if not 0 < len(named) < len(spelled):
+        return None
+    doubt = _doubt("Bandwidth refused the whole order, for other numbers.", None)
+    return OrderReport(failures={**dict.fromkeys(spelled.values(), doubt), **named, **unfit})
+
+
+def _sorted_out(errors: Iterable[OrderError], spelled: Mapping[str, str]) -> tuple[dict[str, Failure], list[Failure]]:
+    """What is said of our numbers, by E.164, and what is said of no number, or of none that we know."""
+    named: dict[str, Failure] = {}
+    others: list[Failure] = []
+    for error in errors:
+        failure = failure_of(error.code, error.description)
+        known = [_e164(number, spelled) for number in error.numbers]
+        if None in known or not known:
+            others.append(failure)
+        for number in known:
+            if number is not None:
+                named[number] = _graver(failure, named.get(number))
+    return named, others
+
+
+def _graver(new: Failure, known: Failure | None) -> Failure:
+    if known is None or _GRAVEST_FIRST.index(new.code) < _GRAVEST_FIRST.index(known.code):
+        return new
+    return known
+
+
+def _e164(number: str, spelled: Mapping[str, str]) -> str | None:
+    """An error's number in our form, whichever form it came in; None if the order has no such number."""
+    digits = "".join(character for character in number if character in "0123456789")
+    ten = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+    return spelled.get(ten) or spelled.get(f"+1{ten}")
+
+
+def _doubt(message: str, carrier_code: str | None) -> Failure:
+    return Failure(FailureCode.CARRIER_UNAVAILABLE, message, carrier_code)
+
+
+def _given(failures: Mapping[str, Failure | None]) -> dict[str, Failure]:
+    return {number: failure for number, failure in failures.items() if failure is not None}

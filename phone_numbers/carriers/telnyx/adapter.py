@@ -1,0 +1,301 @@
+"""Telnyx behind the protocol. Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`,
+`/10dlc/campaign/{campaignId}`, `/10dlc/partner_campaigns/{campaignId}`), team-telnyx/telnyx-python
+src/telnyx/resources/messaging_10dlc/.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil
+from typing import Self
+from urllib.parse import SplitResult, parse_qs, quote, unquote
+
+import orjson
+
+from campaigns.models import CarrierStatus
+from phone_numbers.carriers.http import Answer, HttpCaller
+from phone_numbers.carriers.protocol import (
+    CarrierRefused,
+    CarrierUnavailable,
+    Failure,
+    OrderAction,
+    OrderReport,
+    OrderRequest,
+)
+from phone_numbers.carriers.telnyx import bodies
+from phone_numbers.carriers.telnyx.bodies import Assignment, AssignmentStatus
+from phone_numbers.carriers.telnyx.campaigns import CampaignIds
+from phone_numbers.carriers.telnyx.errors import is_unknown, raise_refusal
+from phone_numbers.carriers.text import carriers_words
+from phone_numbers.failures import FailureCode
+
+HOST = "api.telnyx.com"
+PAGE_SIZE = 500
+"""The most that Telnyx documents for its list of campaigns; for that of numbers it documents none. A server that sends
+fewer is understood."""
+FEW = 20
+"""So many numbers are asked for one by one without looking how long the list is."""
+
+_DUPLICATE = "10012"
+_CAMPAIGN_STATUSES = {
+    "TCR_PENDING": CarrierStatus.PENDING,
+    "TCR_ACCEPTED": CarrierStatus.PENDING,
+    "TELNYX_ACCEPTED": CarrierStatus.PENDING,
+    "MNO_PENDING": CarrierStatus.PENDING,
+    # Accepted by the networks, not yet set up there: messages may still fail.
+    "MNO_ACCEPTED": CarrierStatus.PENDING,
+    "MNO_PROVISIONED": CarrierStatus.APPROVED,
+    "TCR_FAILED": CarrierStatus.REJECTED,
+    "TELNYX_FAILED": CarrierStatus.REJECTED,
+    "MNO_REJECTED": CarrierStatus.REJECTED,
+    "MNO_PROVISIONING_FAILED": CarrierStatus.REJECTED,
+    "TCR_SUSPENDED": CarrierStatus.SUSPENDED,
+    "TCR_EXPIRED": CarrierStatus.SUSPENDED,
+}
+
+
+class TelnyxCarrier:
+    """`telnyx://:key@host[:port][?scheme=http]`; without a host, api.telnyx.com.
+
+    Telnyx knows no orders and no ids of ours: how an order stands is read off its number.
+    """
+
+    name = "telnyx"
+    batch_size = 1
+
+    def __init__(self, *, origin: str, key: str, pace: Callable[[], None]) -> None:
+        self._base = f"{origin}/v2/10dlc"
+        self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
+        self._caller = HttpCaller(pace=pace)
+        self._campaigns = CampaignIds(get=self._get)
+
+    @classmethod
+    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+        """Raises ValueError for what it cannot understand, in words that show no secret."""
+        query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+        if unknown := query.keys() - {"scheme"}:
+            raise ValueError(f"telnyx:// does not know {', '.join(sorted(unknown))}.")
+        scheme = query.get("scheme", "https")
+        if scheme not in ("http", "https"):
+            raise ValueError("scheme must be http or https.")
+        key = unquote(url.password or "")
+        if url.username or not key:
+            raise ValueError("telnyx:// needs :key@.")
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("the key has a character that no key of Telnyx has.")
+        if url.path not in ("", "/"):
+            raise ValueError("telnyx:// takes no path.")
+        try:
+            port = "" if url.port is None else f":{url.port}"
+        except ValueError:
+            # Its words show what stands there, which may be a part of the key.
+            raise ValueError("the port must be a number.") from None
+        host = url.hostname or HOST
+        return cls(origin=f"{scheme}://{f'[{host}]' if ':' in host else host}{port}", key=key, pace=pace)
+
+    def submit(self, order: OrderRequest) -> OrderReport:
+        """See `Carrier`. POST, and PUT only where there is something to replace."""
+        if not order.numbers:
+            return OrderReport()
+        (number,) = order.numbers
+        if order.action == OrderAction.DETACH:
+            return self._detach(number)
+        if order.tcr_campaign_id is None:
+            return OrderReport(failure=Failure(FailureCode.REJECTED, "The campaign has no TCR id yet."))
+        campaign_id = self._campaigns.spelled(order.tcr_campaign_id)
+        try:
+            return self._attach(number, order.tcr_campaign_id, campaign_id)
+        except CarrierRefused as refused:
+            # It may know the campaign only under its own id.
+            if refused.failure.code != FailureCode.REJECTED:
+                raise
+            learnt = self._campaigns.learn(order.tcr_campaign_id)
+            if learnt is None or learnt == campaign_id:
+                raise
+        return self._attach(number, order.tcr_campaign_id, learnt)
+
+    def find(self, order: OrderRequest) -> OrderReport | None:
+        """See `Carrier`. A number on the wanted campaign, in whatever state, was put there by this order; one that is
+        off its campaign, or going, was taken off by it."""
+        if not order.numbers:
+            return OrderReport()
+        (number,) = order.numbers
+        assignment = self._read(number)
+        if order.action == OrderAction.DETACH:
+            return _after_detach(assignment)
+        if assignment is None or self._campaigns.tcr_id_of(assignment) != order.tcr_campaign_id:
+            return None
+        return _after_attach(assignment)
+
+    def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """See `Carrier`. By the pages of the account's list where that takes fewer calls than one a number."""
+        wanted = list(dict.fromkeys(numbers))
+        listed: dict[str, Assignment] = {}
+        is_complete = False
+        if len(wanted) > FEW:
+            page = self._page(1)
+            pages = ceil(page.total / len(page.assignments)) if page.assignments else 1
+            if pages < len(wanted):
+                listed, is_complete = self._list(page)
+        for number in wanted:
+            # What is not in a list that changed while it was read may have slipped between two pages.
+            assignment = listed[number] if number in listed else None if is_complete else self._read(number)
+            yield number, self._settled_campaign(assignment)
+
+    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+        """See `Carrier`. `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
+        where another provider shares the campaign; the classes are our reading.
+
+        That the first takes a TCR id for a campaign of Telnyx's own is not verified; where the account's numbers have
+        told Telnyx's id, that is used.
+        """
+        campaign = self._campaigns.read(tcr_campaign_id)
+        if campaign is None:
+            return None
+        try:
+            return _CAMPAIGN_STATUSES[campaign.status]
+        except KeyError:
+            raise bodies.unreadable() from None
+
+    def close(self) -> None:
+        """See `Carrier`."""
+        self._caller.close()
+
+    def _attach(self, number: str, tcr_campaign_id: str, campaign_id: str) -> OrderReport:
+        content = orjson.dumps({"phoneNumber": number, "campaignId": campaign_id})
+        answer = self._call("POST", "phone_number_campaigns", content)
+        if _has_code(answer, _DUPLICATE):
+            present = self._read(number)
+            if present is not None and self._is_on_its_way(present, tcr_campaign_id, campaign_id):
+                return _after_attach(present)
+            answer = self._call("PUT", _path(number), content)
+            if answer.status == 404:
+                # It has gone off its campaign in between, or the campaign is unknown: POST tells which.
+                answer = self._call("POST", "phone_number_campaigns", content)
+            if _has_code(answer, _DUPLICATE):
+                raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
+        if not _is_success(answer):
+            raise_refusal(answer)
+        assignment = bodies.read_assignment(answer.body, number=number)
+        if not _is_on(assignment, tcr_campaign_id, campaign_id):
+            # Taken, but it does not show yet.
+            return OrderReport(is_open=True)
+        return _after_attach(assignment)
+
+    def _is_on_its_way(self, present: Assignment, tcr_campaign_id: str, campaign_id: str) -> bool:
+        """Whether nothing needs to be asked for. What failed, or is going, is."""
+        return present.status in (AssignmentStatus.ASSIGNED, AssignmentStatus.PENDING_ASSIGNMENT) and _is_on(
+            present, tcr_campaign_id, campaign_id
+        )
+
+    def _detach(self, number: str) -> OrderReport:
+        answer = self._call("DELETE", _path(number))
+        if is_unknown(answer):
+            return OrderReport()
+        if not _is_success(answer):
+            raise_refusal(answer)
+        if not answer.body.strip():
+            return OrderReport(is_open=True)
+        assignment = bodies.read_assignment(answer.body, number=number)
+        # It may still show the record as it was before.
+        return _after_detach(assignment) or OrderReport(is_open=True)
+
+    def _settled_campaign(self, assignment: Assignment | None) -> str | None:
+        """The TCR id of the campaign that the number is on or coming onto."""
+        if assignment is None or assignment.status in (
+            AssignmentStatus.FAILED_ASSIGNMENT,
+            AssignmentStatus.PENDING_UNASSIGNMENT,
+        ):
+            return None
+        return self._campaigns.tcr_id_of(assignment)
+
+    def _read(self, number: str) -> Assignment | None:
+        """The number's record; None if it is on no campaign."""
+        answer = self._get(_path(number))
+        if is_unknown(answer):
+            return None
+        if not _is_success(answer):
+            raise_refusal(answer)
+        assignment = bodies.read_assignment(answer.body, number=number)
+        self._campaigns.note(assignment.campaign_id, assignment.tcr_campaign_id)
+        return assignment
+
+    def _page(self, number: int) -> bodies.Page:
+        params = {"page": str(number), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
+        answer = self._get("phone_number_campaigns", params)
+        if not _is_success(answer):
+            raise_refusal(answer)
+        return bodies.read_page(answer.body)
+
+    def _list(self, first: bodies.Page) -> tuple[dict[str, Assignment], bool]:
+        """Every record by its number, and whether the list stayed as it was while it was read."""
+        listed = {assignment.number: assignment for assignment in first.assignments}
+        page, total, number = first, first.total, 1
+        while page.assignments and len(listed) < total:
+            number += 1
+            page = self._page(number)
+            before = len(listed)
+            listed.update((assignment.number, assignment) for assignment in page.assignments)
+            if page.total != total or len(listed) == before:
+                return listed, False
+        return listed, len(listed) == total
+
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        return self._call("GET", path, params=params)
+
+    def _call(
+        self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
+    ) -> Answer:
+        headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
+        answer = self._caller.call(method, f"{self._base}/{path}", headers=headers, content=content, params=params)
+        if answer.status in (401, 403):
+            raise CarrierRefused(
+                Failure(
+                    FailureCode.NOT_CONFIGURED,
+                    "Telnyx refuses the key in CARRIER_URL, or lets it do less.",
+                    str(answer.status),
+                )
+            )
+        return answer
+
+
+def _path(number: str) -> str:
+    return f"phone_number_campaigns/{quote(number, safe='')}"
+
+
+def _is_success(answer: Answer) -> bool:
+    return 200 <= answer.status < 300
+
+
+def _has_code(answer: Answer, code: str) -> bool:
+    return 400 <= answer.status < 500 and bodies.read_error(answer.body).code == code
+
+
+def _is_on(assignment: Assignment, tcr_campaign_id: str, campaign_id: str) -> bool:
+    """Whether the number is on this campaign, given its TCR id and the id that it was asked for under."""
+    if assignment.tcr_campaign_id is not None:
+        return assignment.tcr_campaign_id == tcr_campaign_id
+    return assignment.campaign_id in (tcr_campaign_id, campaign_id)
+
+
+def _after_attach(assignment: Assignment) -> OrderReport:
+    match assignment.status:
+        case AssignmentStatus.ASSIGNED:
+            return OrderReport()
+        case AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.PENDING_UNASSIGNMENT:
+            return OrderReport(is_open=True)
+    return _failed(assignment)
+
+
+def _after_detach(assignment: Assignment | None) -> OrderReport | None:
+    if assignment is None:
+        return OrderReport()
+    match assignment.status:
+        case AssignmentStatus.PENDING_UNASSIGNMENT:
+            return OrderReport(is_open=True)
+        case AssignmentStatus.FAILED_UNASSIGNMENT:
+            return _failed(assignment)
+    return None
+
+
+def _failed(assignment: Assignment) -> OrderReport:
+    words = carriers_words(assignment.reasons, otherwise="Telnyx gave no reason.")
+    return OrderReport(failure=Failure(FailureCode.REJECTED, words, assignment.status.value))

@@ -1,0 +1,15 @@
+"""A fake of the tests in a process of its own, which prints its CARRIER_URL: `-m tests.bench.fake_carrier telnyx`."""
+
+import sys
+from threading import Event
+
+from tests.phone_numbers.carriers.fake_bandwidth import FakeBandwidth
+from tests.phone_numbers.carriers.fake_telnyx import FakeTelnyx
+
+if __name__ == "__main__":
+    fake = FakeTelnyx() if sys.argv[1] == "telnyx" else FakeBandwidth("1")
+    if isinstance(fake, FakeTelnyx):
+        fake.start()
+    sys.stdout.write(fake.url + "\n")
+    sys.stdout.flush()
+    Event().wait()

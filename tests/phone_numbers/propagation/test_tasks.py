@@ -1,0 +1,118 @@
+"""The tasks as a real worker of procrastinate runs them, and what is left for it to tidy up."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import structlog
+from django.db import connection
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from pytest_django import Settings
+
+from phone_numbers import tasks
+from phone_numbers.carriers.simulator.server import SimulatorServer
+from phone_numbers.models import CampaignAttachment, CarrierOrder
+from phone_numbers.services.propagation import current_carrier
+from phone_numbers.services.propagation.maintenance import forget_ended_orders, forget_lost_jobs
+from tests.api import ApiClient
+from tests.propagation import Worker, attach, standing
+from tests.worlds import World
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs(transactional_db: None) -> Iterator[None]:
+    """Tables that no model of ours manages are not emptied by themselves."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+@pytest.fixture
+def chosen(simulator: SimulatorServer, settings: Settings) -> SimulatorServer:
+    """The carrier of the settings."""
+    settings.CARRIER_URL = simulator.url
+    current_carrier.current_carrier.cache_clear()
+    current_carrier.current_budget.cache_clear()
+    return simulator
+
+
+def _work() -> None:
+    """Until nothing is queued."""
+
+    async def work() -> None:
+        async with working.open_async():
+            await working.run_worker_async(
+                wait=False, install_signal_handlers=False, listen_notify=False, concurrency=2
+            )
+
+    connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]  # Django's has it.
+    with app.replace_connector(connector) as working:
+        asyncio.run(work())
+
+
+def test_a_round_and_its_jobs(world: World, chosen: SimulatorServer, transactional_db: None) -> None:
+    attach(world.phone_number, world.campaign)
+    attach(world.stranger.phone_number, world.stranger.campaign)
+    tasks.propagate(timestamp=0)
+    assert ProcrastinateJob.objects.filter(task_name="work_orders", status="todo").count() == 1
+    _work()
+    assert standing(world.phone_number) == standing(world.stranger.phone_number) == "propagated"
+    current_carrier.current_carrier().close()
+
+
+def test_nothing_is_queued_by_an_attach(world: World, api: ApiClient) -> None:
+    api.attach(world.phone_number.id, world.campaign.id)
+    assert not ProcrastinateJob.objects.exists()
+
+
+def test_a_full_queue_takes_no_more(world: World, chosen: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    attach(world.phone_number, world.campaign)
+    monkeypatch.setattr(tasks, "MOST_JOBS", 0)
+    tasks.propagate(timestamp=0)
+    assert not CarrierOrder.objects.exists()
+    assert not ProcrastinateJob.objects.filter(task_name="work_orders").exists()
+
+
+def test_every_task_is_periodic_or_deferred_by_one() -> None:
+    periodic = {task for task, _id in app.periodic_registry.periodic_tasks}
+    assert periodic == {"propagate", "tidy_up", "sync_campaigns", "reconcile"}
+
+
+def test_old_orders_and_lost_jobs_are_forgotten(world: World, worker: Worker) -> None:
+    attach(world.phone_number, world.campaign)
+    worker.run()
+    assert forget_ended_orders() == 0
+    CarrierOrder.objects.update(ended_at=timezone.now() - timedelta(days=31))
+    assert forget_ended_orders() == 1
+    assert CampaignAttachment.objects.get().order_id is not None
+    tasks.work_orders.defer(order_ids=[], lease="2026-01-01T00:00:00+00:00")
+    assert forget_lost_jobs() == 0
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+    assert forget_lost_jobs() == 1
+    assert not ProcrastinateJob.objects.exists()
+
+
+def test_the_log_leads_from_the_call_to_the_carriers_answer(world: World, api: ApiClient, worker: Worker) -> None:
+    request_id = api.attach(world.phone_number.id, world.campaign.id)["X-Request-Id"]
+    with structlog.testing.capture_logs() as lines:
+        worker.run()
+    entry = CampaignAttachment.objects.get()
+    told = [line for line in lines if line["event"] == "propagation"]
+    assert told == [
+        {
+            "event": "propagation",
+            "log_level": "info",
+            "outcome": "propagated",
+            "action": "attach",
+            "attachment_id": str(entry.id),
+            "order_id": str(entry.order_id),
+            "request_id": request_id,
+            "failure": None,
+            "carrier_code": None,
+        }
+    ]
+    assert any(line["event"] == "order sent" for line in lines)

@@ -1,0 +1,1 @@
+"""Trials that take minutes and are run by hand."""
