@@ -23,6 +23,8 @@ DATA_DIR = ROOT / ".data" / "bench"
 WORKERS = 2
 THREADS = 4
 _NAME = "bench_api"
+# Where the service's processes keep their counters together, as several of them need it.
+_COUNTERS = DATA_DIR / "counters"
 _READY_SECONDS = 60
 
 
@@ -43,9 +45,9 @@ def database() -> Iterator[Database]:
 
     It does not wait for the disk: the wait is the same for both, and would make the framework look cheaper than it is.
     """
-    shutil.rmtree(_COUNTERS, ignore_errors=True)
-    _COUNTERS.mkdir(parents=True)
     address = server_for(DATA_DIR, durable=False).address()
+    shutil.rmtree(_COUNTERS, ignore_errors=True)
+    _COUNTERS.mkdir()
     server = f"postgres://{address.user}:{address.password}@{address.host}:{address.port}"
     with psycopg.connect(f"{server}/agentmessage", autocommit=True) as maintenance:
         maintenance.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
