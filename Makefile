@@ -12,7 +12,7 @@ INSTALL = @echo "installing from $(1)"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format test-browser bench chaos types lock
+.PHONY: help install run test lint format test-browser bench bench-quick chaos types lock
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -40,10 +40,13 @@ format: $(VENV)/.dev-installed ## Put the code into the one form.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; prints ratios.
+bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; writes docs/benchmarks.md. Needs wrk.
 	@set -e; for script in tests/bench/bench_*.py; do \
 		DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m $$(echo $${script%.py} | tr / .); \
 	done
+
+bench-quick: $(VENV)/.dev-installed ## The same for the API alone, in less than two minutes. Needs wrk.
+	$(BIN)/python -m tests.bench.bench_api --quick
 
 chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and see whether all agrees in the end.
 	DATA_DIR=.data/chaos DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.trials.chaos $(ARGS)

@@ -13,7 +13,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
         """The key of the request. Raises AuthenticationFailed in the same words whatever is wrong."""
-        match request.headers.get("Authorization", "").split():
+        # Of META, which is there already: `headers` would be made of all of it.
+        match request.META.get("HTTP_AUTHORIZATION", "").split():
             case [scheme, token] if scheme.lower() == "bearer":
                 key = find_usable_key(token)
             case _:

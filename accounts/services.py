@@ -11,10 +11,12 @@ from accounts.errors import MissingScope
 from accounts.keys import digest_of, generate_key
 from accounts.models import ApiKey
 from accounts.scopes import Scope
+from agentmessage.database.statements import fetch_one, instance, select
 from agentmessage.errors import InvalidInput, NotFound
 
 # A key's use is written down this often, at most.
 USE_INTERVAL = timedelta(minutes=1)
+_KEY = select(ApiKey, "digest = %s")
 
 
 def create_api_key(
@@ -78,7 +80,8 @@ def find_usable_key(plain: str) -> ApiKey | None:
     Once a minute at most, the use is written down.
     """
     now = timezone.now()
-    key = ApiKey.objects.filter(digest=digest_of(plain)).first()
+    row = fetch_one(_KEY, [digest_of(plain)])
+    key = None if row is None else instance(ApiKey, row)
     if key is None or not key.is_usable(at=now):
         return None
     if key.last_used_at is None or now - key.last_used_at >= USE_INTERVAL:

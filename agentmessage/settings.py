@@ -89,15 +89,15 @@ TEMPLATES = [
     },
 ]
 
-# With DATABASE_POOL a process keeps connections open between requests: a new one per request costs a factor of seven.
-# The server's threads must not outnumber it.
-_pool_size = env.int("DATABASE_POOL", default=0)
+# With DATABASE_POOL each of a server's threads keeps its connection between requests: a new one per request costs a
+# factor of seven.
 DATABASES = {
     "default": database_settings(
         database_url=DATABASE_URL,
         data_dir=DATA_DIR / "postgresql",
         durable=env.bool("DATABASE_DURABLE", default=True),
-        pool={"min_size": 1, "max_size": _pool_size, "timeout": 3} if _pool_size else None,
+        prepare=env.bool("DATABASE_PREPARE", default=True),
+        keep=env.int("DATABASE_POOL", default=0) > 0,
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,5 +1,6 @@
 """The WSGI entry: `granian --interface wsgi agentmessage.wsgi:application`."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -11,3 +12,7 @@ exit_with_parent()  # Only where EXIT_WITH_PARENT asks for it: `make run`.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentmessage.settings")
 
 application = ReadChunkedBodies(get_wsgi_application())
+
+# What has been made until now stays for the process's life. The collector need not walk over it again and again.
+gc.collect()
+gc.freeze()

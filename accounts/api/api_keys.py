@@ -17,7 +17,7 @@ from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.fields import path_uuid
 from agentmessage.api.operations import documented
-from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
+from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import InvalidInput, ValidationFailed
 
@@ -52,7 +52,9 @@ class ApiKeysView(TenantView):
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first; revoked and expired ones too."""
         query = Query(request, known=PAGE_PARAMETERS)
-        return list_page(ApiKey.objects.filter(organization_id=self.organization_id), query, render_api_key)
+        return list_page(
+            QuerySetRows(ApiKey.objects.filter(organization_id=self.organization_id)), query, render_api_key
+        )
 
     @documented(schema.CREATE_API_KEY)
     def post(self, request: Request) -> HttpResponse:

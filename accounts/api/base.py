@@ -24,9 +24,13 @@ class TenantView(ThrottledView):
     scopes: ClassVar[Mapping[str, Scope]]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticates and authorizes; all but OPTIONS, which says nothing that the documentation does not."""
+        """Authenticates and authorizes; all but OPTIONS, which says nothing that the documentation does not.
+
+        What DRF does here besides, to choose a renderer and a version, has nothing to choose from.
+        """
         if request.method != "OPTIONS":
-            super().initial(request, *args, **kwargs)
+            self.perform_authentication(request)
+            self.check_permissions(request)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """The methods that the resource takes, in `Allow`."""

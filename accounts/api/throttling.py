@@ -47,7 +47,7 @@ class ThrottledView(APIView):
 
     def _refuse_blocked_network(self, request: Request) -> None:
         rate: Rate | None = settings.THROTTLE_UNAUTHORIZED_RATE
-        if rate is None:
+        if rate is None or not blocked_networks:
             return
         seconds = blocked_networks.seconds_left(client_network(request))
         if seconds:

@@ -27,6 +27,10 @@ class BlockedNetworks:
             if len(self._until) < _MOST:
                 self._until[network] = now + seconds
 
+    def __bool__(self) -> bool:
+        """Whether any network may be blocked. Where none is, nobody has to find out which one a request comes from."""
+        return bool(self._until)
+
     def seconds_left(self, network: str) -> int:
         """Whole seconds for which `network` stays blocked; 0: it is not."""
         until = self._until.get(network)

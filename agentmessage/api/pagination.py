@@ -4,14 +4,14 @@ A cursor is base64url, without padding, of `{"created_at": …, "id": …}`: the
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db.models import DateTimeField, F, Func, Model, QuerySet, TextField, UUIDField, Value
+from django.db.models import DateTimeField, F, Func, QuerySet, TextField, UUIDField, Value
 from django.db.models.lookups import LessThan
 
 from agentmessage.api.envelope import Envelope, success
@@ -24,14 +24,8 @@ MAX_LIMIT = 100
 PAGE_PARAMETERS = ("limit", "cursor")
 
 
-class Dated(Protocol):
-    """A row that has a place in a list."""
-
-    id: UUID
-    created_at: datetime
-
-
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
+Row_co = TypeVar("Row_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +58,58 @@ class Cursor:
         return cursor
 
 
+class Rows(Protocol[Row_co]):
+    """What there is to list."""
+
+    def page(self, *, after: Cursor | None, most: int) -> Sequence[Row_co]:
+        """The newest `most` rows, of those that come after the place."""
+
+    def count(self) -> int:
+        """How many there are in all."""
+
+
+class QuerySetRows(Generic[Row]):
+    """The rows of a query set."""
+
+    def __init__(self, rows: QuerySet[Any, Row]) -> None:
+        self.rows = rows
+
+    def page(self, *, after: Cursor | None, most: int) -> Sequence[Row]:
+        """As `Rows` has it."""
+        page = self.rows.order_by("-created_at", "-id")
+        if after is not None:
+            # Compared as one row value, which PostgreSQL answers with a range of the index. `created_at < … OR …` is a
+            # filter over all that come before.
+            place = _row(Value(after.created_at, DateTimeField()), Value(after.id, UUIDField()))
+            page = page.filter(LessThan(_row(F("created_at"), F("id")), place))
+        return list(page[:most])
+
+    def count(self) -> int:
+        """As `Rows` has it."""
+        return self.rows.count()
+
+
 def _row(*parts: Any) -> Func:
     return Func(*parts, function="ROW", output_field=TextField())
 
 
-def list_page(rows: QuerySet[Row], query: Query, render: Callable[[Row], dict[str, Any]]) -> Envelope:
+def list_page(rows: Rows[Row], query: Query, render: Callable[[Row], dict[str, Any]]) -> Envelope:
     """The page of `rows` that the query asks for. Raises InvalidInput for a bad limit or cursor.
 
-    Two statements, whatever the page: the rows, and how many there are in all.
+    What `render` makes of a row has its `id` and `created_at`: its place in the list. Two statements, whatever the
+    page: the rows, and how many there are in all.
     """
     limit = query.whole_number("limit", least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
     text = query.text("cursor")
-    page = rows.order_by("-created_at", "-id")
-    if text is not None:
-        cursor = Cursor.decode(text)
-        # Compared as one row value, which PostgreSQL answers with a range of the index. `created_at < … OR …` is a
-        # filter over all that come before.
-        place = _row(Value(cursor.created_at, DateTimeField()), Value(cursor.id, UUIDField()))
-        page = page.filter(LessThan(_row(F("created_at"), F("id")), place))
     # One more than asked for tells whether there is a next page.
-    found = list(page[: limit + 1])
-    shown = found[:limit]
+    found = rows.page(after=None if text is None else Cursor.decode(text), most=limit + 1)
+    shown = [render(row) for row in found[:limit]]
     has_more = len(found) > limit
     total = len(shown) if text is None and not has_more else rows.count()
     meta = {
         "total": total,
         "limit": limit,
         "offset": 0,
-        "next_cursor": _cursor_after(shown[-1]) if has_more else None,
+        "next_cursor": Cursor(shown[-1]["created_at"], shown[-1]["id"]).encode() if has_more else None,
     }
-    return success([render(row) for row in shown], meta=meta)
-
-
-def _cursor_after(row: Any) -> str:
-    dated: Dated = row
-    return Cursor(dated.created_at, dated.id).encode()
+    return success(shown, meta=meta)

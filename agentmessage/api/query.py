@@ -27,6 +27,8 @@ class Query:
     def __init__(self, request: HttpRequest | Request, *, known: Collection[str] = ()) -> None:
         """Raises InvalidInput for a parameter that is unknown, repeated, or not text, and for a thousand of them."""
         self._values: dict[str, str] = {}
+        if not request.META.get("QUERY_STRING"):
+            return
         for name, values in _parameters(request).lists():
             if name not in known:
                 words = f"the parameters are {', '.join(known)}" if known else "there are none"

@@ -1,6 +1,5 @@
 """The `DATABASES["default"]` entry, made from a URL or for the embedded server. Starts nothing."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ def database_settings(
     database_url: str | None,
     data_dir: Path,
     durable: bool = True,
-    pool: Mapping[str, Any] | None = None,
+    keep: bool = False,
+    prepare: bool = True,
 ) -> dict[str, Any]:
     """Return the settings of the default database.
 
@@ -25,7 +25,8 @@ def database_settings(
     `data_dir`; it is started or joined at the first connection, never here.
 
     `durable=False` trades crash safety for speed in the embedded server: for tests only.
-    `pool` holds the arguments of `psycopg_pool.ConnectionPool`; None opens one connection per thread and request.
+    `keep=True` lets every thread keep its connection from one request to the next; without it each request opens one.
+    `prepare=False` is for a pooler in front of the server that cannot keep prepared statements apart.
 
     Raises ImproperlyConfigured for a URL that is not a PostgreSQL one.
     """
@@ -33,9 +34,10 @@ def database_settings(
     options = config.setdefault("OPTIONS", {})
     # What the URL says comes later and therefore wins.
     options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
-    if pool is not None:
-        options["pool"] = dict(pool)
-        config["CONN_MAX_AGE"] = 0  # Django refuses persistent connections beside a pool.
+    # For `agentmessage.database.statements`: from the first time on. The ORM prepares nothing, whatever is said here.
+    options["prepare_threshold"] = 0 if prepare else None
+    if keep:
+        config["CONN_MAX_AGE"] = None
         config["CONN_HEALTH_CHECKS"] = True
     return config
 
@@ -53,6 +55,7 @@ def _given(database_url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(
             "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
         ) from None
+    config["ENGINE"] = "agentmessage.database.postgresql"
     config.setdefault("CONN_MAX_AGE", 0)
     return config
 

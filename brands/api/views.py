@@ -10,7 +10,7 @@ from accounts.scopes import Scope
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid
 from agentmessage.api.operations import documented
-from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
+from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import NotFound
 from brands.api import schema
@@ -38,7 +38,7 @@ class BrandsView(TenantView):
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first."""
         query = Query(request, known=PAGE_PARAMETERS)
-        return list_page(Brand.objects.filter(organization_id=self.organization_id), query, render_brand)
+        return list_page(QuerySetRows(Brand.objects.filter(organization_id=self.organization_id)), query, render_brand)
 
 
 class BrandView(TenantView):

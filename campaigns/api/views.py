@@ -10,7 +10,7 @@ from accounts.scopes import Scope
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid
 from agentmessage.api.operations import documented
-from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
+from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import NotFound
 from campaigns.api import schema
@@ -43,7 +43,9 @@ class CampaignsView(TenantView):
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first."""
         query = Query(request, known=PAGE_PARAMETERS)
-        return list_page(Campaign.objects.filter(organization_id=self.organization_id), query, render_campaign)
+        return list_page(
+            QuerySetRows(Campaign.objects.filter(organization_id=self.organization_id)), query, render_campaign
+        )
 
 
 class CampaignView(TenantView):

@@ -10,12 +10,12 @@ from agentmessage.api.envelope import success
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid, required_uuid
 from agentmessage.api.operations import documented
-from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
+from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
 from agentmessage.ids import parse_uuid
 from phone_numbers.api import schema
 from phone_numbers.api.render import render_entry, render_phone_number, render_standing
-from phone_numbers.queries import attachment_history, get_visible_phone_number
+from phone_numbers.queries import attachment_history, get_attached_phone_number
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.propagation.retry import retry_propagation
@@ -31,7 +31,7 @@ class PhoneNumberCampaignView(TenantView):
         """Where the attachment stands."""
         identifier = path_uuid(phone_number_id)
         Query(request)
-        phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
+        phone_number = get_attached_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
         return success_with_etag(request, render_standing(phone_number))
 
     @documented(schema.ATTACH_CAMPAIGN)
@@ -79,9 +79,9 @@ class CampaignHistoryView(TenantView):
         """A page of it, newest first."""
         identifier = path_uuid(phone_number_id)
         query = Query(request, known=PAGE_PARAMETERS)
-        phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
+        phone_number = get_attached_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
         return list_page(
-            attachment_history(organization_id=self.organization_id, phone_number_id=identifier),
+            QuerySetRows(attachment_history(organization_id=self.organization_id, phone_number_id=identifier)),
             query,
             lambda attachment: render_entry(attachment, current_id=phone_number.current_attachment_id),
         )

@@ -10,13 +10,13 @@ from agentmessage.api.envelope import success
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid
 from agentmessage.api.operations import documented
-from agentmessage.api.pagination import PAGE_PARAMETERS, list_page
+from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
 from phone_numbers.api import schema
 from phone_numbers.api.changes import read_changes
 from phone_numbers.api.render import render_phone_number
 from phone_numbers.models import LineOptionStatus, NumberType
-from phone_numbers.queries import get_visible_phone_number, search_phone_numbers, visible_phone_numbers
+from phone_numbers.queries import SHOWN, AllVisible, read_phone_number, search_phone_numbers, visible_phone_numbers
 from phone_numbers.services.update import update_phone_number
 
 FILTERS = ("number_type", "campaign_id", "carrier_line_option_status", "search")
@@ -36,12 +36,14 @@ class PhoneNumbersView(TenantView):
             "campaign_id": query.uuid("campaign_id"),
             "carrier_line_option_status": query.choice("carrier_line_option_status", LineOptionStatus),
         }
-        rows = visible_phone_numbers(organization_id=self.organization_id).filter(
-            **{name: value for name, value in filters.items() if value is not None}
-        )
-        if search := query.text("search"):
+        given = {name: value for name, value in filters.items() if value is not None}
+        search = query.text("search")
+        if not given and not search:
+            return list_page(AllVisible(self.organization_id), query, dict)
+        rows = visible_phone_numbers(organization_id=self.organization_id).filter(**given)
+        if search:
             rows = search_phone_numbers(rows, search)
-        return list_page(rows, query, render_phone_number)
+        return list_page(QuerySetRows(rows.values(*SHOWN)), query, dict)
 
 
 class PhoneNumberView(TenantView):
@@ -54,8 +56,8 @@ class PhoneNumberView(TenantView):
         """The number."""
         identifier = path_uuid(phone_number_id)
         Query(request)
-        phone_number = get_visible_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
-        return success_with_etag(request, render_phone_number(phone_number))
+        shown = read_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
+        return success_with_etag(request, shown)
 
     @documented(schema.UPDATE_PHONE_NUMBER)
     def patch(self, request: Request, phone_number_id: str) -> HttpResponse:

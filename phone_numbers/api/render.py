@@ -8,27 +8,14 @@ from uuid import UUID
 
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
+from phone_numbers.queries import SHOWN
 
 _OPEN = (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
 
 
 def render_phone_number(phone_number: PhoneNumber) -> dict[str, Any]:
     """The thirteen keys of the contract, and no others."""
-    return {
-        "id": phone_number.id,
-        "number": phone_number.number,
-        "number_type": phone_number.number_type,
-        "inbound_url": phone_number.inbound_url,
-        "status_url": phone_number.status_url,
-        "label": phone_number.label,
-        "campaign_id": phone_number.campaign_id,
-        "carrier_line_option_status": phone_number.carrier_line_option_status,
-        "carrier_line_option_propagated_at": phone_number.carrier_line_option_propagated_at,
-        "sms_enabled": phone_number.sms_enabled,
-        "mms_enabled": phone_number.mms_enabled,
-        "created_at": phone_number.created_at,
-        "updated_at": phone_number.updated_at,
-    }
+    return {name: getattr(phone_number, name) for name in SHOWN}
 
 
 def render_standing(phone_number: PhoneNumber) -> dict[str, Any]:

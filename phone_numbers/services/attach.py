@@ -9,6 +9,7 @@ from agentmessage.errors import NotFound
 from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
 from campaigns.models import Campaign
+from campaigns.queries import get_campaign_with_brand
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
@@ -38,10 +39,10 @@ def apply_attach(
     """`attach_campaign` inside a transaction that the caller has opened. Raises the same."""
     # Campaign and brand are not locked. An expiry that commits after this read is "attached first, expired after", an
     # order that could have been; what the carrier is told is checked again when it is told (docs/adr/0002).
-    campaign = Campaign.objects.select_related("brand").filter(organization_id=organization_id, id=campaign_id).first()
-    campaign = check_campaign(campaign)
-    phone_number = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
-    phone_number = check_phone_number(phone_number)
+    campaign = check_campaign(get_campaign_with_brand(organization_id=organization_id, campaign_id=campaign_id))
+    phone_number = check_phone_number(
+        lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+    )
 
     if phone_number.campaign_id != campaign.id:
         move_to_campaign(phone_number, campaign=campaign, actor=actor)

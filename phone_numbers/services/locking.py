@@ -1,25 +1,18 @@
-"""The one place where rows of phone numbers are locked, so that the order of locks is decided once."""
+"""The one place where rows of phone numbers are locked, so that the order of locks is decided once.
+
+FOR NO KEY UPDATE: no writer here changes a key, and a history row that refers to the number is not held up.
+"""
 
 from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from agentmessage.database.statements import fetch_one, instance, select
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.arrays import TextEqualsAny, UuidEqualsAny, array_literal
 
-
-def lock_phone_numbers(*, organization_id: UUID, phone_number_ids: Collection[UUID]) -> QuerySet[PhoneNumber]:
-    """The organization's numbers among these, locked in the order of their ids until the transaction ends.
-
-    FOR NO KEY UPDATE: no writer here changes a key, and a history row that refers to the number is not held up. Only
-    the numbers are locked (`of=self`), in one order everywhere, so that two callers never wait for each other.
-    """
-    return (
-        PhoneNumber.objects.select_for_update(no_key=True, of=("self",))
-        .filter(organization_id=organization_id, id__in=phone_number_ids)
-        .order_by("id")
-    )
+_LOCK_ONE = select(PhoneNumber, "organization_id = %s AND id = %s FOR NO KEY UPDATE")
 
 
 def matching_phone_numbers(*, organization_id: UUID, asked: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
@@ -34,7 +27,11 @@ def matching_phone_numbers(*, organization_id: UUID, asked: Collection[UUID | st
 def lock_matching_phone_numbers(
     *, organization_id: UUID, asked: Collection[UUID | str], skip_locked: bool = False
 ) -> QuerySet[PhoneNumber]:
-    """The same, locked as above; with `skip_locked` without those that another transaction holds."""
+    """The same, locked in the order of their ids until the transaction ends.
+
+    With `skip_locked` without those that another transaction holds. Only the numbers are locked (`of=self`), in one
+    order everywhere, so that two callers never wait for each other.
+    """
     matching = matching_phone_numbers(organization_id=organization_id, asked=asked)
     return matching.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked).order_by("id")
 
@@ -43,4 +40,5 @@ def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) ->
     """The organization's number, locked until the transaction ends; None if it has no such number."""
     if phone_number_id is None:
         return None
-    return lock_phone_numbers(organization_id=organization_id, phone_number_ids=[phone_number_id]).first()
+    row = fetch_one(_LOCK_ONE, [organization_id, phone_number_id])
+    return None if row is None else instance(PhoneNumber, row)

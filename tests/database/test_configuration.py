@@ -15,7 +15,7 @@ def test_without_url_the_embedded_server_is_used_and_not_started(tmp_path: Path)
         "NAME": "agentmessage",
         "EMBEDDED": {"data_dir": data_dir.resolve(), "durable": True},
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"options": "-c lock_timeout=10s"},
+        "OPTIONS": {"options": "-c lock_timeout=10s", "prepare_threshold": 0},
     }
     assert not data_dir.exists()
 
@@ -25,25 +25,31 @@ def test_url_is_used_as_it_is(tmp_path: Path) -> None:
     found = database_settings(database_url=url, data_dir=tmp_path)
 
     expected = {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "agentmessage.database.postgresql",
         "NAME": "name",
         "USER": "user",
         "PASSWORD": "p@ss",
         "HOST": "db.example",
         "PORT": 5433,
-        "OPTIONS": {"sslmode": "require", "options": "-c lock_timeout=10s -c statement_timeout=5s"},
+        "OPTIONS": {
+            "sslmode": "require",
+            "options": "-c lock_timeout=10s -c statement_timeout=5s",
+            "prepare_threshold": 0,
+        },
     }
     assert {name: found[name] for name in expected} == expected
-    assert "pool" not in found["OPTIONS"]
+    assert found["CONN_MAX_AGE"] == 0
 
 
 @pytest.mark.parametrize("url", [None, "postgres://user@host/name?conn_max_age=60"])
-def test_pool(url: str | None, tmp_path: Path) -> None:
-    pool = {"min_size": 1, "max_size": 4, "timeout": 3}
-    found = database_settings(database_url=url, data_dir=tmp_path, pool=pool)
+def test_connections_can_be_kept(url: str | None, tmp_path: Path) -> None:
+    found = database_settings(database_url=url, data_dir=tmp_path, keep=True)
+    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (None, True)
 
-    assert found["OPTIONS"]["pool"] == pool
-    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (0, True)
+
+def test_without_prepared_statements(tmp_path: Path) -> None:
+    found = database_settings(database_url="postgres://user@host/name", data_dir=tmp_path, prepare=False)
+    assert found["OPTIONS"]["prepare_threshold"] is None
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,11 @@ def test_killed_server_is_replaced(data_dir: Path, start_user: StartUser) -> Non
     assert user.ask("server")["pid"] != server["pid"]
 
 
-def test_pool_finds_the_server_that_replaced_its_own(data_dir: Path, start_user: StartUser) -> None:
-    user = start_user(data_dir, "--pool")
+def test_kept_connection_finds_the_server_that_replaced_its_own(data_dir: Path, start_user: StartUser) -> None:
+    user = start_user(data_dir, "--keep")
     server = user.ask("server")
+    backend = user.ask("sql", "SELECT pg_backend_pid()")
+    assert user.ask("sql", "SELECT pg_backend_pid()") == backend
     os.kill(server["watchdog"], signal.SIGTERM)
     seconds_until(lambda: not is_running(server["watchdog"]), limit=5)
     with socket.socket() as stranger:  # The old port is taken, so the new server listens elsewhere.

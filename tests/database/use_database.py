@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data_dir", type=Path)
-    parser.add_argument("--pool", action="store_true")
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--system-folder", type=Path)
     parser.add_argument("--wheel-from")
     options = parser.parse_args()
@@ -35,8 +35,7 @@ def main() -> None:
 
     if options.system_folder:
         cluster.SYSTEM_FOLDER = options.system_folder
-    pool = {"min_size": 1, "max_size": 2, "timeout": 20} if options.pool else None
-    database = database_settings(database_url=None, data_dir=options.data_dir, durable=False, pool=pool)
+    database = database_settings(database_url=None, data_dir=options.data_dir, durable=False, keep=options.keep)
     settings.configure(DATABASES={"default": database}, USE_TZ=True)
     django.setup()
     for line in sys.stdin:
@@ -49,10 +48,10 @@ def main() -> None:
 
 
 def _sql(statement: str) -> list[Any]:
-    """Over a new connection, unless there is a pool."""
-    from django.db import connection
+    """As a new request: over a new connection, unless they are kept."""
+    from django.db import close_old_connections, connection
 
-    connection.close()
+    close_old_connections()
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return [list(row) for row in cursor.fetchall()] if cursor.description else []

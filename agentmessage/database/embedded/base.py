@@ -1,13 +1,12 @@
-"""Django's PostgreSQL backend, except for the address: it starts or joins the embedded server to learn it."""
+"""Our PostgreSQL backend, except for the address: it starts or joins the embedded server to learn it."""
 
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.postgresql import base
 from psycopg import pq
 
 from agentmessage.database.embedded.client import DatabaseClient
+from agentmessage.database.postgresql import base
 from agentmessage.database.supervisor.server import server_for
 
 # SCRAM proves the server to us as well: a stranger on our old port learns nothing and is refused. Libraries before
@@ -22,18 +21,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     client_class = DatabaseClient
-
-    @property
-    def pool(self) -> Any:
-        """The stock pool, except that each of its connections asks anew where the server is.
-
-        Otherwise a pool would knock at the old port for ever after the server was started anew.
-        """
-        pool = super().pool  # type: ignore[misc]  # The stubs do not know it.
-        # Read once: several threads may do this at the same time, and all must come to the same result.
-        if pool is not None and isinstance(kwargs := pool.kwargs, dict):
-            pool.kwargs = partial(_with_address, kwargs, self.settings_dict["EMBEDDED"])
-        return pool
 
     def get_connection_params(self) -> dict[str, Any]:
         """The stock parameters, with the address of the running server."""
