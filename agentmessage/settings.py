@@ -6,7 +6,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from agentmessage.database import database_settings
+from agentmessage.database import database_settings, replica_settings
 from agentmessage.logs import configure_logging
 from agentmessage.rates import Rate, parse_rate
 
@@ -91,14 +91,23 @@ TEMPLATES = [
 # With DATABASE_POOL a process keeps connections open between requests: a new one per request costs a factor of seven.
 # The server's threads must not outnumber it.
 _pool_size = env.int("DATABASE_POOL", default=0)
+_pool = {"min_size": 1, "max_size": _pool_size, "timeout": 3} if _pool_size else None
+# Whether DATABASE_URL names a pgbouncer in transaction mode: for web processes only (docs/scale.md).
+DATABASE_PGBOUNCER = env.bool("DATABASE_PGBOUNCER", default=False)
 DATABASES = {
     "default": database_settings(
         database_url=DATABASE_URL,
         data_dir=DATA_DIR / "postgresql",
         durable=env.bool("DATABASE_DURABLE", default=True),
-        pool={"min_size": 1, "max_size": _pool_size, "timeout": 3} if _pool_size else None,
+        pool=_pool,
+        behind_pgbouncer=DATABASE_PGBOUNCER,
     )
 }
+# A streaming replica of that database, for lists and exports.
+DATABASE_REPLICA_URL: str | None = env.str("DATABASE_REPLICA_URL", default="") or None
+if DATABASE_REPLICA_URL is not None:
+    DATABASES["replica"] = replica_settings(database_url=DATABASE_REPLICA_URL, pool=_pool)
+    DATABASE_ROUTERS = ["agentmessage.database.routers.PrimaryRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.Operator"

@@ -16,6 +16,7 @@ from django.db.models.lookups import LessThan
 
 from agentmessage.api.envelope import Envelope, success
 from agentmessage.api.query import Query
+from agentmessage.database.replica import read_from_replica
 from agentmessage.errors import InvalidInput
 
 DEFAULT_LIMIT = 20
@@ -71,7 +72,7 @@ def _row(*parts: Any) -> Func:
 def list_page(rows: QuerySet[Row], query: Query, render: Callable[[Row], dict[str, Any]]) -> Envelope:
     """The page of `rows` that the query asks for. Raises InvalidInput for a bad limit or cursor.
 
-    Two statements, whatever the page: the rows, and how many there are in all.
+    Two statements, whatever the page: the rows, and how many there are in all. A replica may answer them.
     """
     limit = query.whole_number("limit", least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
     text = query.text("cursor")
@@ -82,11 +83,16 @@ def list_page(rows: QuerySet[Row], query: Query, render: Callable[[Row], dict[st
         # filter over all that come before.
         place = _row(Value(cursor.created_at, DateTimeField()), Value(cursor.id, UUIDField()))
         page = page.filter(LessThan(_row(F("created_at"), F("id")), place))
-    # One more than asked for tells whether there is a next page.
-    found = list(page[: limit + 1])
+
+    def read(database: str) -> tuple[list[Row], int]:
+        # One more than asked for tells whether there is a next page.
+        found = list(page.using(database)[: limit + 1])
+        is_all = text is None and len(found) <= limit
+        return found, len(found) if is_all else rows.using(database).count()
+
+    found, total = read_from_replica(read)
     shown = found[:limit]
     has_more = len(found) > limit
-    total = len(shown) if text is None and not has_more else rows.count()
     meta = {
         "total": total,
         "limit": limit,
