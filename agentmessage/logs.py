@@ -2,8 +2,25 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import structlog
+
+@contextmanager
+def _without_rich() -> Iterator[None]:
+    """For tracebacks that we do not have it write, structlog imports rich, and that pygments: a tenth of a start."""
+    if "rich" in sys.modules:
+        yield
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own mark of a module that cannot be imported.
+    try:
+        yield
+    finally:
+        del sys.modules["rich"]
+
+
+with _without_rich():
+    import structlog
 
 
 def configure_logging(*, level: str) -> None:

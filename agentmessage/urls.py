@@ -1,7 +1,7 @@
 """All routes."""
 
-from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import URLResolver, include, path, re_path
+from django.urls.resolvers import RoutePattern
 
 from agentmessage.api.document import openapi_document, typescript_types
 from agentmessage.reference import reference_page
@@ -17,6 +17,7 @@ urlpatterns = [
     re_path(r"^v1(?:/|$)", unknown_route),
     path("", reference_page, name="reference"),
     path("docs", reference_page),
-    path("admin/", admin.site.urls),
+    # `include` would import it now.
+    URLResolver(RoutePattern("admin/"), "agentmessage.admin_urls", app_name="admin", namespace="admin"),
     path("healthz", healthz),
 ]
