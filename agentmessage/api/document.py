@@ -6,7 +6,6 @@ from pathlib import Path
 
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
-from drf_spectacular.generators import SchemaGenerator
 
 from agentmessage.api.envelope import failure
 from agentmessage.api.errors import MESSAGE, STATUS
@@ -31,6 +30,8 @@ def typescript_types(request: HttpRequest) -> HttpResponse:
 @cache
 def document() -> bytes:
     """The document as JSON."""
+    from drf_spectacular.generators import SchemaGenerator  # With Django's test client, for one request in a process.
+
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # It has no types.
     return orjson.dumps(schema, option=orjson.OPT_NON_STR_KEYS)
 

@@ -1,4 +1,4 @@
-"""The `DATABASES["default"]` entry, made from a URL or for the embedded server. Starts nothing."""
+"""The entries of `DATABASES`, made from a URL or for the embedded server. Starts nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 # An attach that waits for a row lock fails after this long instead of hanging with its client.
 _LOCK_TIMEOUT_OPTION = "-c lock_timeout=10s"
 _SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
+# Behind pgbouncer in transaction mode each transaction may be on another connection to the server: what one prepares or
+# declares, the next does not find.
+_NOTHING_BETWEEN_TRANSACTIONS = {"prepare_threshold": None}
+# A replica that does not answer must not hold up the request that could ask the primary. Seconds and milliseconds.
+_REPLICA_OPTIONS = {"connect_timeout": 2, "tcp_user_timeout": 3000}
 
 
 def database_settings(
@@ -18,6 +23,7 @@ def database_settings(
     durable: bool = True,
     keep: bool = False,
     prepare: bool = True,
+    behind_pgbouncer: bool = False,
 ) -> dict[str, Any]:
     """Return the settings of the default database.
 
@@ -27,33 +33,59 @@ def database_settings(
     `durable=False` trades crash safety for speed in the embedded server: for tests only.
     `keep=True` lets every thread keep its connection from one request to the next; without it each request opens one.
     `prepare=False` is for a pooler in front of the server that cannot keep prepared statements apart.
+    `behind_pgbouncer` says that the URL names a pgbouncer in transaction mode. It takes no options for its server's
+    sessions: the lock timeout is for its `connect_query` to set, and a system check asks whether it does.
 
     Raises ImproperlyConfigured for a URL that is not a PostgreSQL one.
     """
-    config = _given(database_url) if database_url else _embedded(data_dir.resolve(), durable=durable)
+    config = _given(database_url, "DATABASE_URL") if database_url else _embedded(data_dir.resolve(), durable=durable)
     options = config.setdefault("OPTIONS", {})
-    # What the URL says comes later and therefore wins.
-    options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
     # For `agentmessage.database.statements`: from the first time on. The ORM prepares nothing, whatever is said here.
     options["prepare_threshold"] = 0 if prepare else None
-    if keep:
-        config["CONN_MAX_AGE"] = None
-        config["CONN_HEALTH_CHECKS"] = True
+    if behind_pgbouncer:
+        _forget_between_transactions(config)
+    else:
+        # What the URL says comes later and therefore wins.
+        options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
+    _keep(config, keep=keep)
     return config
 
 
-def _given(database_url: str) -> dict[str, Any]:
+def replica_settings(*, database_url: str, keep: bool = False) -> dict[str, Any]:
+    """Return the settings of a streaming replica, reached directly or through pgbouncer.
+
+    Raises ImproperlyConfigured for a URL that is not a PostgreSQL one.
+    """
+    config = _given(database_url, "DATABASE_REPLICA_URL")
+    config["OPTIONS"] = _REPLICA_OPTIONS | config.get("OPTIONS", {})
+    _forget_between_transactions(config)
+    _keep(config, keep=keep)
+    # Tests see one database under both names.
+    config["TEST"] = {"MIRROR": "default"}
+    return config
+
+
+def _forget_between_transactions(config: dict[str, Any]) -> None:
+    config["DISABLE_SERVER_SIDE_CURSORS"] = True
+    config["OPTIONS"] |= _NOTHING_BETWEEN_TRANSACTIONS
+
+
+def _keep(config: dict[str, Any], *, keep: bool) -> None:
+    if keep:
+        config["CONN_MAX_AGE"] = None
+        config["CONN_HEALTH_CHECKS"] = True
+
+
+def _given(database_url: str, name: str) -> dict[str, Any]:
     # Asked first, because for other schemes the parser only warns, and quotes the URL with its password.
     if database_url.partition("://")[0] not in _SCHEMES:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must name a PostgreSQL server: postgres://user:password@host:5432/name"
-        )
+        raise ImproperlyConfigured(f"{name} must name a PostgreSQL server: postgres://user:password@host:5432/name")
     try:
         config: dict[str, Any] = dict(environ.Env.db_url_config(database_url))
     except (ValueError, ImproperlyConfigured):
         # For the same reason without its cause.
         raise ImproperlyConfigured(
-            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
+            f"{name} cannot be read. It looks like postgres://user:password@host:5432/name"
         ) from None
     config["ENGINE"] = "agentmessage.database.postgresql"
     config.setdefault("CONN_MAX_AGE", 0)

@@ -20,27 +20,27 @@ Row = TypeVar("Row", bound=Model)
 
 def run(sql: str, parameters: Sequence[Any]) -> None:
     """Runs a statement that answers no rows, on Django's own connection and in its transaction, if there is one."""
-    _cursor().execute(sql, parameters)
+    _cursor(DEFAULT_DB_ALIAS).execute(sql, parameters)
 
 
-def fetch_one(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+def fetch_one(sql: str, parameters: Sequence[Any], *, database: str = DEFAULT_DB_ALIAS) -> tuple[Any, ...] | None:
     """The first row of a statement, or None."""
-    cursor = _cursor()
+    cursor = _cursor(database)
     cursor.execute(sql, parameters)
     row: tuple[Any, ...] | None = cursor.fetchone()
     return row
 
 
-def fetch_all(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch_all(sql: str, parameters: Sequence[Any], *, database: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
     """All rows of a statement."""
-    cursor = _cursor()
+    cursor = _cursor(database)
     cursor.execute(sql, parameters)
     rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
 
-def _cursor() -> CursorWrapper:
-    connection = connections[DEFAULT_DB_ALIAS]
+def _cursor(database: str) -> CursorWrapper:
+    connection = connections[database]
     assert isinstance(connection, DatabaseWrapper)  # noqa: S101  (The settings name no other backend.)
     return connection.prepared_cursor()
 

@@ -16,6 +16,7 @@ class PhoneNumberForm(RowForm):
     """A number. Its campaign and the carrier's side are no fields of it: they change through services."""
 
     sentences = {
+        "numbers_phonenumber_number_key": ("number", "Phone number with this Number already exists."),
         "numbers_phonenumber_number_e164": (
             "number",
             "E.164, as in +19195550100: a plus and 7 to 15 digits. A short code has 5 or 6 digits and that type.",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from agentmessage.database import database_settings
+from agentmessage.database import database_settings, replica_settings
 
 
 def test_without_url_the_embedded_server_is_used_and_not_started(tmp_path: Path) -> None:
@@ -60,3 +60,31 @@ def test_other_urls_are_refused_without_telling_the_password(url: str, tmp_path:
         database_settings(database_url=url, data_dir=tmp_path)
     assert "geheim" not in str(refusal.value)
     assert refusal.value.__cause__ is None
+
+
+def test_nothing_is_kept_between_transactions_behind_pgbouncer(tmp_path: Path) -> None:
+    found = database_settings(
+        database_url="postgres://user@db.example/name", data_dir=tmp_path, behind_pgbouncer=True, keep=True
+    )
+    # No "options": pgbouncer refuses a connection that has them.
+    assert found["OPTIONS"] == {"prepare_threshold": None}
+    assert found["CONN_MAX_AGE"] is None
+    assert found["DISABLE_SERVER_SIDE_CURSORS"] is True
+
+
+def test_a_replica_that_does_not_answer_is_given_up_soon() -> None:
+    url = "postgres://user@replica.example/name?sslmode=require&connect_timeout=1"
+    found = replica_settings(database_url=url, keep=True)
+    assert found["OPTIONS"] == {
+        "connect_timeout": 1,
+        "tcp_user_timeout": 3000,
+        "sslmode": "require",
+        "prepare_threshold": None,
+    }
+    assert found["DISABLE_SERVER_SIDE_CURSORS"] is True
+    assert found["TEST"] == {"MIRROR": "default"}
+
+
+def test_a_bad_url_of_the_replica_is_refused_by_its_name() -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URL must name"):
+        replica_settings(database_url="mysql://user:secret@db.example/name")

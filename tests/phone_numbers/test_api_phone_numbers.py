@@ -246,4 +246,4 @@ def test_a_rare_search_goes_by_its_index(many: int, reader: ApiClient) -> None:
     # The MD5 of "1", which the first of them bears.
     assert [row["number"] for row in found["data"]] == ["+21000000001"]
     plan = _plan(next(query["sql"] for query in captured if "LIMIT 21" in query["sql"]))
-    assert plan[-1]["Index Name"] == "numbers_phonenumber_search"
+    assert plan[-1]["Index Name"] == "numbers_phonenumber_find"

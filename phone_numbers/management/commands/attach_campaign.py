@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 from uuid import UUID
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as AnyDatabaseError
 from rich.console import Console
@@ -58,6 +59,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
 
     def handle(self, **options: Any) -> None:
+        if settings.DATABASE_PGBOUNCER:
+            # Which numbers a run has met stands in a temporary table, which lives in one connection to the server.
+            raise CommandError("attach_campaign needs PostgreSQL itself: give it a DATABASE_URL past pgbouncer, "
+                               "without DATABASE_PGBOUNCER.", returncode=USAGE)  # fmt: skip
         if options["batch_size"] < 1 or options["lock_timeout"] <= 0:
             raise CommandError("--batch-size and --lock-timeout must be greater than 0.", returncode=USAGE)
         if options["csv"] is None and options["campaign"] is None:

@@ -1,0 +1,83 @@
+"""A pgbouncer in transaction mode, before a server of `tests.scale.postgresql`."""
+
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from tests.scale.postgresql import SECONDS, USER, Server, dies_with_us, free_port, popen_arguments
+
+# As docs/scale.md has it. `connect_query` stands in for the lock timeout that a client cannot send through pgbouncer.
+INI = """\
+[databases]
+{name} = host=127.0.0.1 port={server_port} dbname={name} connect_query='SET lock_timeout = ''10s'''
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = 4
+max_client_conn = 500
+"""
+
+
+def program() -> str | None:
+    """The path of pgbouncer; None where it is not installed."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+
+
+@dataclass
+class PgBouncer:
+    """`start` and `stop` it. Four connections to the server, however many clients."""
+
+    server: Server
+    folder: Path
+    name: str = "agentmessage"
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """As DATABASE_URL takes it."""
+        return f"postgres://{USER}:{self.server.password}@127.0.0.1:{self.port}/{self.name}"
+
+    def start(self) -> None:
+        """Starts it and waits until it answers. Raises RuntimeError with its log if it does not."""
+        path = program()
+        assert path is not None
+        self.folder.mkdir(mode=0o700)
+        users, ini = self.folder / "users.txt", self.folder / "pgbouncer.ini"
+        users.write_text(f'"{USER}" "{self.server.password}"\n')
+        ini.write_text(INI.format(name=self.name, server_port=self.server.port, port=self.port, users=users))
+        account = self.server.account
+        for file in (self.folder, users, ini):
+            if account is not None:
+                os.chown(file, account.uid, account.gid)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*dies_with_us(), path, str(ini)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_arguments(account),
+            )  # fmt: skip
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                psycopg.connect(self.url, connect_timeout=5).close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        raise RuntimeError((self.folder / "log").read_text()[-2000:])
+
+    def stop(self) -> None:
+        """Stops it."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(SECONDS)
+            self.process = None

@@ -1,0 +1,159 @@
+"""PostgreSQL servers of a test's or a benchmark's own: on a free port, in a folder that goes with them."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from agentmessage.database.supervisor.account import Account, account_for_new_cluster
+from agentmessage.database.supervisor.cluster import server_environment
+from agentmessage.database.supervisor.installation import find_installation
+
+SECONDS = 30
+USER = "agentmessage"
+COMMON = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "dynamic_shared_memory_type": "mmap",  # /dev/shm is tiny in containers.
+    "jit": "off",
+    "timezone": "UTC",
+    "wal_level": "replica",
+}
+
+
+def programs() -> Path | None:
+    """The folder of the system's newest PostgreSQL programs; None where there are none."""
+    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "pg_basebackup").exists()]
+    if folders:
+        return max(folders, key=lambda path: int(path.parent.name))
+    found = shutil.which("pg_basebackup")
+    return Path(found).resolve().parent if found else None
+
+
+def embedded_programs() -> Path:
+    """The folder of the wheel's programs, where everybody may run them."""
+    account = account_for_new_cluster()
+    installation = find_installation()
+    if not installation.is_usable_by(account):
+        folder = Path("/var/lib/agentmessage-numbers")
+        folder.mkdir(mode=0o755, exist_ok=True)
+        installation = installation.copy_below(folder)
+    return installation.program("postgres").parent
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def popen_arguments(account: Account | None) -> dict[str, Any]:
+    """To run a server's program as `account`, away from our terminal and our environment."""
+    identity = {} if account is None else account.popen_arguments()
+    return {"cwd": "/", "env": server_environment(), "start_new_session": True, "umask": 0o077, **identity}
+
+
+def dies_with_us() -> list[str]:
+    """What to put before a command so that it ends with this process, however that ends. Linux only."""
+    return ["setpriv", "--pdeathsig", "INT"] if sys.platform == "linux" and shutil.which("setpriv") else []
+
+
+@dataclass
+class Server:
+    """One server: `create` or `copy_of` it, `start`, `stop`. The superuser's password is made up."""
+
+    folder: Path
+    bin: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    password: str = field(default_factory=lambda: secrets.token_hex(16))
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.account = account_for_new_cluster()
+
+    @property
+    def data(self) -> Path:
+        """PGDATA."""
+        return self.folder / "data"
+
+    def url(self, database: str = "agentmessage") -> str:
+        """As DATABASE_URL takes it."""
+        return f"postgres://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def create(self) -> None:
+        """An empty cluster."""
+        self._make_folder()
+        password_file = self.folder / "password"
+        password_file.write_text(self.password)
+        password_file.chmod(0o644)  # In a folder that nobody else can enter.
+        self._run("initdb", "-D", str(self.data), "-U", USER, f"--pwfile={password_file}", "--auth=scram-sha-256",
+                  "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
+        password_file.unlink()
+
+    def copy_of(self, primary: "Server") -> None:
+        """A streaming replica of `primary`, by pg_basebackup."""
+        self.password = primary.password
+        self._make_folder()
+        self._run("pg_basebackup", "-D", str(self.data), "--checkpoint=fast", "--write-recovery-conf", "--no-sync",
+                  "-d", f"host=127.0.0.1 port={primary.port} user={USER} password={primary.password}")  # fmt: skip
+
+    def start(self) -> None:
+        """Starts it and waits until it answers. Raises RuntimeError with its log if it does not."""
+        settings = {**COMMON, **self.settings, "port": str(self.port)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*dies_with_us(), str(self.bin / "postgres"), "-D", str(self.data), *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_arguments(self.account),
+            )  # fmt: skip
+        deadline = time.monotonic() + SECONDS * 4
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                self.connect("postgres").close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        raise RuntimeError((self.folder / "log").read_text()[-2000:])
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stops it: fast, or as told."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(SECONDS * 4)
+            self.process = None
+
+    def connect(self, database: str = "agentmessage") -> psycopg.Connection:
+        """A connection in autocommit."""
+        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)
+
+    def sql(self, statement: str, parameters: Sequence[Any] = (), *, database: str = "agentmessage") -> list[Any]:
+        """The rows of a statement, over a connection of its own."""
+        with self.connect(database) as connection:
+            cursor = connection.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700)
+        if self.account is not None:
+            os.chown(self.folder, self.account.uid, self.account.gid)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        ended = subprocess.run(
+            [str(self.bin / program), *arguments], capture_output=True, text=True, **popen_arguments(self.account)
+        )
+        if ended.returncode:
+            raise RuntimeError(f"{program}: {ended.stderr[-2000:]}")

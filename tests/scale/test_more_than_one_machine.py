@@ -1,0 +1,135 @@
+"""Two web processes behind pgbouncer in transaction mode, a primary, a streaming replica: all of them real."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.scale.conftest import Machines
+
+NUMBER = "497f6eca-6276-4993-bfeb-53cbbbba6f08"
+CAMPAIGNS = ("b5d3c4e2-7f7e-44a1-8c12-2bcd9e3f0a01", "78614b6c-fe7c-41e2-8e25-c9b3a3c91904")
+# Longer than a replica that was late or down is left alone for.
+AFTER_A_PAUSE = 5.5
+
+
+def attach(machines: Machines, port: int, campaign: str) -> dict[str, Any]:
+    status, body = machines.call(port, "POST", f"/v1/phone-numbers/{NUMBER}/campaign", {"campaign_id": campaign})
+    assert status == 200, body
+    data: dict[str, Any] = body["data"]
+    return data
+
+
+def listed(machines: Machines, port: int) -> dict[str, Any]:
+    """The number as a list shows it."""
+    status, body = machines.call(port, "GET", "/v1/phone-numbers?limit=100")
+    assert status == 200, body
+    (found,) = [row for row in body["data"] if row["id"] == NUMBER]
+    return dict(found)
+
+
+def newest_entry(machines: Machines, port: int) -> dict[str, Any]:
+    status, body = machines.call(port, "GET", f"/v1/phone-numbers/{NUMBER}/campaign/history?limit=1")
+    assert status == 200, body
+    return dict(body["data"][0])
+
+
+def scans_of_replica(machines: Machines) -> int:
+    ((scans,),) = machines.replica.sql(
+        "SELECT sum(seq_scan + coalesce(idx_scan, 0))::int FROM pg_stat_user_tables WHERE relname LIKE 'numbers_%%'"
+    )
+    return int(scans)
+
+
+def assert_replica_answers(machines: Machines, port: int) -> None:
+    before = scans_of_replica(machines)
+    listed(machines, port)
+    # PostgreSQL publishes its counters about once a second.
+    deadline = time.monotonic() + 5
+    while scans_of_replica(machines) == before:
+        assert time.monotonic() < deadline, "the primary answered"
+        listed(machines, port)
+        time.sleep(0.1)
+
+
+def test_what_one_process_has_written_the_other_lists_at_once_from_the_replica(machines: Machines) -> None:
+    writer, reader = machines.ports
+    before = scans_of_replica(machines)
+    for turn in range(60):
+        number = attach(machines, writer, CAMPAIGNS[turn % 2])
+        assert listed(machines, reader) == number
+        assert newest_entry(machines, reader)["campaign_id"] == CAMPAIGNS[turn % 2]
+        writer, reader = reader, writer
+    time.sleep(1.2)
+    # Two lists a turn. The replica need not answer each of them, but it has to be worth having.
+    assert scans_of_replica(machines) - before > 60
+
+
+def test_a_replica_that_is_behind_is_not_believed(machines: Machines) -> None:
+    writer, reader = machines.ports
+    attach(machines, writer, CAMPAIGNS[0])
+    assert_replica_answers(machines, reader)
+    machines.replica.sql("SELECT pg_wal_replay_pause()")
+    try:
+        number = attach(machines, writer, CAMPAIGNS[1])
+        # The negative control: what is there to be seen on the replica is old.
+        ((stale,),) = machines.replica.sql("SELECT campaign_id::text FROM numbers_phonenumber WHERE id = %s", [NUMBER])
+        assert stale == CAMPAIGNS[0]
+        assert listed(machines, reader) == number
+        assert newest_entry(machines, reader)["campaign_id"] == CAMPAIGNS[1]
+    finally:
+        machines.replica.sql("SELECT pg_wal_replay_resume()")
+    time.sleep(AFTER_A_PAUSE)
+    assert_replica_answers(machines, reader)
+
+
+def test_lists_go_on_without_the_replica_and_come_back_to_it(machines: Machines) -> None:
+    writer, reader = machines.ports
+    assert_replica_answers(machines, reader)
+    machines.replica.stop()
+    try:
+        for turn in range(4):
+            started = time.monotonic()
+            number = attach(machines, writer, CAMPAIGNS[turn % 2])
+            assert listed(machines, reader) == number
+            assert time.monotonic() - started < 3
+    finally:
+        machines.replica.start()
+    time.sleep(AFTER_A_PAUSE)
+    assert_replica_answers(machines, reader)
+
+
+def test_many_callers_share_four_connections(machines: Machines) -> None:
+    def call(turn: int) -> int:
+        port = machines.ports[turn % 2]
+        body = {"phone_number_ids": [NUMBER], "atomic": True}
+        # The bulk call writes by COPY.
+        return machines.call(port, "POST", f"/v1/campaigns/{CAMPAIGNS[turn % 3 % 2]}/phone-numbers", body)[0]
+
+    with ThreadPoolExecutor(24) as pool:
+        assert set(pool.map(call, range(240))) == {200}
+    ((connections,),) = machines.primary.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'agentmessage' AND pid <> pg_backend_pid()"
+    )
+    assert connections <= 4
+
+
+def test_commands_that_need_a_session_say_so_behind_pgbouncer(machines: Machines) -> None:
+    words = ("attach_campaign", "--organization", "acme", "--number", "+19195550100", "--campaign", CAMPAIGNS[0])
+    refused = machines.manage(*words, environment=machines.of_a_web_process)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "DATABASE_URL past pgbouncer" in refused.stderr
+    assert machines.manage(*words).returncode == 0
+
+
+def test_checks_find_a_lock_timeout_that_is_missing_and_a_replica_that_is_none(machines: Machines) -> None:
+    words = ("check", "--database", "default", "--database", "replica")
+    good = machines.manage(*words, environment=machines.of_a_web_process)
+    assert (good.returncode, "no issues" in good.stdout) == (0, True), good.stderr
+    bad = machines.manage(
+        *words, environment=machines.of_a_web_process | {
+            "DATABASE_URL": machines.primary.url(), "DATABASE_REPLICA_URL": machines.primary.url()
+        },
+    )  # fmt: skip
+    assert bad.returncode == 1
+    assert "agentmessage.W002" in bad.stderr
+    assert "agentmessage.E003" in bad.stderr
