@@ -1,4 +1,4 @@
-"""What an operation costs at 10,000 numbers and at 10,000,000, with three entries of history each.
+"""What an operation costs at 10,000 numbers and at 1,000,000 or more, with three entries of history each.
 
     DJANGO_SETTINGS_MODULE=tests.settings python -m tests.bench.bench_growth [--numbers 10000000] [--keep FOLDER]
 
@@ -39,7 +39,7 @@ SETTINGS = {
 def main() -> None:
     """Prints a line for each operation, then the plans that do not use an index, if any."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--numbers", type=int, default=10_000_000)
+    parser.add_argument("--numbers", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--calls", type=int, default=150)
     parser.add_argument("--only", action="append", choices=NAMES)
