@@ -1,9 +1,16 @@
 """Fixtures that every test can ask for."""
 
+import sys
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
 import pytest
+import structlog
+from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from agentmessage.logs import configure_logging
 from tests.api import ApiClient
 from tests.factories import make_key
 from tests.worlds import World
@@ -14,6 +21,21 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """The tests' database. A test that commits is cleaned up after by TRUNCATE, which history forbids."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_truncate")
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MutableMapping[str, Any]]]:
+    """Our own events from here on, whatever level the tests are run at.
+
+    A logger keeps the level that it was first used with, so our modules get new ones for the while.
+    """
+    configure_logging(level="INFO")
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("agentmessage", "accounts", "phone_numbers") and "log" in vars(module):
+            monkeypatch.setattr(module, "log", structlog.get_logger(name))
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+    configure_logging(level=settings.LOG_LEVEL)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """The tasks as a real worker of procrastinate runs them, and what is left for it to tidy up."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
-import structlog
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -96,12 +96,14 @@ def test_old_orders_and_lost_jobs_are_forgotten(world: World, worker: Worker) ->
     assert not ProcrastinateJob.objects.exists()
 
 
-def test_the_log_leads_from_the_call_to_the_carriers_answer(world: World, api: ApiClient, worker: Worker) -> None:
+def test_the_log_leads_from_the_call_to_the_carriers_answer(
+    log_lines: list[MutableMapping[str, Any]], world: World, api: ApiClient, worker: Worker
+) -> None:
     request_id = api.attach(world.phone_number.id, world.campaign.id)["X-Request-Id"]
-    with structlog.testing.capture_logs() as lines:
-        worker.run()
+    log_lines.clear()
+    worker.run()
     entry = CampaignAttachment.objects.get()
-    told = [line for line in lines if line["event"] == "propagation"]
+    told = [line for line in log_lines if line["event"] == "propagation"]
     assert told == [
         {
             "event": "propagation",
@@ -115,4 +117,4 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(world: World, api: A
             "carrier_code": None,
         }
     ]
-    assert any(line["event"] == "order sent" for line in lines)
+    assert any(line["event"] == "order sent" for line in log_lines)
