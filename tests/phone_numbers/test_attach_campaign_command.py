@@ -107,7 +107,7 @@ def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) 
         (f"{world.stranger.phone_number.number},{good}".encode(), ("failed", "NOT_FOUND", "not found")),
         (f"+19990000000,{good}".encode(), ("failed", "NOT_FOUND", "not found")),
         (f"{porting.number},{good}".encode(), ("failed", "NUMBER_NOT_ASSIGNED", "number is not assigned")),
-        (f"{porting.number[:-1]}9,{expired.id}".encode(), ("failed", "CAMPAIGN_NOT_ACTIVE", "campaign is not active")),
+        (f"+19990000009,{expired.id}".encode(), ("failed", "CAMPAIGN_NOT_ACTIVE", "campaign is not active")),
         (f"+19990000001,{world.stranger.campaign.id}".encode(), ("failed", "NOT_FOUND", "not found")),
         (b"+19990000002,CABCDEF", ("failed", "NOT_FOUND", "not found")),
         (f'"+19990000003,{good}'.encode(), ("failed", "BAD_COLUMNS", "the line is no CSV: unexpected end of data")),
