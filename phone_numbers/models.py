@@ -143,7 +143,7 @@ class PhoneNumber(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="numbers_phonenumber_organization_id"),
-            # One index for uniqueness and for what begins with some digits; `unique=True` makes two (docs/adr/0021).
+            # One index for uniqueness and for what begins with some digits; `unique=True` makes two (docs/adr/0015).
             models.UniqueConstraint(
                 fields=["number"], name="numbers_phonenumber_number_key", opclasses=["varchar_pattern_ops"]
             ),

@@ -1,4 +1,4 @@
-"""Reads that a streaming replica may answer, and never with less than the caller could know (docs/adr/0020).
+"""Reads that a streaming replica may answer, and never with less than the caller could know (docs/adr/0014).
 
 Before each of them the primary is asked how far its log is flushed, and the replica whether it has replayed that much.
 Every write that has been answered is below that mark, whoever made it and in whichever process, so nothing needs to be

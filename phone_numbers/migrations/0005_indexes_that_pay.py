@@ -1,4 +1,4 @@
-"""Fewer indexes to write at an attach, and a search that does not grow with other tenants' numbers (docs/adr/0021)."""
+"""Fewer indexes to write at an attach, and a search that does not grow with other tenants' numbers (docs/adr/0015)."""
 
 import django.contrib.postgres.indexes
 import django.db.models.functions.comparison

@@ -1,6 +1,7 @@
 """The one place where rows of phone numbers are locked, so that the order of locks is decided once.
 
-FOR NO KEY UPDATE: no writer here changes a key, and a history row that refers to the number is not held up.
+FOR NO KEY UPDATE, Django's `select_for_update(no_key=True)`: no writer here changes a key, and a history row that
+refers to the number is not held up.
 """
 
 from collections.abc import Collection

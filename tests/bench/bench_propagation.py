@@ -51,7 +51,6 @@ def main() -> None:
     parser.add_argument("--pending", type=int, default=1_000_000)
     options = parser.parse_args()
     with scratch_database():
-        _claims(options.pending)
         for name, count in (("bandwidth", options.numbers), ("telnyx", options.numbers // 10)):
             with _fake(name) as url:
                 floor = _floor(url, count)
@@ -60,6 +59,7 @@ def main() -> None:
                 f"{name:10} a worker settles {settled:8,.0f} numbers/s, the carrier alone takes {floor:8,.0f}/s:"
                 f" {settled / floor:.2f} of the floor\n"
             )
+        _claims(options.pending)
 
 
 def _claims(pending: int) -> None:
@@ -92,9 +92,6 @@ def _claims(pending: int) -> None:
         f"claim      {CLAIMED:,} rows of {pending:,} pending cost {many / few:.2f} times as much as of {CLAIMED:,}"
         f" ({CLAIMED / many:,.0f} rows/s)\n"
     )
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE numbers_campaignattachment SET next_attempt_at = NULL, status = 'propagated'")
-        cursor.execute("DELETE FROM numbers_carrierorder")
 
 
 def _median(work: Callable[[], None], again: Callable[[], None]) -> float:
