@@ -10,6 +10,7 @@ from django.db import connection
 from procrastinate.contrib.django import app
 
 from accounts.actors import Actor
+from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable
 from phone_numbers.services.propagation.current_carrier import current_budget, current_carrier, open_orders_limit
 from phone_numbers.services.propagation.maintenance import forget_ended_orders, forget_lost_jobs
 from phone_numbers.services.propagation.reconcile import reconcile
@@ -63,20 +64,28 @@ def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the m
 @app.task(queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", name="sync_campaigns")
 def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
     """Every hour: asks the carrier which campaigns it has approved."""
-    for decision in sync_campaigns(carrier=current_carrier()):
-        if decision.is_new:
-            log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+    try:
+        for decision in sync_campaigns(carrier=current_carrier()):
+            if decision.is_new:
+                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+    except (CarrierUnavailable, CarrierRefused) as error:
+        # What has been asked is written down; the rest has its turn in an hour.
+        log.warning("sync ended early", reason=str(error))
 
 
 @app.periodic(cron="43 3 * * *")
 @app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", name="reconcile")
 def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
     """Every night: compares with what the carrier reports, and has what differs mended."""
-    report = reconcile(
-        carrier=current_carrier(),
-        actor=Actor.for_worker("reconcile"),
-        max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
-    )
+    try:
+        report = reconcile(
+            carrier=current_carrier(),
+            actor=Actor.for_worker("reconcile"),
+            max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
+        )
+    except (CarrierUnavailable, CarrierRefused) as error:
+        log.warning("reconciliation ended early", reason=str(error))
+        return
     counts = {drift.value: count for drift, count in report.counts.items()}
     log.info("reconciled", checked=report.checked, left=report.left, **counts)
 

@@ -9,6 +9,7 @@ from tests.phone_numbers.carriers.fake_telnyx import FakeTelnyx
 if __name__ == "__main__":
     fake = FakeTelnyx() if sys.argv[1] == "telnyx" else FakeBandwidth("1")
     if isinstance(fake, FakeTelnyx):
+        fake.add_campaign("C000000")
         fake.start()
     sys.stdout.write(fake.url + "\n")
     sys.stdout.flush()

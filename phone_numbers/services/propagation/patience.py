@@ -12,11 +12,12 @@ _TRIES = 6
 _LONGEST_PAUSE = 60.0
 
 
-def ask_patiently(ask: Callable[[], T], *, pause: Callable[[float], None] = time.sleep) -> T:
+def ask_patiently(ask: Callable[[], T], *, pause: Callable[[float], None] | None = None) -> T:
     """What `ask` returns, once it does: after as long as the carrier asks for, or after 1, 2, 4, 8 and 16 seconds.
 
-    Raises CarrierUnavailable if the sixth time is no better.
+    `pause` waits that many seconds; time.sleep if not given. Raises CarrierUnavailable if the sixth time is no better.
     """
+    pause = pause or time.sleep
     for attempt in range(_TRIES - 1):
         try:
             return ask()

@@ -4,7 +4,6 @@ Only what has settled is compared: a number that is pending, removing or failed 
 worker tells the carrier once more, so everything that holds for a propagation holds for it too.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +91,7 @@ def reconcile(
     dry_run: bool = False,
     force: bool = False,
     progress: Callable[[Report], None] | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] | None = None,
 ) -> Report:
     """Goes through the numbers of one organization, or of all, in batches; may be interrupted and run again.
 
@@ -130,7 +129,7 @@ def _batches(organization_id: UUID | None) -> Iterator[Sequence[_Settled]]:
         after = batch[-1].phone_number_id
 
 
-def _ask(carrier: Carrier, numbers: Sequence[str], pause: Callable[[float], None]) -> dict[str, str | None]:
+def _ask(carrier: Carrier, numbers: Sequence[str], pause: Callable[[float], None] | None) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
 
     def ask() -> None:

@@ -13,6 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
 from phone_numbers import tasks
+from phone_numbers.carriers.simulator.faults import Faults
 from phone_numbers.carriers.simulator.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, CarrierOrder
 from phone_numbers.services.propagation import current_carrier
@@ -31,12 +32,15 @@ def _no_jobs(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def chosen(simulator: SimulatorServer, settings: Settings) -> SimulatorServer:
+def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
     """The carrier of the settings."""
     settings.CARRIER_URL = simulator.url
     current_carrier.current_carrier.cache_clear()
     current_carrier.current_budget.cache_clear()
-    return simulator
+    yield simulator
+    current_carrier.current_carrier().close()
+    current_carrier.current_carrier.cache_clear()
+    current_carrier.current_budget.cache_clear()
 
 
 def _work() -> None:
@@ -60,7 +64,6 @@ def test_a_round_and_its_jobs(world: World, chosen: SimulatorServer, transaction
     assert ProcrastinateJob.objects.filter(task_name="work_orders", status="todo").count() == 1
     _work()
     assert standing(world.phone_number) == standing(world.stranger.phone_number) == "propagated"
-    current_carrier.current_carrier().close()
 
 
 def test_nothing_is_queued_by_an_attach(world: World, api: ApiClient) -> None:
@@ -118,3 +121,32 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
         }
     ]
     assert any(line["event"] == "order sent" for line in log_lines)
+
+
+def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
+    log_lines: list[MutableMapping[str, Any]],
+    world: World,
+    chosen: SimulatorServer,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attach(world.phone_number, world.campaign)
+    worker.run()
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    chosen.faults = Faults(errors=1)
+    tasks.sync_approvals(timestamp=0)
+    tasks.reconcile_all(timestamp=0)
+    told = [(line["event"], line["reason"]) for line in log_lines if line["event"].endswith("early")]
+    assert told == [
+        ("sync ended early", "The carrier failed with HTTP 503."),
+        ("reconciliation ended early", "The carrier failed with HTTP 503."),
+    ]
+    chosen.faults = Faults()
+    chosen.store.put_campaign(str(world.campaign.tcr_campaign_id), "SUSPENDED")
+    chosen.store.put_number(world.phone_number.number, None)
+    tasks.sync_approvals(timestamp=0)
+    world.campaign.refresh_from_db()
+    assert world.campaign.carrier_status == "SUSPENDED"
+    tasks.reconcile_all(timestamp=0)
+    [line] = [line for line in log_lines if line["event"] == "reconciled"]
+    assert (line["checked"], line["missing"], line["left"]) == (2, 1, 0)
