@@ -6,12 +6,12 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import resolve
 
 from agentmessage.api.envelope import Envelope, failure
 from agentmessage.api.errors import MESSAGE, STATUS
 from agentmessage.api.paths import is_api_path
 from agentmessage.api.request_ids import assign_request_id
+from agentmessage.api.routes import resolve_api
 from agentmessage.errors import ErrorCode
 from agentmessage.metrics import observe
 
@@ -59,7 +59,7 @@ class ServeApi:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not is_api_path(request.path_info):
             return self.get_response(request)
-        match = resolve(request.path_info)
+        match = resolve_api(request.path_info)
         request.resolver_match = match
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         return response

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
+import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
@@ -20,29 +21,33 @@ Row = TypeVar("Row", bound=Model)
 
 def run(sql: str, parameters: Sequence[Any]) -> None:
     """Runs a statement that answers no rows, on Django's own connection and in its transaction, if there is one."""
-    _cursor(DEFAULT_DB_ALIAS).execute(sql, parameters)
+    _execute(sql, parameters, DEFAULT_DB_ALIAS)
 
 
 def fetch_one(sql: str, parameters: Sequence[Any], *, database: str = DEFAULT_DB_ALIAS) -> tuple[Any, ...] | None:
     """The first row of a statement, or None."""
-    cursor = _cursor(database)
-    cursor.execute(sql, parameters)
-    row: tuple[Any, ...] | None = cursor.fetchone()
+    row: tuple[Any, ...] | None = _execute(sql, parameters, database).fetchone()
     return row
 
 
 def fetch_all(sql: str, parameters: Sequence[Any], *, database: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
     """All rows of a statement."""
-    cursor = _cursor(database)
-    cursor.execute(sql, parameters)
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    rows: list[tuple[Any, ...]] = _execute(sql, parameters, database).fetchall()
     return rows
 
 
-def _cursor(database: str) -> CursorWrapper:
+def _execute(sql: str, parameters: Sequence[Any], database: str) -> "CursorWrapper | psycopg.Cursor[Any]":
     connection = connections[database]
     assert isinstance(connection, DatabaseWrapper)  # noqa: S101  (The settings name no other backend.)
-    return connection.prepared_cursor()
+    cursor = connection.prepared_cursor()
+    if connection.queries_logged or connection.execute_wrappers:
+        # Somebody looks on: Django's own way, which has a place for that and takes a while to go through.
+        wrapped = connection.wrap_cursor(cursor)
+        wrapped.execute(sql, parameters)
+        return wrapped
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors:
+        return cursor.execute(sql, parameters)
 
 
 def select(model: type[Model], rest: str) -> str:

@@ -1,8 +1,13 @@
 """Statements that are written by hand read what the ORM reads."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
-from django.db import DataError, transaction
+from django.db import DataError, connection, transaction
+from django.db.transaction import TransactionManagementError
 from django.forms.models import model_to_dict
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey
 from agentmessage.database.statements import fetch_all, fetch_one, instance, run, select
@@ -41,3 +46,22 @@ def test_they_are_part_of_the_transaction(world: World) -> None:
 def test_errors_are_djangos() -> None:
     with pytest.raises(DataError), transaction.atomic():
         run("SELECT 1 / %s::integer", [0])
+
+
+def test_whoever_looks_on_sees_them(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    seen: list[str] = []
+
+    def look(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(look), django_assert_num_queries(1):
+        assert fetch_one("SELECT %s::integer", [1]) == (1,)
+    assert seen == ["SELECT %s::integer"]
+
+
+def test_none_runs_in_a_transaction_that_has_failed() -> None:
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            run("SELECT 1", [])

@@ -44,7 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         _read_times_fast(cursor)
         return cursor
 
-    def prepared_cursor(self) -> CursorWrapper:
+    def prepared_cursor(self) -> "psycopg.Cursor[Any]":
         """The connection's cursor for `agentmessage.database.statements`: parameters go apart from the text.
 
         There is one, made once: whoever uses it takes all rows of its statement before the next one.
@@ -55,6 +55,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if cursor is None or cursor.connection is not self.connection:
             cursor = self._prepared = psycopg.Cursor(self.connection)
             _read_times_fast(cursor)
+        return cursor
+
+    def wrap_cursor(self, cursor: "psycopg.Cursor[Any]") -> CursorWrapper:
+        """The cursor as Django hands it out: its statements are logged if they are to be, and pass through wrappers."""
         raw: Any = cursor
         return self.make_debug_cursor(raw) if self.queries_logged else self.make_cursor(raw)
 
