@@ -1,5 +1,7 @@
 """From pending to the carrier and back, one step after the other."""
 
+import time
+
 import pytest
 from pytest_django import Settings
 
@@ -74,6 +76,7 @@ def test_news_makes_an_order_due_at_once(world: World, worker: Worker, simulator
     assert wake_orders(order_ids=["no id", "0198b7a4-0000-7000-8000-000000000000"], numbers=["+19990000000"]) == 0
     assert wake_orders(order_ids=[str(order.id)]) == 1
     assert wake_orders(numbers=[world.phone_number.number]) == 0, "It is due already."
+    time.sleep(0.05)  # The carrier is done by now.
     worker.run()
     assert standing(world.phone_number) == "propagated"
     assert wake_orders(order_ids=[str(order.id)], numbers=[world.phone_number.number]) == 0, "It has ended."
