@@ -1,5 +1,6 @@
 """Two web processes behind pgbouncer in transaction mode, a primary, a streaming replica: all of them real."""
 
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -43,8 +44,8 @@ def scans_of_replica(machines: Machines) -> int:
 def assert_replica_answers(machines: Machines, port: int) -> None:
     before = scans_of_replica(machines)
     listed(machines, port)
-    # PostgreSQL publishes its counters about once a second, and a replica that was late is left alone for as long.
-    deadline = time.monotonic() + 30
+    # PostgreSQL publishes its counters about once a second.
+    deadline = time.monotonic() + 5
     while scans_of_replica(machines) == before:
         assert time.monotonic() < deadline, "the primary answered"
         listed(machines, port)
@@ -54,17 +55,17 @@ def assert_replica_answers(machines: Machines, port: int) -> None:
 def test_what_one_process_has_written_the_other_lists_at_once_from_the_replica(machines: Machines) -> None:
     writer, reader = machines.ports
     before = scans_of_replica(machines)
-    for turn in range(60):
+    # The replica has to be worth having while others write. On a busy machine it is late now and then, and left alone
+    # for a second: turns go on until it has answered a dozen lists.
+    deadline = time.monotonic() + 60
+    for turn in itertools.count():
         number = attach(machines, writer, CAMPAIGNS[turn % 2])
         assert listed(machines, reader) == number
         assert newest_entry(machines, reader)["campaign_id"] == CAMPAIGNS[turn % 2]
         writer, reader = reader, writer
-    # The replica need not answer each of them. On a busy machine it is late now and then, and left alone for a second.
-    deadline = time.monotonic() + 60
-    while scans_of_replica(machines) - before <= 12:
+        if turn >= 60 and scans_of_replica(machines) - before > 12:
+            return
         assert time.monotonic() < deadline, "The replica answers hardly ever."
-        listed(machines, reader)
-        time.sleep(0.1)
 
 
 def test_a_replica_that_is_behind_is_not_believed(machines: Machines) -> None:

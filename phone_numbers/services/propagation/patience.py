@@ -1,7 +1,7 @@
 """Asks a carrier again that cannot answer just now, for work that has no queue to go back to."""
 
-import time
 from collections.abc import Callable
+from time import sleep
 from typing import TypeVar
 
 from phone_numbers.carriers.protocol import CarrierUnavailable
@@ -12,15 +12,14 @@ _TRIES = 6
 _LONGEST_PAUSE = 60.0
 
 
-def ask_patiently(ask: Callable[[], T], *, pause: Callable[[float], None] | None = None) -> T:
+def ask_patiently(ask: Callable[[], T]) -> T:
     """What `ask` returns, once it does: after as long as the carrier asks for, or after 1, 2, 4, 8 and 16 seconds.
 
-    `pause` waits that many seconds; time.sleep if not given. Raises CarrierUnavailable if the sixth time is no better.
+    Raises CarrierUnavailable if the sixth time is no better.
     """
-    pause = pause or time.sleep
     for attempt in range(_TRIES - 1):
         try:
             return ask()
         except CarrierUnavailable as unavailable:
-            pause(min(unavailable.retry_after or 2.0**attempt, _LONGEST_PAUSE))
+            sleep(min(unavailable.retry_after or 2.0**attempt, _LONGEST_PAUSE))
     return ask()

@@ -91,7 +91,6 @@ def reconcile(
     dry_run: bool = False,
     force: bool = False,
     progress: Callable[[Report], None] | None = None,
-    pause: Callable[[float], None] | None = None,
 ) -> Report:
     """Goes through the numbers of one organization, or of all, in batches; may be interrupted and run again.
 
@@ -101,7 +100,7 @@ def reconcile(
     report = Report()
     allowance = _Allowance(max_detach_share, force=force)
     for batch in _batches(organization_id):
-        found = _ask(carrier, [row.number for row in batch], pause)
+        found = _ask(carrier, [row.number for row in batch])
         for row in batch:
             drift = _compare(row, found)
             if drift is None:
@@ -129,14 +128,14 @@ def _batches(organization_id: UUID | None) -> Iterator[Sequence[_Settled]]:
         after = batch[-1].phone_number_id
 
 
-def _ask(carrier: Carrier, numbers: Sequence[str], pause: Callable[[float], None] | None) -> dict[str, str | None]:
+def _ask(carrier: Carrier, numbers: Sequence[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
 
     def ask() -> None:
         # What has been answered need not be asked for again.
         found.update(carrier.assignments([number for number in numbers if number not in found]))
 
-    ask_patiently(ask, pause=pause)
+    ask_patiently(ask)
     return found
 
 

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from campaigns.models import Campaign
 from phone_numbers.carriers.simulated import SimulatedCarrier
 from phone_numbers.carriers.simulator.server import SimulatorServer
+from phone_numbers.services.propagation import current_carrier
 from tests.propagation import Worker
 from tests.worlds import World
 
@@ -35,6 +36,19 @@ def worker(carrier: SimulatedCarrier, settings: Settings) -> Worker:
     """A worker that believes "no such order" at once."""
     settings.PROPAGATION_SETTLE_SECONDS = 0
     return Worker(carrier)
+
+
+@pytest.fixture
+def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
+    """The carrier that tasks and commands find in the settings."""
+    settings.CARRIER_URL = simulator.url
+    caches = (current_carrier.current_carrier, current_carrier.current_budget)
+    for cached in caches:
+        cached.cache_clear()
+    yield simulator
+    current_carrier.current_carrier().close()
+    for cached in caches:
+        cached.cache_clear()
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """What the carrier has against what it should have, in both directions."""
 
 import json
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from pytest_django import Settings
 
 from accounts.actors import Actor
 from campaigns.models import CarrierStatus
@@ -14,7 +12,7 @@ from phone_numbers.carriers.protocol import CarrierUnavailable
 from phone_numbers.carriers.simulator.faults import Faults
 from phone_numbers.carriers.simulator.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.propagation import current_carrier
+from phone_numbers.services.propagation import patience
 from phone_numbers.services.propagation.reconcile import Drift, Report, reconcile
 from tests.factories import PhoneNumberFactory
 from tests.propagation import Worker, attach, detach, standing, statuses
@@ -136,7 +134,9 @@ def test_a_move_between_the_question_and_the_mending_wins(
     assert statuses(world.phone_number) == ["propagated", "pending"]
 
 
-def test_a_carrier_that_stumbles_is_asked_again(world: World, worker: Worker, simulator: SimulatorServer) -> None:
+def test_a_carrier_that_stumbles_is_asked_again(
+    world: World, worker: Worker, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pauses: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -144,24 +144,13 @@ def test_a_carrier_that_stumbles_is_asked_again(world: World, worker: Worker, si
         simulator.faults = Faults(errors=0 if len(pauses) == 2 else 1)
 
     simulator.faults = Faults(errors=1)
-    assert _reconcile(worker, pause=pause).checked == 2
+    monkeypatch.setattr(patience, "sleep", pause)
+    assert _reconcile(worker).checked == 2
     assert pauses == [1, 2]
     simulator.faults = Faults(errors=1)
+    monkeypatch.setattr(patience, "sleep", lambda _seconds: None)
     with pytest.raises(CarrierUnavailable):
-        _reconcile(worker, pause=lambda _seconds: None)
-
-
-@pytest.fixture
-def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
-    """The carrier that commands find in the settings."""
-    settings.CARRIER_URL = simulator.url
-    caches = (current_carrier.current_carrier, current_carrier.current_budget)
-    for cached in caches:
-        cached.cache_clear()
-    yield simulator
-    current_carrier.current_carrier().close()
-    for cached in caches:
-        cached.cache_clear()
+        _reconcile(worker)
 
 
 def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drifted: dict[str, PhoneNumber]) -> None:

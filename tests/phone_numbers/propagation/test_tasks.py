@@ -10,13 +10,12 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
-from pytest_django import Settings
 
 from phone_numbers import tasks
 from phone_numbers.carriers.simulator.faults import Faults
 from phone_numbers.carriers.simulator.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, CarrierOrder
-from phone_numbers.services.propagation import current_carrier
+from phone_numbers.services.propagation import patience
 from phone_numbers.services.propagation.maintenance import forget_ended_orders, forget_lost_jobs
 from tests.api import ApiClient
 from tests.propagation import Worker, attach, standing
@@ -29,18 +28,6 @@ def _no_jobs(transactional_db: None) -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
-
-
-@pytest.fixture
-def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
-    """The carrier of the settings."""
-    settings.CARRIER_URL = simulator.url
-    current_carrier.current_carrier.cache_clear()
-    current_carrier.current_budget.cache_clear()
-    yield simulator
-    current_carrier.current_carrier().close()
-    current_carrier.current_carrier.cache_clear()
-    current_carrier.current_budget.cache_clear()
 
 
 def _work() -> None:
@@ -132,7 +119,7 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
 ) -> None:
     attach(world.phone_number, world.campaign)
     worker.run()
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr(patience, "sleep", lambda _seconds: None)
     chosen.faults = Faults(errors=1)
     tasks.sync_approvals(timestamp=0)
     tasks.reconcile_all(timestamp=0)
