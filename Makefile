@@ -12,7 +12,7 @@ INSTALL = @echo "installing from $(1)"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format test-browser bench bench-quick bench-growth chaos types lock
+.PHONY: help install run test lint format test-browser bench bench-quick bench-growth chaos size types lock
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -53,6 +53,9 @@ bench-quick: $(VENV)/.dev-installed ## The same for the API alone, in less than 
 
 chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and see whether all agrees in the end.
 	DATA_DIR=.data/chaos DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.trials.chaos $(ARGS)
+
+size: ## Print files, lines and SQL statements per room.
+	@$(PYTHON) tools/size.py
 
 types: $(VENV)/.dev-installed ## Write the TypeScript types anew from the OpenAPI document. Needs Node.
 	cd tools/typescript && npm ci
