@@ -7,7 +7,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from agentmessage.database import database_settings, replica_settings
+from agentmessage.database import database_settings
 from agentmessage.logs import configure_logging
 from agentmessage.rates import Rate, parse_rate
 
@@ -89,9 +89,6 @@ TEMPLATES = [
     },
 ]
 
-# With DATABASE_POOL each of a server's threads keeps its connection between requests: a new one per request costs a
-# factor of seven.
-_keep = env.int("DATABASE_POOL", default=0) > 0
 # Whether DATABASE_URL names a pgbouncer in transaction mode: for web processes only (docs/scale.md).
 DATABASE_PGBOUNCER = env.bool("DATABASE_PGBOUNCER", default=False)
 DATABASES = {
@@ -100,15 +97,11 @@ DATABASES = {
         data_dir=DATA_DIR / "postgresql",
         durable=env.bool("DATABASE_DURABLE", default=True),
         prepare=env.bool("DATABASE_PREPARE", default=True),
-        keep=_keep,
+        # Each of a server's threads keeps its connection between requests: a new one per request costs a factor of seven.
+        keep=env.int("DATABASE_POOL", default=0) > 0,
         behind_pgbouncer=DATABASE_PGBOUNCER,
     )
 }
-# A streaming replica of that database, for lists and exports.
-DATABASE_REPLICA_URL: str | None = env.str("DATABASE_REPLICA_URL", default="") or None
-if DATABASE_REPLICA_URL is not None:
-    DATABASES["replica"] = replica_settings(database_url=DATABASE_REPLICA_URL, keep=_keep)
-    DATABASE_ROUTERS = ["agentmessage.database.routers.PrimaryRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.Operator"

@@ -9,11 +9,6 @@ from django.core.exceptions import ImproperlyConfigured
 # An attach that waits for a row lock fails after this long instead of hanging with its client.
 _LOCK_TIMEOUT_OPTION = "-c lock_timeout=10s"
 _SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
-# Behind pgbouncer in transaction mode each transaction may be on another connection to the server: what one prepares or
-# declares, the next does not find.
-_NOTHING_BETWEEN_TRANSACTIONS = {"prepare_threshold": None}
-# A replica that does not answer must not hold up the request that could ask the primary. Seconds and milliseconds.
-_REPLICA_OPTIONS = {"connect_timeout": 2, "tcp_user_timeout": 3000}
 
 
 def database_settings(
@@ -38,54 +33,35 @@ def database_settings(
 
     Raises ImproperlyConfigured for a URL that is not a PostgreSQL one.
     """
-    config = _given(database_url, "DATABASE_URL") if database_url else _embedded(data_dir.resolve(), durable=durable)
+    config = _given(database_url) if database_url else _embedded(data_dir.resolve(), durable=durable)
     options = config.setdefault("OPTIONS", {})
     # For `agentmessage.database.statements`: from the first time on. The ORM prepares nothing, whatever is said here.
-    options["prepare_threshold"] = 0 if prepare else None
+    options["prepare_threshold"] = 0 if prepare and not behind_pgbouncer else None
     if behind_pgbouncer:
-        _forget_between_transactions(config)
+        # In transaction mode, the next transaction may run on another connection to the server, which does not have
+        # what this one has prepared or declared.
+        config["DISABLE_SERVER_SIDE_CURSORS"] = True
     else:
         # What the URL says comes later and therefore wins.
         options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
-    _keep(config, keep=keep)
-    return config
-
-
-def replica_settings(*, database_url: str, keep: bool = False) -> dict[str, Any]:
-    """Return the settings of a streaming replica, reached directly or through pgbouncer.
-
-    Raises ImproperlyConfigured for a URL that is not a PostgreSQL one.
-    """
-    config = _given(database_url, "DATABASE_REPLICA_URL")
-    config["OPTIONS"] = _REPLICA_OPTIONS | config.get("OPTIONS", {})
-    _forget_between_transactions(config)
-    _keep(config, keep=keep)
-    # Tests see one database under both names.
-    config["TEST"] = {"MIRROR": "default"}
-    return config
-
-
-def _forget_between_transactions(config: dict[str, Any]) -> None:
-    config["DISABLE_SERVER_SIDE_CURSORS"] = True
-    config["OPTIONS"] |= _NOTHING_BETWEEN_TRANSACTIONS
-
-
-def _keep(config: dict[str, Any], *, keep: bool) -> None:
     if keep:
         config["CONN_MAX_AGE"] = None
         config["CONN_HEALTH_CHECKS"] = True
+    return config
 
 
-def _given(database_url: str, name: str) -> dict[str, Any]:
+def _given(database_url: str) -> dict[str, Any]:
     # Asked first, because for other schemes the parser only warns, and quotes the URL with its password.
     if database_url.partition("://")[0] not in _SCHEMES:
-        raise ImproperlyConfigured(f"{name} must name a PostgreSQL server: postgres://user:password@host:5432/name")
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a PostgreSQL server: postgres://user:password@host:5432/name"
+        )
     try:
         config: dict[str, Any] = dict(environ.Env.db_url_config(database_url))
     except (ValueError, ImproperlyConfigured):
         # For the same reason without its cause.
         raise ImproperlyConfigured(
-            f"{name} cannot be read. It looks like postgres://user:password@host:5432/name"
+            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
         ) from None
     config["ENGINE"] = "agentmessage.database.postgresql"
     config.setdefault("CONN_MAX_AGE", 0)

@@ -21,23 +21,23 @@ Row = TypeVar("Row", bound=Model)
 
 def run(sql: str, parameters: Sequence[Any]) -> None:
     """Runs a statement that answers no rows, on Django's own connection and in its transaction, if there is one."""
-    _execute(sql, parameters, DEFAULT_DB_ALIAS)
+    _execute(sql, parameters)
 
 
-def fetch_one(sql: str, parameters: Sequence[Any], *, database: str = DEFAULT_DB_ALIAS) -> tuple[Any, ...] | None:
+def fetch_one(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
     """The first row of a statement, or None."""
-    row: tuple[Any, ...] | None = _execute(sql, parameters, database).fetchone()
+    row: tuple[Any, ...] | None = _execute(sql, parameters).fetchone()
     return row
 
 
-def fetch_all(sql: str, parameters: Sequence[Any], *, database: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
+def fetch_all(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """All rows of a statement."""
-    rows: list[tuple[Any, ...]] = _execute(sql, parameters, database).fetchall()
+    rows: list[tuple[Any, ...]] = _execute(sql, parameters).fetchall()
     return rows
 
 
-def _execute(sql: str, parameters: Sequence[Any], database: str) -> "CursorWrapper | psycopg.Cursor[Any]":
-    connection = connections[database]
+def _execute(sql: str, parameters: Sequence[Any]) -> "CursorWrapper | psycopg.Cursor[Any]":
+    connection = connections[DEFAULT_DB_ALIAS]
     assert isinstance(connection, DatabaseWrapper)  # noqa: S101  (The settings name no other backend.)
     cursor = connection.prepared_cursor()
     if connection.queries_logged or connection.execute_wrappers:

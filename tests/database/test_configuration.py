@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from agentmessage.database import database_settings, replica_settings
+from agentmessage.database import database_settings
 
 
 def test_without_url_the_embedded_server_is_used_and_not_started(tmp_path: Path) -> None:
@@ -70,21 +70,3 @@ def test_nothing_is_kept_between_transactions_behind_pgbouncer(tmp_path: Path) -
     assert found["OPTIONS"] == {"prepare_threshold": None}
     assert found["CONN_MAX_AGE"] is None
     assert found["DISABLE_SERVER_SIDE_CURSORS"] is True
-
-
-def test_a_replica_that_does_not_answer_is_given_up_soon() -> None:
-    url = "postgres://user@replica.example/name?sslmode=require&connect_timeout=1"
-    found = replica_settings(database_url=url, keep=True)
-    assert found["OPTIONS"] == {
-        "connect_timeout": 1,
-        "tcp_user_timeout": 3000,
-        "sslmode": "require",
-        "prepare_threshold": None,
-    }
-    assert found["DISABLE_SERVER_SIDE_CURSORS"] is True
-    assert found["TEST"] == {"MIRROR": "default"}
-
-
-def test_a_bad_url_of_the_replica_is_refused_by_its_name() -> None:
-    with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URL must name"):
-        replica_settings(database_url="mysql://user:secret@db.example/name")

@@ -27,16 +27,15 @@ COMMON = {
     "dynamic_shared_memory_type": "mmap",  # /dev/shm is tiny in containers.
     "jit": "off",
     "timezone": "UTC",
-    "wal_level": "replica",
 }
 
 
 def programs() -> Path | None:
-    """The folder of the system's newest PostgreSQL programs; None where there are none."""
-    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "pg_basebackup").exists()]
+    """Return the folder of the system's newest PostgreSQL server programs; None where there are none."""
+    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
     if folders:
         return max(folders, key=lambda path: int(path.parent.name))
-    found = shutil.which("pg_basebackup")
+    found = shutil.which("initdb")
     return Path(found).resolve().parent if found else None
 
 
@@ -72,7 +71,7 @@ def dies_with_us() -> list[str]:
 
 @dataclass
 class Server:
-    """One server: `create` or `copy_of` it, `start`, `stop`. The superuser's password is made up."""
+    """One server: `create`, `start`, `stop`. The superuser's password is made up."""
 
     folder: Path
     bin: Path
@@ -102,13 +101,6 @@ class Server:
         self._run("initdb", "-D", str(self.data), "-U", USER, f"--pwfile={password_file}", "--auth=scram-sha-256",
                   "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
         password_file.unlink()
-
-    def copy_of(self, primary: "Server") -> None:
-        """A streaming replica of `primary`, by pg_basebackup."""
-        self.password = primary.password
-        self._make_folder()
-        self._run("pg_basebackup", "-D", str(self.data), "--checkpoint=fast", "--write-recovery-conf", "--no-sync",
-                  "-d", f"host=127.0.0.1 port={primary.port} user={USER} password={primary.password}")  # fmt: skip
 
     def start(self) -> None:
         """Starts it and waits until it answers. Raises RuntimeError with its log if it does not."""
