@@ -11,7 +11,7 @@ from accounts.errors import MissingScope
 from accounts.keys import digest_of, generate_key
 from accounts.models import ApiKey
 from accounts.scopes import Scope
-from agentmessage.database.statements import fetch_one, instance, select
+from agentmessage.db.prepared import fetch_one, instance, select
 from agentmessage.errors import InvalidInput, NotFound
 
 # A key's use is written down this often, at most.

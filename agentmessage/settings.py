@@ -7,7 +7,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from agentmessage.database import database_settings
+from agentmessage.db.configuration import database_settings
 from agentmessage.logs import configure_logging
 from agentmessage.rates import Rate, parse_rate
 
@@ -16,19 +16,13 @@ env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=False)
-DATA_DIR = (BASE_DIR / env.str("DATA_DIR", default=".data")).resolve()
 DATABASE_URL: str | None = env.str("DATABASE_URL", default="") or None
 
 
 def _secret_key() -> str:
-    """SECRET_KEY, or the one that `make run` made for its own embedded database. Nothing else goes without one."""
     given: str = env.str("SECRET_KEY", default="")
     if given:
         return given
-    demo = DATA_DIR / "secret_key"
-    if DATABASE_URL is None and demo.is_file():
-        kept: str = demo.read_text(encoding="ascii").strip()
-        return kept
     raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env (`make run` needs none).")
 
 
@@ -94,10 +88,8 @@ DATABASE_PGBOUNCER = env.bool("DATABASE_PGBOUNCER", default=False)
 DATABASES = {
     "default": database_settings(
         database_url=DATABASE_URL,
-        data_dir=DATA_DIR / "postgresql",
-        durable=env.bool("DATABASE_DURABLE", default=True),
         prepare=env.bool("DATABASE_PREPARE", default=True),
-        # Each of a server's threads keeps its connection between requests: a new one per request costs a factor of seven.
+        # Each thread keeps its connection between requests: a new one per request costs a factor of seven.
         keep=env.int("DATABASE_POOL", default=0) > 0,
         behind_pgbouncer=DATABASE_PGBOUNCER,
     )

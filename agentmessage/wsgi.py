@@ -6,9 +6,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from agentmessage.chunked import ReadChunkedBodies
-from agentmessage.database.lifetime import exit_with_parent
 
-exit_with_parent()  # Only where EXIT_WITH_PARENT asks for it: `make run`.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentmessage.settings")
 
 application = ReadChunkedBodies(get_wsgi_application())

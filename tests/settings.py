@@ -1,10 +1,8 @@
-"""Settings of the tests: the service's own, on an embedded PostgreSQL that does not wait for the disk."""
+"""Settings of the tests: the service's own, on the database that `devserver.pytest_plugin` starts."""
 
 import os
 
 os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "x" * 50)
-os.environ.setdefault("DATA_DIR", ".data/tests")
-os.environ.setdefault("DATABASE_DURABLE", "off")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 os.environ["DATABASE_POOL"] = "0"
 # Tests of the limits switch them on.

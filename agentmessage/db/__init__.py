@@ -1,5 +1,1 @@
-"""Which PostgreSQL the service uses: the one given by DATABASE_URL, or the embedded one."""
-
-from agentmessage.database.configuration import database_settings
-
-__all__ = ["database_settings"]
+"""How the service talks to PostgreSQL: the settings of its connection, and statements that are prepared once."""

@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
-from agentmessage.database.postgresql.base import DatabaseWrapper
+from agentmessage.db.postgresql.base import DatabaseWrapper
 
 Row = TypeVar("Row", bound=Model)
 

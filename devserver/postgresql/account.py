@@ -1,4 +1,4 @@
-"""Under which user the server runs: ours, or, because PostgreSQL refuses root, `nobody`."""
+"""The user that PostgreSQL runs as: ourselves or, because PostgreSQL refuses root, `nobody`."""
 
 import os
 import pwd
@@ -7,66 +7,59 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from devserver.errors import DevServerError
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user and group to change to."""
+    """A user and group to change to, or, without them, ourselves."""
 
-    uid: int
-    gid: int
+    uid: int | None = None
+    gid: int | None = None
 
     def popen_arguments(self) -> dict[str, Any]:
-        """What makes `subprocess` run a program as this account, without our other groups."""
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+        """Return what makes `subprocess` run a program as this account, without our other groups."""
+        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def can(self, *shell_tests: tuple[str, Path]) -> bool:
-        """Whether this account passes all of these shell tests, such as `("-r", path)`.
+    def give(self, path: Path) -> None:
+        """Make the account the owner of a file or folder."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
 
-        It is asked by being it, because every folder above counts.
-        """
-        script = 'while [ $# -gt 0 ]; do test "$1" "$2" || exit 1; shift 2; done'
-        arguments = [str(part) for shell_test in shell_tests for part in shell_test]
-        completed = subprocess.run(  # noqa: S603 - our own command; paths are arguments of the script, not part of it.
-            ["/bin/sh", "-c", script, "sh", *arguments],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            **self.popen_arguments(),
-        )
-        return completed.returncode == 0
+    def can_run(self, *command: str | Path) -> bool:
+        """Return whether a command succeeds as this account. Trying it is the only way: every folder above counts."""
+        try:
+            subprocess.run(command, cwd="/", capture_output=True, check=True, **self.popen_arguments())  # noqa: S603  (Our own commands.)
+        except (OSError, subprocess.SubprocessError):
+            return False
+        return True
 
 
-def account_for_new_cluster() -> Account | None:
-    """Return the account a new server runs as; None is our own.
+def new_account() -> Account:
+    """Return the account for a new cluster.
 
-    Raises ImproperlyConfigured if we are root and there is no `nobody` to change to.
+    Raises:
+        DevServerError: We are root, and cannot become `nobody`.
     """
     if os.geteuid() != 0:
-        return None
+        return Account()
     try:
+        # initdb wants a name for its user, so a bare number does not do.
         entry = pwd.getpwnam("nobody")
     except KeyError:
-        # initdb wants a name for its user, so a bare number would not do.
-        raise ImproperlyConfigured(
-            "PostgreSQL refuses to run as root, and there is no user `nobody`. Run as another user or set DATABASE_URL."
-        ) from None
-    account = Account(uid=entry.pw_uid, gid=entry.pw_gid)
-    try:
-        account.can()
-    except (OSError, subprocess.SubprocessError):
-        raise ImproperlyConfigured(
-            "PostgreSQL refuses to run as root, and this root may not change to `nobody`. "
-            "Run as another user or set DATABASE_URL."
-        ) from None
+        account = None
+    else:
+        account = Account(entry.pw_uid, entry.pw_gid)
+    if account is None or not account.can_run("/bin/sh", "-c", ":"):
+        raise DevServerError(
+            "PostgreSQL refuses to run as root, and root cannot become `nobody` here. Use a plain user."
+        )
     return account
 
 
-def account_of(folder: Path) -> Account | None:
-    """Return the account that owns the folder of an existing cluster; None is our own."""
+def account_of(pgdata: Path) -> Account:
+    """Return the account that owns an existing cluster."""
     if os.geteuid() != 0:
-        return None
-    status = folder.stat()
-    return Account(uid=status.st_uid, gid=status.st_gid)
+        return Account()
+    status = pgdata.stat()
+    return Account(status.st_uid, status.st_gid)

@@ -1,239 +1,177 @@
-"""Start or join the server of a data folder, and keep it alive as long as this process lives."""
+"""PostgreSQL as a child of this process, for as long as a block runs.
 
-import errno
-import json
+The lock file is the whole protocol: who starts the server holds the lock and hands its descriptor on to initdb and
+PostgreSQL. So the kernel keeps it locked until the last process of the server is gone, however it ended, and who gets
+the lock may start.
+"""
+
+import fcntl
 import os
-import socket
+import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from agentmessage.database.supervisor import locks, postmaster
-from agentmessage.database.supervisor.cluster import USER, Cluster, open_cluster, server_environment
-from agentmessage.database.supervisor.errors import EmbeddedServerError
-from agentmessage.database.supervisor.installation import find_installation
+from devserver.errors import DevServerError
+from devserver.postgresql.cluster import DATABASE, USER, Cluster, environment, open_cluster, start_over
+from devserver.processes import ending_with_us, free_port
 
-_HOST = "127.0.0.1"
-_WATCHDOG = Path(__file__).with_name("watchdog.py")
-# Making a cluster takes about two seconds; a slow disk or a crash recovery may take far longer.
+# A start after a crash has to recover first.
 _START_SECONDS = 120.0
-_STOP_SECONDS = 60.0
+_STOP: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 30), (signal.SIGQUIT, 6), (signal.SIGKILL, 6))
 _POLL_SECONDS = 0.01
-_ATTEMPTS = 6
+_ATTEMPTS = 5
+# Lines of postmaster.pid, by PostgreSQL's src/include/utils/pidfile.h.
+_LINE_PID, _LINE_STATUS = 0, 7
 
 
 @dataclass(frozen=True)
-class ServerAddress:
-    """How to connect."""
+class Server:
+    """A server that accepts connections."""
 
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
+    url: str
+    process: "subprocess.Popen[bytes]"
 
 
-@dataclass(frozen=True)
-class _Membership:
-    """What this process holds: a share of the users' lock, and what it saw when it joined."""
+@contextmanager
+def postgresql(folder: Path, *, durable: bool = True) -> Iterator[Server]:
+    """Run the server of a folder, made if missing. On Linux it ends with this process even if that is killed.
 
-    cluster: Cluster
-    users_lock: int
-    state: bytes
-    address: ServerAddress
+    Args:
+        folder: Where its files are. The caller owns the data folder around it.
+        durable: False trades crash safety for speed.
 
-    def is_current(self) -> bool:
-        """Whether the server that was joined still runs. Asked at every connection: two files, about 20 µs."""
-        try:
-            return self.cluster.state_file.read_bytes() == self.state and locks.is_held(self.cluster.watchdog_lock)
-        except FileNotFoundError:
-            return False
-
-
-class EmbeddedServer:
-    """The server of one data folder, as this process sees it."""
-
-    def __init__(self, data_dir: Path, *, durable: bool) -> None:
-        self._data_dir = data_dir
-        self._durable = durable
-        self._mutex = threading.Lock()
-        self._membership: _Membership | None = None
-
-    def address(self) -> ServerAddress:
-        """Return where the server listens, after starting or joining it if need be.
-
-        Raises ImproperlyConfigured if it cannot exist here, and EmbeddedServerError if it does not start.
-        """
-        with self._mutex:
-            if self._membership is None or not self._membership.is_current():
-                try:
-                    self._membership = self._join()
-                except PermissionError as error:
-                    raise EmbeddedServerError(
-                        f"The embedded PostgreSQL in {self._data_dir} cannot be used: {error}. "
-                        "Run as the user who made it, delete it as that user, or set DATABASE_URL."
-                    ) from error
-                except OSError as error:
-                    raise EmbeddedServerError(
-                        f"The embedded PostgreSQL in {self._data_dir} cannot be used: {error}"
-                    ) from error
-            return self._membership.address
-
-    def program(self, name: str) -> Path:
-        """The path of a PostgreSQL program that belongs to the server."""
-        return find_installation().program(name)
-
-    def _leave(self) -> None:
-        """Give up this process's share of the lock."""
-        if self._membership is not None:
-            os.close(self._membership.users_lock)
-            self._membership = None
-
-    def _join(self) -> _Membership:
-        self._leave()
-        installation = find_installation()
-        _make_data_dir(self._data_dir)
-        with locks.locked(self._data_dir / "start.lock", seconds=_START_SECONDS):
-            cluster = open_cluster(self._data_dir, installation, durable=self._durable)
-            # First become a user, so that the server found or started below cannot stop again. Waits while one stops.
-            users_lock = locks.hold(cluster.users_lock, exclusive=False, seconds=_STOP_SECONDS)
-            try:
-                state = _wait_for_running(cluster) or _start(cluster, durable=self._durable)
-                address = ServerAddress(_HOST, json.loads(state)["port"], USER, cluster.password)
-            except BaseException:
-                os.close(users_lock)
-                raise
-        return _Membership(cluster, users_lock, state, address)
-
-
-_servers: dict[Path, EmbeddedServer] = {}
-_servers_mutex = threading.Lock()
-
-
-def server_for(data_dir: Path, *, durable: bool) -> EmbeddedServer:
-    """Return the one object for this folder in this process. Starts nothing yet."""
-    with _servers_mutex:
-        return _servers.setdefault(data_dir, EmbeddedServer(data_dir, durable=durable))
-
-
-def _forget_after_fork() -> None:
-    """A forked child joins by itself when it connects: otherwise it would keep the server alive without using it.
-
-    Closing its copy leaves the parent's lock in place. Mutexes are new, since a thread may have held them at the fork.
+    Raises:
+        DevServerError: It cannot run here. The message says why.
     """
-    global _servers_mutex  # noqa: PLW0603 - see above.
-    for server in _servers.values():
-        server._leave()  # noqa: SLF001 - the same module.
-    _servers.clear()
-    _servers_mutex = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forget_after_fork)
-
-
-def _make_data_dir(data_dir: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        data_dir.mkdir(parents=True)
-    except FileExistsError:
-        return
-    # Ours, so we may: as root, the server's account must be able to pass through.
-    data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
-
-
-def _wait_for_running(cluster: Cluster) -> bytes | None:
-    """Return the state of the server once it is ready, or None if there is none."""
-    deadline = time.monotonic() + _START_SECONDS
-    while locks.is_held(cluster.watchdog_lock):
+        _take(lock, folder)
+        cluster = open_cluster(folder, lock=lock, durable=durable)
+        process, port = _start(cluster, folder, lock=lock, durable=durable)
         try:
-            state = cluster.state_file.read_bytes()
-        except FileNotFoundError:
-            state = b""  # It starts or stops.
-        if state and postmaster.is_ready(cluster.pgdata, json.loads(state)["pid"]):
-            return state
-        if time.monotonic() > deadline:
-            raise EmbeddedServerError(
-                f"PostgreSQL in {cluster.pgdata} was not ready after {_START_SECONDS:.0f} seconds."
+            # No TLS in these programs. SCRAM proves the server to us as well.
+            options = "sslmode=disable&require_auth=scram-sha-256"
+            yield Server(f"postgres://{USER}:{cluster.password}@127.0.0.1:{port}/{DATABASE}?{options}", process)
+        finally:
+            _stop(process)
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, folder: Path) -> None:
+    """Take the lock. A server that holds it has lost its owner, and the kernel has told it to stop (on Linux)."""
+    deadline = time.monotonic() + sum(seconds for _, seconds in _STOP)
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if sys.platform != "linux":
+                _stop_abandoned((folder / "pgdata").resolve())
+            if time.monotonic() > deadline:
+                raise DevServerError(f"An old PostgreSQL in {folder} does not end.") from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def _stop_abandoned(pgdata: Path) -> None:
+    pid = _status(pgdata)[_LINE_PID]
+    command = ["/bin/ps", "-ww", "-o", "command=", "-p", pid]
+    shown = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  (Our own command.)
+    if os.fsencode(pgdata) in shown.stdout:  # The number may belong to another process by now.
+        os.kill(int(pid), signal.SIGINT)
+
+
+def _start(cluster: Cluster, folder: Path, *, lock: int, durable: bool) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start the server and wait until it is ready; on another port if its own was taken meanwhile."""
+    log = folder / "postgres.log"
+    for _ in range(_ATTEMPTS):
+        (cluster.pgdata / "postmaster.pid").unlink(missing_ok=True)  # Nobody else has the lock, so it is stale.
+        port = free_port()
+        with log.open("wb") as words:
+            process = subprocess.Popen(  # noqa: S603  (Our own command.)
+                [str(cluster.programs / "postgres"), "-D", str(cluster.pgdata), *_options(port, durable=durable)],
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                cwd="/",
+                env=environment(),
+                umask=0o077,
+                start_new_session=True,  # Ctrl-C reaches only us, who stop it last.
+                pass_fds=[lock],
+                **ending_with_us(signal.SIGINT),
+                **cluster.account.popen_arguments(),
             )
-        time.sleep(_POLL_SECONDS)
-    return None
-
-
-def _start(cluster: Cluster, *, durable: bool) -> bytes:
-    """Start a watchdog and its server, with another port if somebody was faster to take ours."""
-    cluster.state_file.unlink(missing_ok=True)
-    postmaster.remove_orphan(cluster.pgdata)
-    for attempt in range(_ATTEMPTS):
-        port = _choose_port(cluster, use_last=attempt == 0)
-        written = cluster.log.stat().st_size if cluster.log.exists() else 0
-        _launch_watchdog(cluster, port, durable=durable)
-        state = _wait_for_running(cluster)
-        if state is not None:
-            cluster.port_file.write_text(str(port), "ascii")
-            return state
-        said = _log_since(cluster.log, written)
-        if "pre-existing shared memory block" in said:
-            time.sleep(0.5)  # The processes of a killed server are still leaving.
-        elif "could not create any TCP/IP sockets" not in said:
+        try:
+            if _becomes_ready(cluster.pgdata, process):
+                return process, port
+        except BaseException:
+            _stop(process)
+            raise
+        said = log.read_text("utf-8", errors="replace").strip()
+        if "could not create any TCP/IP sockets" not in said:
             break
-    raise EmbeddedServerError(
-        f"The embedded PostgreSQL in {cluster.pgdata} did not start. "
-        f"If its files are damaged, delete {cluster.data_dir} to start with an empty one. It said:\n{said[-2000:]}"
-    )
+    raise DevServerError(f"PostgreSQL did not start. It said:\n{said[-2000:]}\n{start_over(folder)}")
 
 
-def _launch_watchdog(cluster: Cluster, port: int, *, durable: bool) -> None:
-    postgres = [str(cluster.installation.program("postgres")), "-D", str(cluster.pgdata)]
-    job = {
-        "command": postgres + postmaster.options(port=port, durable=durable),
-        "environment": server_environment(),
-        "identity": None if cluster.account is None else cluster.account.popen_arguments(),
-        "port": port,
-        "log": str(cluster.log),
-        "pointer": str(cluster.pointer),
-        "state_file": str(cluster.state_file),
-        "users_lock": str(cluster.users_lock),
-        "watchdog_lock": str(cluster.watchdog_lock),
+def _options(port: int, *, durable: bool) -> list[str]:
+    """Return the settings, on the command line: in postgresql.conf, old clusters would keep old ones."""
+    settings = {
+        "port": str(port),
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": "100",
+        "shared_buffers": "128MB",
+        "jit": "off",
+        "random_page_cost": "1.1",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        # No statements or row values in the log: they may hold what must not be logged.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+        "log_checkpoints": "off",
+        "dynamic_shared_memory_type": "mmap",  # /dev/shm is tiny in containers.
+        "io_method": "sync",  # Fewer processes.
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "max_logical_replication_workers": "0",
     }
-    completed = subprocess.run(  # noqa: S603 - our own script, and no shell.
-        [sys.executable, "-I", "-S", "-B", str(_WATCHDOG)],
-        input=json.dumps(job).encode(),
-        capture_output=True,
-        cwd="/",
-        env=server_environment(),
-        start_new_session=True,  # Ctrl-C and hang-ups are for us, not for the server.
-        check=False,
-    )
-    if not completed.stdout:
-        raise EmbeddedServerError(
-            f"The watchdog of the embedded PostgreSQL did not start; see {cluster.log}. "
-            f"{completed.stderr.decode(errors='replace')[-2000:]}"
-        )
+    if not durable:
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
-def _choose_port(cluster: Cluster, *, use_last: bool) -> int:
-    """A free port; the last one if possible, for those who wrote it down."""
-    candidates = [0]
-    if use_last:
-        with suppress(FileNotFoundError, ValueError):  # A power cut may have left it empty.
-            candidates.insert(0, int(cluster.port_file.read_text("ascii")))
-    for candidate in candidates:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # As PostgreSQL does.
-            try:
-                probe.bind((_HOST, candidate))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-            port: int = probe.getsockname()[1]
-            return port
-    raise EmbeddedServerError(f"There is no free port on {_HOST}.")
+def _becomes_ready(pgdata: Path, process: "subprocess.Popen[bytes]") -> bool:
+    """Wait until the server accepts connections, or return False if it ends."""
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None:
+        lines = _status(pgdata)
+        if lines[_LINE_PID] == str(process.pid) and lines[_LINE_STATUS] == "ready":
+            return True
+        if time.monotonic() > deadline:
+            raise DevServerError(f"PostgreSQL in {pgdata} was not ready after {_START_SECONDS:.0f} seconds.")
+        time.sleep(_POLL_SECONDS)
+    return False
 
 
-def _log_since(log: Path, start: int) -> str:
-    with log.open("rb") as file:
-        file.seek(start)
-        return file.read().decode(errors="replace").strip()
+def _status(pgdata: Path) -> list[str]:
+    """Return the lines of postmaster.pid, as many as are read here."""
+    lines = []
+    with suppress(FileNotFoundError):
+        lines = (pgdata / "postmaster.pid").read_text("utf-8", errors="replace").splitlines()
+    return [line.strip() for line in lines] + [""] * (_LINE_STATUS + 1)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Stop the server: fast, then at once, then by force."""
+    for number, seconds in _STOP:
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from accounts.actors import Actor
-from agentmessage.database.statements import run
+from agentmessage.db.prepared import run
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber

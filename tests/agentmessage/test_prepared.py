@@ -10,7 +10,7 @@ from django.forms.models import model_to_dict
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey
-from agentmessage.database.statements import fetch_all, fetch_one, instance, run, select
+from agentmessage.db.prepared import fetch_all, fetch_one, instance, run, select
 from tests.factories import make_key
 from tests.worlds import World
 

@@ -23,7 +23,7 @@ from accounts.scopes import Scope
 from agentmessage.api.document import document
 from agentmessage.api.examples import EXAMPLES, Example, all_examples
 from agentmessage.rates import Rate
-from phone_numbers.management.commands.run_demo import INVENTORY
+from devserver.demo import INVENTORY
 from phone_numbers.models import CampaignAttachment
 from tests.api import ApiClient
 from tests.propagation import fail_attachment

@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 import pytest
-
 from agentmessage.database.supervisor.installation import find_installation
 from tests.database.support import USE_DATABASE, StartUser, is_running, seconds_until
 

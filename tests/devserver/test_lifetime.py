@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.database.support import is_running, seconds_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]

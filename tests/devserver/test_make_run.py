@@ -15,7 +15,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-
 from phone_numbers.management.commands.run_demo import NUMBER_ID, OTHER_CAMPAIGN_ID
 
 ROOT = Path(__file__).resolve().parent.parent

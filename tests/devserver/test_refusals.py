@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
-
 from agentmessage.database.supervisor.cluster import open_cluster
 from agentmessage.database.supervisor.installation import find_installation
+from django.core.exceptions import ImproperlyConfigured
 
 
 def test_missing_wheel(monkeypatch: pytest.MonkeyPatch) -> None:

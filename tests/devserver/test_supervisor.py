@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.database.support import StartUser, is_running, seconds_until
 
 

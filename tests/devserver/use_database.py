@@ -28,10 +28,9 @@ def main() -> None:
         sys.path.insert(0, options.wheel_from)
 
     import django  # After the path is set.
-    from django.conf import settings
-
     from agentmessage.database import database_settings
     from agentmessage.database.supervisor import cluster
+    from django.conf import settings
 
     if options.system_folder:
         cluster.SYSTEM_FOLDER = options.system_folder
@@ -58,9 +57,8 @@ def _sql(statement: str) -> list[Any]:
 
 
 def _server() -> dict[str, Any]:
-    from django.db import connection
-
     from agentmessage.database.supervisor.server import server_for
+    from django.db import connection
 
     connection.close()
     connection.ensure_connection()

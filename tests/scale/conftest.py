@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,12 +16,13 @@ from typing import Any
 
 import pytest
 
+from devserver.demo import INVENTORY
+from devserver.processes import ending_with_us, free_port
 from tests.scale import pgbouncer
 from tests.scale.pgbouncer import PgBouncer
-from tests.scale.postgresql import Server, dies_with_us, free_port, programs
+from tests.scale.postgresql import Server, programs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-INVENTORY = REPOSITORY / "phone_numbers" / "demo" / "inventory.json"
 
 
 @dataclass
@@ -40,7 +42,6 @@ class Machines:
             **{name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")},
             "DJANGO_SETTINGS_MODULE": "agentmessage.settings",
             "DATABASE_URL": self.postgresql.url(),
-            "DATA_DIR": str(self.folder / "unused"),
             "SECRET_KEY": "only-for-the-tests-" + "x" * 50,
             "HTTPS": "off",
             "LOG_LEVEL": "WARNING",
@@ -69,7 +70,13 @@ class Machines:
         ]
         with (self.folder / f"web-{port}.log").open("wb") as log:
             self.webs.append(
-                subprocess.Popen([*dies_with_us(), *command], cwd=REPOSITORY, env=self.of_a_web_process, stderr=log)
+                subprocess.Popen(
+                    command,
+                    cwd=REPOSITORY,
+                    env=self.of_a_web_process,
+                    stderr=log,
+                    **ending_with_us(signal.SIGTERM),
+                )
             )
         self.ports.append(port)
 

@@ -4,12 +4,21 @@ import select
 from typing import Any
 
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 from django.db.backends.postgresql import base, operations
 from django.db.backends.utils import CursorWrapper
 from psycopg import pq
 from psycopg.postgres import types
 
 _TIMES: Any = psycopg.adapters.get_loader(types["timestamptz"].oid, pq.Format.TEXT)
+
+
+class NoDatabase(ImproperlyConfigured, OperationalError):
+    """DATABASE_URL names no database.
+
+    Also an OperationalError, like a server that cannot be reached: `makemigrations` goes on without a database.
+    """
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -25,6 +34,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     ops_class = DatabaseOperations
     _prepared: "psycopg.Cursor[Any] | None" = None
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return the stock parameters. Raises NoDatabase where the settings were made without DATABASE_URL."""
+        if self.settings_dict["NAME"] == "" and not self.settings_dict["OPTIONS"].get("service"):
+            raise NoDatabase("DATABASE_URL names no database. It looks like postgres://user:password@host:5432/name")
+        return super().get_connection_params()
 
     def close_if_health_check_failed(self) -> None:
         """Closes a connection that was kept from an earlier request and that the server has closed since.
@@ -45,7 +60,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def prepared_cursor(self) -> "psycopg.Cursor[Any]":
-        """The connection's cursor for `agentmessage.database.statements`: parameters go apart from the text.
+        """The connection's cursor for `agentmessage.db.prepared`: parameters go apart from the text.
 
         There is one, made once: whoever uses it takes all rows of its statement before the next one.
         """
