@@ -77,8 +77,8 @@ def open_cluster(folder: Path, *, lock: int, durable: bool) -> Cluster:
 def start_over(folder: Path) -> str:
     """Return a sentence with the command after which the next start makes a new cluster in the folder."""
     link = folder / "pgdata"
-    places = [folder, link.resolve().parent] if link.is_symlink() else [folder]
-    return f"To start over with an empty one: rm -r {shlex.join(map(str, places))}"
+    places = [str(folder), str(link.resolve().parent)] if link.is_symlink() else [str(folder)]
+    return f"To start over with an empty one: rm -r {shlex.join(places)}"
 
 
 def find_programs(account: Account) -> Path:

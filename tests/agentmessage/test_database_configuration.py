@@ -30,7 +30,7 @@ def test_the_url_names_server_and_database() -> None:
 def test_without_a_database_only_the_connection_fails(url: str | None) -> None:
     wrapper = ConnectionHandler({"default": database_settings(database_url=url)})["default"]
     with pytest.raises(NoDatabase, match="DATABASE_URL names no database") as refusal:
-        wrapper.ensure_connection()
+        wrapper.connect()
     assert isinstance(refusal.value, OperationalError)
     assert isinstance(refusal.value, ImproperlyConfigured)
 

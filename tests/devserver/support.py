@@ -1,6 +1,7 @@
-"""Users of the embedded database as processes of their own, and what there is to know about processes."""
+"""Owners of a data folder as processes of their own, and what there is to know about processes."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,59 +9,73 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-USE_DATABASE = Path(__file__).with_name("use_database.py")
+ROOT = Path(__file__).resolve().parents[2]
+OWNER = Path(__file__).with_name("owner.py")
+LIMIT = 60.0
 
 
-class User:
-    """A process that uses the database of a folder."""
+class Owner:
+    """A process that owns a data folder and runs its server until its standard input ends."""
 
-    def __init__(self, data_dir: Path, *options: str, **popen_arguments: Any) -> None:
+    def __init__(self, data_dir: Path, *, python_path: str = "", **popen_arguments: Any) -> None:
         self.data_dir = data_dir
         self.process = subprocess.Popen(
-            [sys.executable, str(USE_DATABASE), str(data_dir), *options],
+            [sys.executable, str(OWNER), str(data_dir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
             cwd="/",
+            env=environment(PYTHONPATH=os.pathsep.join(filter(None, (python_path, str(ROOT))))),
             **popen_arguments,
         )
 
-    def send(self, *command: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-
-    def receive(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
+        """Return what it says: the server's `url`, `pid`, `pgdata` and `program`, or the `error` that ended it."""
         assert self.process.stdout is not None
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
 
-    def ask(self, *command: str) -> Any:
-        """Send a command and return its result; an error fails the test."""
-        self.send(*command)
-        answer = self.receive()
-        assert "result" in answer, answer
-        return answer["result"]
+    def stop(self) -> None:
+        """Let it end in order."""
+        self.process.communicate(timeout=LIMIT)
 
     def kill(self) -> None:
+        """End it by SIGKILL."""
         self.process.kill()
-        self.process.communicate()
+        self.process.communicate(timeout=LIMIT)
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return the environment of a newcomer: nothing is set that this service reads, except for `changes`."""
+    ours = ("DATABASE", "DATA_DIR", "DJANGO", "SECRET_KEY", "LOG_LEVEL", "HTTPS", "CARRIER", "PORT", "PYTEST", "MAKE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | changes
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process lives; a zombie does not."""
+    """Return whether the process lives; a zombie does not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     return bool(state) and not state.startswith("Z")
 
 
-def seconds_until(condition: Callable[[], bool], *, limit: float) -> float:
-    """Wait for the condition; it coming true too late fails the test."""
-    start = time.monotonic()
+def processes_of(data_dir: Path) -> dict[int, str]:
+    """Return the other processes that have this folder in their environment or command line, or work in it."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            is_alive = (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+            is_inside = (folder / "cwd").readlink().is_relative_to(data_dir)
+        except OSError:  # It has ended.
+            continue
+        if is_alive and (is_inside or os.fsencode(data_dir) in words) and int(folder.name) != os.getpid():
+            found[int(folder.name)] = repr(words[:200])
+    return found
+
+
+def wait_until(condition: Callable[[], object], *, limit: float = LIMIT) -> None:
+    """Wait for the condition. That it comes true too late fails the test, so the limit is for broken code only."""
+    deadline = time.monotonic() + limit
     while not condition():
-        assert time.monotonic() - start < limit, "too late"
+        assert time.monotonic() < deadline, "too late"
         time.sleep(0.02)
-    return time.monotonic() - start
-
-
-StartUser = Callable[..., User]
