@@ -275,18 +275,18 @@ class Environment:
         Raises:
             ImproperlyConfigured: In one sentence, for the first value that breaks its rule.
         """
-        # Blank variables are removed, because some libraries only ask whether a variable exists.
-        self._remove_blank()
+        self.remove_blank()
         if self.READ_ENV_FILE:
             try:
                 environ.Env.read_env(path, encoding="utf-8-sig")
             except UnicodeDecodeError:
                 raise ImproperlyConfigured(f"{path} must be UTF-8 text.") from None
-        self._remove_blank()
+        self.remove_blank()
         for setting in SETTINGS:
             setting.__get__(self, Environment)
 
-    def _remove_blank(self) -> None:
+    def remove_blank(self) -> None:
+        """Remove blank variables from the environment, because some libraries only ask whether one exists."""
         for setting in SETTINGS:
             if not os.environ.get(setting.name, "x").strip():
                 del os.environ[setting.name]
