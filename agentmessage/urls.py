@@ -7,7 +7,6 @@ from agentmessage.api.document import openapi_document, typescript_types
 from agentmessage.metrics import metrics_view
 from agentmessage.reference import reference_page
 from agentmessage.views import healthz, unknown_route
-from phone_numbers.metrics import collect_propagation
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),
@@ -23,5 +22,5 @@ urlpatterns = [
     # `include` would import it now.
     URLResolver(RoutePattern("admin/"), "agentmessage.admin_urls", app_name="admin", namespace="admin"),
     path("healthz", healthz),
-    path("metrics", metrics_view, {"collectors": [collect_propagation]}, name="metrics"),
+    path("metrics", metrics_view, name="metrics"),
 ]

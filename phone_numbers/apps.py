@@ -1,6 +1,14 @@
 """Registers the app under the label `numbers`."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+from agentmessage import metrics
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 
 class PhoneNumbersConfig(AppConfig):
@@ -15,5 +23,14 @@ class PhoneNumbersConfig(AppConfig):
     verbose_name = "Phone numbers"
 
     def ready(self) -> None:
-        """Registers the checks."""
-        from phone_numbers import checks  # noqa: F401  (Importing it registers them, and it needs the settings.)
+        """Register the system checks and the metrics."""
+        from phone_numbers import checks  # noqa: F401  (Checks register on import, which must wait for the settings.)
+
+        metrics.register(_collect_metrics)
+
+
+def _collect_metrics() -> "Iterable[Metric]":
+    # Imported by the first scrape: workers and commands do without it.
+    from phone_numbers.metrics import collect_propagation
+
+    return collect_propagation()

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
-from django.core.exceptions import ImproperlyConfigured
 
 from phone_numbers.carriers.choose import build_carrier, default_limits
 
@@ -14,7 +13,7 @@ def check_carrier(**_given: Any) -> list[CheckMessage]:
     """Whether CARRIER_URL names a carrier. Cheap, so that it is looked at by every command."""
     try:
         default_limits(settings.CARRIER_URL)
-    except ImproperlyConfigured as error:
+    except ValueError as error:
         return [Error(str(error), id="phone_numbers.E001")]
     return []
 
@@ -24,6 +23,6 @@ def check_carriers_address(**_given: Any) -> list[CheckMessage]:
     """Whether all of it can be understood."""
     try:
         build_carrier(settings.CARRIER_URL, pace=lambda: None)
-    except ImproperlyConfigured as error:
+    except ValueError as error:
         return [Error(str(error), id="phone_numbers.E002")]
     return []

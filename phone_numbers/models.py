@@ -230,15 +230,8 @@ class CampaignAttachment(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     # NULL: nothing is due; the row waits for its campaign's approval or for its order, or has come to its end.
     next_attempt_at = models.DateTimeField(null=True)
-    # The order in which the carrier was told last. Orders are forgotten after a while; their ids stay here.
-    order = models.ForeignKey(
-        "CarrierOrder",
-        on_delete=models.DO_NOTHING,
-        related_name="attachments",
-        null=True,
-        db_constraint=False,
-        db_index=False,
-    )
+    # The carrier order that the row was last part of. Orders are deleted after a while; their IDs stay here.
+    order_id = models.UUIDField(null=True)
     submitted_at = models.DateTimeField(null=True)
     propagated_at = models.DateTimeField(null=True)
     failure_code = models.CharField(max_length=40, null=True)
@@ -256,7 +249,7 @@ class CampaignAttachment(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
             ),
             models.Index(
-                F("order"), name="numbers_attachment_of_order", condition=Q(status=AttachmentStatus.SUBMITTED)
+                F("order_id"), name="numbers_attachment_of_order", condition=Q(status=AttachmentStatus.SUBMITTED)
             ),
             # What the approval of a campaign makes due.
             models.Index(
@@ -294,7 +287,7 @@ class CampaignAttachment(models.Model):
                 name="numbers_campaignattachment_one_in_flight",
             ),
             models.CheckConstraint(
-                condition=~Q(status=AttachmentStatus.SUBMITTED) | Q(order__isnull=False, next_attempt_at__isnull=True),
+                condition=~Q(status=AttachmentStatus.SUBMITTED) | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
             # A worker may have to take a number off a campaign that was never ours.

@@ -9,13 +9,13 @@ from django.db import connection
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from phone_numbers.carriers.protocol import Carrier, Failure
+from phone_numbers.carriers.protocol import Carrier
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.propagation.budget import Budget
-from phone_numbers.services.propagation.record import record_doomed
+from phone_numbers.services.propagation.record import AttachmentFailure, record_doomed
 from phone_numbers.services.propagation.tick import Round, run_round
 from phone_numbers.services.propagation.work import work_order
 
@@ -126,4 +126,5 @@ def fail_propagation(phone_number: PhoneNumber, campaign: Campaign, code: Failur
 
 def fail_attachment(attachment_id: UUID, code: FailureCode = FailureCode.REJECTED) -> None:
     """The carrier refuses the attachment."""
-    record_doomed(doomed={attachment_id: Failure(code, "The campaign does not take this number.", "12128")})
+    failure = AttachmentFailure(code, "The campaign does not take this number.", "12128")
+    record_doomed(doomed={attachment_id: failure})

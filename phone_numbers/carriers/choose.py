@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
-
 from phone_numbers.carriers.protocol import Carrier
 
 
@@ -28,12 +26,12 @@ _LIMITS = {
 
 
 def default_limits(url: str) -> Limits:
-    """The limits of the carrier that `url` names. Raises ImproperlyConfigured for an unknown one."""
+    """The limits of the carrier that `url` names. Raises ValueError for an unknown one."""
     return _LIMITS[_parsed(url).scheme]
 
 
 def build_carrier(url: str, *, pace: Callable[[], None]) -> Carrier:
-    """The carrier that `url` names; `pace` is called before each request to it. Raises ImproperlyConfigured."""
+    """The carrier that `url` names; `pace` is called before each request to it. Raises ValueError."""
     parsed = _parsed(url)
     # Only the chosen adapter is loaded.
     try:
@@ -51,7 +49,7 @@ def build_carrier(url: str, *, pace: Callable[[], None]) -> Carrier:
 
                 return SimulatedCarrier.from_url(parsed, pace=pace)
     except ValueError as error:
-        raise ImproperlyConfigured(f"CARRIER_URL: {error}") from None
+        raise ValueError(f"CARRIER_URL: {error}") from None
 
 
 def _parsed(url: str) -> SplitResult:
@@ -60,7 +58,7 @@ def _parsed(url: str) -> SplitResult:
         _ = parsed.port
     except ValueError:
         # Its words could show the secret.
-        raise ImproperlyConfigured("CARRIER_URL cannot be read as a URL.") from None
+        raise ValueError("CARRIER_URL cannot be read as a URL.") from None
     if parsed.scheme not in _LIMITS:
-        raise ImproperlyConfigured(f"CARRIER_URL must begin with one of {', '.join(f'{name}://' for name in _LIMITS)}.")
+        raise ValueError(f"CARRIER_URL must begin with one of {', '.join(f'{name}://' for name in _LIMITS)}.")
     return parsed

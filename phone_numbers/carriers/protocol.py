@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from campaigns.models import CarrierStatus
-from phone_numbers.failures import FailureCode
-
 
 class OrderAction(StrEnum):
     """What the carrier is asked to do with an order's numbers."""
@@ -31,11 +28,29 @@ class OrderRequest:
     carrier_order_id: str | None = None
 
 
+class CampaignDecision(StrEnum):
+    """Whether the carrier takes a campaign's traffic."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    SUSPENDED = "SUSPENDED"
+
+
+class FailureKind(StrEnum):
+    """The kinds of failure that the carriers' own error codes are mapped to."""
+
+    CARRIER_UNAVAILABLE = "CARRIER_UNAVAILABLE"
+    CAMPAIGN_NOT_READY = "CAMPAIGN_NOT_READY"
+    NOT_CONFIGURED = "NOT_CONFIGURED"
+    REJECTED = "REJECTED"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a number, or a whole order, did not go through: our class, and the carrier's own code and words."""
+    """Why the carrier did not carry out an order, or one number of it: its kind, and the carrier's code and words."""
 
-    code: FailureCode
+    kind: FailureKind
     message: str
     carrier_code: str | None = None
 
@@ -110,7 +125,7 @@ class Carrier(Protocol):
         Raises CarrierRefused, CarrierUnavailable.
         """
 
-    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
         """Whether the carrier has approved the campaign; None if it does not know it.
 
         Raises CarrierRefused, CarrierUnavailable.

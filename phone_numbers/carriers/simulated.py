@@ -5,24 +5,23 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
 
-from campaigns.models import CarrierStatus
 from phone_numbers.carriers.http import Answer, HttpCaller
 from phone_numbers.carriers.protocol import (
+    CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Failure,
+    FailureKind,
     OrderReport,
     OrderRequest,
 )
-from phone_numbers.carriers.simulator.server import describe
-from phone_numbers.failures import FailureCode
 
 DEFAULT_BATCH = 1000
-_CLASSES = {
-    "temporarily_unavailable": FailureCode.CARRIER_UNAVAILABLE,
-    "campaign_not_ready": FailureCode.CAMPAIGN_NOT_READY,
-    "not_configured": FailureCode.NOT_CONFIGURED,
-    "rejected": FailureCode.REJECTED,
+_KINDS = {
+    "temporarily_unavailable": FailureKind.CARRIER_UNAVAILABLE,
+    "campaign_not_ready": FailureKind.CAMPAIGN_NOT_READY,
+    "not_configured": FailureKind.NOT_CONFIGURED,
+    "rejected": FailureKind.REJECTED,
 }
 
 
@@ -63,7 +62,7 @@ class SimulatedCarrier:
             found = self.find(order)
             if found is not None:
                 return found
-        raise CarrierRefused(Failure(FailureCode.REJECTED, _message(answer), str(answer.status)))
+        raise CarrierRefused(Failure(FailureKind.REJECTED, _message(answer), str(answer.status)))
 
     def find(self, order: OrderRequest) -> OrderReport | None:
         """See `Carrier`."""
@@ -81,15 +80,16 @@ class SimulatedCarrier:
             for number in some:
                 yield number, found.get(number)
 
-    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
         """See `Carrier`."""
         answer = self._call("GET", f"/campaigns/{quote(tcr_campaign_id)}")
         if answer.status == 404:
             return None
         status = _fine(answer).get("status")
-        if status not in CarrierStatus.values:
-            raise _unreadable()
-        return CarrierStatus(status)
+        try:
+            return CampaignDecision(str(status))
+        except ValueError:
+            raise _unreadable() from None
 
     def close(self) -> None:
         """See `Carrier`."""
@@ -107,16 +107,20 @@ def _report(order: dict[str, Any]) -> OrderReport:
     return OrderReport(
         carrier_order_id=order.get("order_id"),
         is_open=order["status"] == "PROCESSING",
-        failures={
-            number: Failure(_CLASSES.get(reason, FailureCode.REJECTED), describe(reason), reason)
-            for number, reason in failures.items()
-        },
+        failures={number: _failure(said) for number, said in failures.items()},
     )
+
+
+def _failure(said: object) -> Failure:
+    match said:
+        case {"reason": str() as reason, "message": str() as message}:
+            return Failure(_KINDS.get(reason, FailureKind.REJECTED), message, reason)
+    raise _unreadable()
 
 
 def _fine(answer: Answer) -> dict[str, Any]:
     if answer.status != 200:
-        raise CarrierRefused(Failure(FailureCode.NOT_CONFIGURED, _message(answer), str(answer.status)))
+        raise CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, _message(answer), str(answer.status)))
     return _object(answer)
 
 

@@ -19,8 +19,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns.models import CarrierStatus
-from phone_numbers.carriers.protocol import OrderReport, OrderRequest
+from phone_numbers.carriers.protocol import CampaignDecision, OrderReport, OrderRequest
 from phone_numbers.carriers.telnyx import TelnyxCarrier
 from phone_numbers.models import CarrierOrder
 from tests.api import assert_refused
@@ -84,7 +83,7 @@ class Busy:
     def assignments(self, numbers: object) -> Iterator[tuple[str, str | None]]:
         yield from ()
 
-    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
         return None
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Self
 from urllib.parse import SplitResult, quote
 
-from campaigns.models import CarrierStatus
 from phone_numbers.carriers.bandwidth import campaigns, documents
 from phone_numbers.carriers.bandwidth.address import Address
 from phone_numbers.carriers.bandwidth.codes import failure_of
@@ -15,13 +14,14 @@ from phone_numbers.carriers.bandwidth.oauth import Token
 from phone_numbers.carriers.bandwidth.reports import report_of, report_of_refusal
 from phone_numbers.carriers.http import Answer, HttpCaller
 from phone_numbers.carriers.protocol import (
+    CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Failure,
+    FailureKind,
     OrderReport,
     OrderRequest,
 )
-from phone_numbers.failures import FailureCode
 
 _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
 _DETAILS = "TelephoneNumberResponse"
@@ -127,7 +127,7 @@ class BandwidthCarrier:
             details = documents.parse(answer.body, _DETAILS)
             yield number, documents.read_campaign_of_number(details, account=self._account, number=number)
 
-    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
         """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
 
         An account that may use neither kind of campaign raises CarrierRefused.
@@ -172,7 +172,7 @@ class BandwidthCarrier:
         spelled, unfit = {}, {}
         for number in numbers:
             if not number.startswith("+1") or len(number) != len("+19195550100"):
-                unfit[number] = Failure(FailureCode.REJECTED, "Bandwidth's orders take North American numbers only.")
+                unfit[number] = Failure(FailureKind.REJECTED, "Bandwidth's orders take North American numbers only.")
             else:
                 spelled[number[2:] if self._has_ten_digits else number] = number
         return spelled, unfit
@@ -224,22 +224,22 @@ def _unauthorized(answer: Answer) -> CarrierRefused:
     try:
         error = documents.read_refusal(documents.parse(answer.body))
     except CarrierUnavailable:
-        return CarrierRefused(Failure(FailureCode.NOT_CONFIGURED, message, str(int(answer.status))))
+        return CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, message, str(int(answer.status))))
     said = failure_of(error.code, error.description)
     return CarrierRefused(
-        Failure(FailureCode.NOT_CONFIGURED, said.message, said.carrier_code or str(int(answer.status)))
+        Failure(FailureKind.NOT_CONFIGURED, said.message, said.carrier_code or str(int(answer.status)))
     )
 
 
 def _refusal(answer: Answer) -> CarrierRefused | CarrierUnavailable:
     if answer.status == HTTPStatus.NOT_FOUND:
         return CarrierRefused(
-            Failure(FailureCode.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
+            Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
         )
     if answer.status not in _REFUSING:
         return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
     error = documents.read_refusal(documents.parse(answer.body))
     failure = failure_of(error.code, error.description)
-    if failure.code == FailureCode.CARRIER_UNAVAILABLE:
+    if failure.kind == FailureKind.CARRIER_UNAVAILABLE:
         return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)
     return CarrierRefused(failure)

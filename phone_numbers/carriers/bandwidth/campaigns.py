@@ -6,8 +6,8 @@ account has campaigns of the one or of the other kind), site/specs/numbers_v2.ym
 
 from xml.etree.ElementTree import Element
 
-from campaigns.models import CarrierStatus
 from phone_numbers.carriers.bandwidth.documents import text_of, unreadable
+from phone_numbers.carriers.protocol import CampaignDecision
 
 KINDS = (
     ("campaignManagement/10dlc/campaigns/imports", "LongCodeImportCampaignResponse", "ImportedCampaign"),
@@ -20,7 +20,7 @@ FEATURE_IS_OFF = "12055"
 _ENDED = ("EXPIRED", "DEACTIVATED", "SUSPENDED", "INACTIVE")
 
 
-def read_status(root: Element, name: str, tcr_campaign_id: str) -> CarrierStatus:
+def read_status(root: Element, name: str, tcr_campaign_id: str) -> CampaignDecision:
     """Whether the campaign `name` in this answer takes traffic. Raises CarrierUnavailable if it is another campaign.
 
     The reading is ours, and approves only what nobody objects to: it is ACTIVE, Bandwidth as the second DCA (direct
@@ -37,9 +37,9 @@ def read_status(root: Element, name: str, tcr_campaign_id: str) -> CarrierStatus
     # Some of Bandwidth's examples put all operators into one MnoStatus.
     operators = {(element.text or "").strip().upper() for element in campaign.iterfind("MnoStatusList//Status")}
     if "REJECTED" in (status, *operators) or shared in ("DECLINED", "REJECTED"):
-        return CarrierStatus.REJECTED
+        return CampaignDecision.REJECTED
     if status in _ENDED or "SUSPENDED" in operators:
-        return CarrierStatus.SUSPENDED
+        return CampaignDecision.SUSPENDED
     if status == "ACTIVE" and shared in ("ACCEPTED", "") and operators <= {"APPROVED"}:
-        return CarrierStatus.APPROVED
-    return CarrierStatus.PENDING
+        return CampaignDecision.APPROVED
+    return CampaignDecision.PENDING

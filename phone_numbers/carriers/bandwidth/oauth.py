@@ -6,8 +6,7 @@ import time
 from threading import Lock
 
 from phone_numbers.carriers.http import TOTAL_SECONDS, HttpCaller
-from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure
-from phone_numbers.failures import FailureCode
+from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure, FailureKind
 
 _RENEW_SECONDS_BEFORE = 60
 _SHORTEST_SECONDS = 30
@@ -61,7 +60,7 @@ class Token:
         if answer.status in (400, 401, 403):
             raise CarrierRefused(
                 Failure(
-                    FailureCode.NOT_CONFIGURED, "Bandwidth refuses the credentials in CARRIER_URL.", str(answer.status)
+                    FailureKind.NOT_CONFIGURED, "Bandwidth refuses the credentials in CARRIER_URL.", str(answer.status)
                 )
             )
         try:

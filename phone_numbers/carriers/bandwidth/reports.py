@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping
 from phone_numbers.carriers.bandwidth import documents
 from phone_numbers.carriers.bandwidth.codes import failure_of
 from phone_numbers.carriers.bandwidth.documents import Order, OrderError
-from phone_numbers.carriers.protocol import Failure, OrderReport
-from phone_numbers.failures import FailureCode
+from phone_numbers.carriers.protocol import Failure, FailureKind, OrderReport
 
 _OPEN, _ENDED = ("RECEIVED", "PROCESSING"), ("COMPLETE", "PARTIAL", "FAILED")
 _GRAVEST_FIRST = (
-    FailureCode.REJECTED,
-    FailureCode.NOT_CONFIGURED,
-    FailureCode.CAMPAIGN_NOT_READY,
-    FailureCode.CARRIER_UNAVAILABLE,
+    FailureKind.REJECTED,
+    FailureKind.NOT_CONFIGURED,
+    FailureKind.CAMPAIGN_NOT_READY,
+    FailureKind.CARRIER_UNAVAILABLE,
 )
 
 
@@ -80,7 +79,7 @@ def _sorted_out(errors: Iterable[OrderError], spelled: Mapping[str, str]) -> tup
 
 
 def _graver(new: Failure, known: Failure | None) -> Failure:
-    if known is None or _GRAVEST_FIRST.index(new.code) < _GRAVEST_FIRST.index(known.code):
+    if known is None or _GRAVEST_FIRST.index(new.kind) < _GRAVEST_FIRST.index(known.kind):
         return new
     return known
 
@@ -93,7 +92,7 @@ def _e164(number: str, spelled: Mapping[str, str]) -> str | None:
 
 
 def _doubt(message: str, carrier_code: str | None) -> Failure:
-    return Failure(FailureCode.CARRIER_UNAVAILABLE, message, carrier_code)
+    return Failure(FailureKind.CARRIER_UNAVAILABLE, message, carrier_code)
 
 
 def _given(failures: Mapping[str, Failure | None]) -> dict[str, Failure]:

@@ -179,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
                 order = store.order(order_id)
                 if order is None:
                     raise _Refused(404, "No such order.")
-                return 200, order
+                return 200, _with_messages(order)
             case "GET", ["numbers"]:
                 query = parse_qs(urlsplit(self.path).query)
                 limit = query.get("limit", ["1000"])[0]
@@ -234,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except DuplicateOrder:
             raise _Refused(409, "There is an order with this order_id.") from None
-        return HTTPStatus.CREATED, order
+        return HTTPStatus.CREATED, _with_messages(order)
 
     def _failure(self, carrier: SimulatorServer, campaign_id: str | None) -> str | None:
         faults = carrier.faults
@@ -271,6 +271,10 @@ def _numbers(body: dict[str, Any]) -> list[str]:
     return numbers
 
 
-def describe(reason: str) -> str:
-    """A reason of failure in words."""
+def _with_messages(order: dict[str, Any]) -> dict[str, Any]:
+    failures = {number: {"reason": reason, "message": _message(reason)} for number, reason in order["failures"].items()}
+    return order | {"failures": failures}
+
+
+def _message(reason: str) -> str:
     return REASONS[reason][1] if reason in REASONS else "The campaign is not approved yet."

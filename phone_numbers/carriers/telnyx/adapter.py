@@ -10,12 +10,13 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote
 
 import orjson
 
-from campaigns.models import CarrierStatus
 from phone_numbers.carriers.http import Answer, HttpCaller
 from phone_numbers.carriers.protocol import (
+    CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Failure,
+    FailureKind,
     OrderAction,
     OrderReport,
     OrderRequest,
@@ -25,7 +26,6 @@ from phone_numbers.carriers.telnyx.bodies import Assignment, AssignmentStatus
 from phone_numbers.carriers.telnyx.campaigns import CampaignIds
 from phone_numbers.carriers.telnyx.errors import is_unknown, raise_refusal
 from phone_numbers.carriers.text import carriers_words
-from phone_numbers.failures import FailureCode
 
 HOST = "api.telnyx.com"
 PAGE_SIZE = 500
@@ -36,19 +36,19 @@ FEW = 20
 
 _DUPLICATE = "10012"
 _CAMPAIGN_STATUSES = {
-    "TCR_PENDING": CarrierStatus.PENDING,
-    "TCR_ACCEPTED": CarrierStatus.PENDING,
-    "TELNYX_ACCEPTED": CarrierStatus.PENDING,
-    "MNO_PENDING": CarrierStatus.PENDING,
+    "TCR_PENDING": CampaignDecision.PENDING,
+    "TCR_ACCEPTED": CampaignDecision.PENDING,
+    "TELNYX_ACCEPTED": CampaignDecision.PENDING,
+    "MNO_PENDING": CampaignDecision.PENDING,
     # Accepted by the networks, not yet set up there: messages may still fail.
-    "MNO_ACCEPTED": CarrierStatus.PENDING,
-    "MNO_PROVISIONED": CarrierStatus.APPROVED,
-    "TCR_FAILED": CarrierStatus.REJECTED,
-    "TELNYX_FAILED": CarrierStatus.REJECTED,
-    "MNO_REJECTED": CarrierStatus.REJECTED,
-    "MNO_PROVISIONING_FAILED": CarrierStatus.REJECTED,
-    "TCR_SUSPENDED": CarrierStatus.SUSPENDED,
-    "TCR_EXPIRED": CarrierStatus.SUSPENDED,
+    "MNO_ACCEPTED": CampaignDecision.PENDING,
+    "MNO_PROVISIONED": CampaignDecision.APPROVED,
+    "TCR_FAILED": CampaignDecision.REJECTED,
+    "TELNYX_FAILED": CampaignDecision.REJECTED,
+    "MNO_REJECTED": CampaignDecision.REJECTED,
+    "MNO_PROVISIONING_FAILED": CampaignDecision.REJECTED,
+    "TCR_SUSPENDED": CampaignDecision.SUSPENDED,
+    "TCR_EXPIRED": CampaignDecision.SUSPENDED,
 }
 
 
@@ -99,13 +99,13 @@ class TelnyxCarrier:
         if order.action == OrderAction.DETACH:
             return self._detach(number)
         if order.tcr_campaign_id is None:
-            return OrderReport(failure=Failure(FailureCode.REJECTED, "The campaign has no TCR id yet."))
+            return OrderReport(failure=Failure(FailureKind.REJECTED, "The campaign has no TCR id yet."))
         campaign_id = self._campaigns.spelled(order.tcr_campaign_id)
         try:
             return self._attach(number, order.tcr_campaign_id, campaign_id)
         except CarrierRefused as refused:
             # It may know the campaign only under its own id.
-            if refused.failure.code != FailureCode.REJECTED:
+            if refused.failure.kind != FailureKind.REJECTED:
                 raise
             learnt = self._campaigns.learn(order.tcr_campaign_id)
             if learnt is None or learnt == campaign_id:
@@ -140,7 +140,7 @@ class TelnyxCarrier:
             assignment = listed[number] if number in listed else None if is_complete else self._read(number)
             yield number, self._settled_campaign(assignment)
 
-    def campaign_status(self, tcr_campaign_id: str) -> CarrierStatus | None:
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
         """See `Carrier`. `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
         where another provider shares the campaign; the classes are our reading.
 
@@ -249,7 +249,7 @@ class TelnyxCarrier:
         if answer.status in (401, 403):
             raise CarrierRefused(
                 Failure(
-                    FailureCode.NOT_CONFIGURED,
+                    FailureKind.NOT_CONFIGURED,
                     "Telnyx refuses the key in CARRIER_URL, or lets it do less.",
                     str(answer.status),
                 )
@@ -298,4 +298,4 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
 
 def _failed(assignment: Assignment) -> OrderReport:
     words = carriers_words(assignment.reasons, otherwise="Telnyx gave no reason.")
-    return OrderReport(failure=Failure(FailureCode.REJECTED, words, assignment.status.value))
+    return OrderReport(failure=Failure(FailureKind.REJECTED, words, assignment.status.value))

@@ -5,10 +5,9 @@ our reading.
 from typing import NoReturn
 
 from phone_numbers.carriers.http import Answer
-from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure
+from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure, FailureKind
 from phone_numbers.carriers.telnyx import bodies
 from phone_numbers.carriers.text import carriers_words
-from phone_numbers.failures import FailureCode
 
 _NOT_FOUND = "10005"
 _RATE_LIMIT = "10011"
@@ -37,5 +36,5 @@ def raise_refusal(answer: Answer) -> NoReturn:
     code = error.code or str(answer.status)
     if code == _RATE_LIMIT:
         raise CarrierUnavailable(words, carrier_code=code, was_sent=False)
-    kind = FailureCode.NOT_CONFIGURED if code in _NOT_CONFIGURED else FailureCode.REJECTED
+    kind = FailureKind.NOT_CONFIGURED if code in _NOT_CONFIGURED else FailureKind.REJECTED
     raise CarrierRefused(Failure(kind, words, code))

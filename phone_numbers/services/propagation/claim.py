@@ -11,10 +11,11 @@ from django.db import connection, transaction
 
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign, CarrierStatus
-from phone_numbers.carriers.protocol import Carrier, Failure
+from phone_numbers.carriers.protocol import Carrier
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CarrierOrder
 from phone_numbers.services.arrays import array_literal
+from phone_numbers.services.propagation.record import AttachmentFailure
 
 BATCH = 2_000
 # A number whose last order is still open waits for its end, which makes it due at once. This is for an end that was
@@ -68,7 +69,7 @@ class Claim:
     order_ids: list[UUID] = field(default_factory=list)
     lease: datetime | None = None
     """Until then the orders are the claimer's; also its token."""
-    doomed: dict[UUID, Failure] = field(default_factory=dict)
+    doomed: dict[UUID, AttachmentFailure] = field(default_factory=dict)
     """Attachments that need not be tried: the caller records their failure."""
 
 
@@ -123,21 +124,21 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH) -> Clai
     return claim
 
 
-def why_not(campaign: Campaign) -> Failure | None:
+def why_not(campaign: Campaign) -> AttachmentFailure | None:
     """Why the carrier need not be asked to take numbers on this campaign now; None if it can be asked.
 
     The rules of the attach, looked at again because days may lie between, and the carrier's own decision.
     """
     if not campaign.is_active:
-        return Failure(FailureCode.CAMPAIGN_NOT_ACTIVE, f"The campaign is {campaign.status}.")
+        return AttachmentFailure(FailureCode.CAMPAIGN_NOT_ACTIVE, f"The campaign is {campaign.status}.")
     if not campaign.brand.is_verified:
-        return Failure(FailureCode.BRAND_NOT_VERIFIED, "The campaign's brand is not verified.")
+        return AttachmentFailure(FailureCode.BRAND_NOT_VERIFIED, "The campaign's brand is not verified.")
     if campaign.carrier_status == CarrierStatus.REJECTED:
-        return Failure(FailureCode.CAMPAIGN_REJECTED, "The carrier has rejected the campaign.")
+        return AttachmentFailure(FailureCode.CAMPAIGN_REJECTED, "The carrier has rejected the campaign.")
     if campaign.carrier_status == CarrierStatus.SUSPENDED:
-        return Failure(FailureCode.CAMPAIGN_SUSPENDED, "The carrier has suspended the campaign.")
+        return AttachmentFailure(FailureCode.CAMPAIGN_SUSPENDED, "The carrier has suspended the campaign.")
     if campaign.tcr_campaign_id is None:
-        return Failure(FailureCode.NOT_CONFIGURED, "The campaign has no TCR campaign id.")
+        return AttachmentFailure(FailureCode.NOT_CONFIGURED, "The campaign has no TCR campaign id.")
     return None
 
 

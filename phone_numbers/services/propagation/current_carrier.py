@@ -3,8 +3,9 @@
 from functools import cache
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
-from phone_numbers.carriers.choose import build_carrier, default_limits
+from phone_numbers.carriers.choose import Limits, build_carrier, default_limits
 from phone_numbers.carriers.protocol import Carrier
 from phone_numbers.services.propagation.budget import Budget
 
@@ -12,13 +13,16 @@ from phone_numbers.services.propagation.budget import Budget
 @cache
 def current_carrier() -> Carrier:
     """The carrier of CARRIER_URL, at the pace of its budget. Raises ImproperlyConfigured."""
-    return build_carrier(settings.CARRIER_URL, pace=lambda: current_budget().wait_for_turn())
+    try:
+        return build_carrier(settings.CARRIER_URL, pace=lambda: current_budget().wait_for_turn())
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
 
 
 @cache
 def current_budget() -> Budget:
     """What CARRIER_REQUESTS_PER_SECOND allows, or what the carrier is known to bear."""
-    limits = default_limits(settings.CARRIER_URL)
+    limits = _default_limits()
     given: float | None = settings.CARRIER_REQUESTS_PER_SECOND
     return Budget(limits.carrier, limits.requests_per_second if given is None else given)
 
@@ -26,4 +30,11 @@ def current_budget() -> Budget:
 def open_orders_limit() -> int:
     """So many orders may be open at the carrier at once; 0: any number."""
     given: int | None = settings.CARRIER_OPEN_ORDERS
-    return default_limits(settings.CARRIER_URL).open_orders if given is None else given
+    return _default_limits().open_orders if given is None else given
+
+
+def _default_limits() -> Limits:
+    try:
+        return default_limits(settings.CARRIER_URL)
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None

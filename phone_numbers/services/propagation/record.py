@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 import structlog
@@ -76,13 +77,27 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentFailure:
+    """Why the carrier side of an attachment failed: the columns `failure_*` of its row."""
+
+    code: FailureCode
+    message: str
+    carrier_code: str | None = None
+
+    @classmethod
+    def from_carrier(cls, failure: Failure) -> Self:
+        """Convert a failure that a carrier reported."""
+        return cls(FailureCode(failure.kind.value), failure.message, failure.carrier_code)
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of one attachment. `line_option_status` is written to the number if the attachment still counts."""
 
     status: AttachmentStatus
     line_option_status: LineOptionStatus | None = None
     next_attempt_at: datetime | None = None
-    failure: Failure | None = None
+    failure: AttachmentFailure | None = None
 
 
 def record_report(*, order_id: UUID, report: OrderReport) -> None:
@@ -90,12 +105,16 @@ def record_report(*, order_id: UUID, report: OrderReport) -> None:
 
     def judge(row: Locked, *, action: OrderAction) -> Verdict:
         failure = report.failure_of(row.number)
-        return _succeeded(action) if failure is None else _failed(row, failure, action=action)
+        if failure is None:
+            return _succeeded(action)
+        return _failed(row, AttachmentFailure.from_carrier(failure), action=action)
 
     _end_order(order_id, judge, carrier_order_id=report.carrier_order_id)
 
 
-def dissolve_order(*, order_id: UUID, failure: Failure, retry_after: float | None = None, counts: bool = True) -> None:
+def dissolve_order(
+    *, order_id: UUID, failure: AttachmentFailure, retry_after: float | None = None, counts: bool = True
+) -> None:
     """Ends an order of which the carrier has nothing: its attachments are due again, after a while.
 
     `counts` False: the attempt was not the carrier's failure, and they are due at once.
@@ -109,7 +128,7 @@ def dissolve_order(*, order_id: UUID, failure: Failure, retry_after: float | Non
     _end_order(order_id, judge)
 
 
-def record_doomed(*, doomed: Mapping[UUID, Failure]) -> None:
+def record_doomed(*, doomed: Mapping[UUID, AttachmentFailure]) -> None:
     """Records the failure of attachments that the carrier was not asked about."""
     with transaction.atomic(durable=True):
         rows = _locked(_LOCK_OF_DOOMED, list(doomed))
@@ -146,7 +165,9 @@ def _succeeded(action: OrderAction) -> Verdict:
     return Verdict(AttachmentStatus.PROPAGATED, LineOptionStatus.PROPAGATED)
 
 
-def _failed(row: Locked, failure: Failure, *, action: OrderAction, retry_after: float | None = None) -> Verdict:
+def _failed(
+    row: Locked, failure: AttachmentFailure, *, action: OrderAction, retry_after: float | None = None
+) -> Verdict:
     if failure.code == FailureCode.CAMPAIGN_NOT_READY:
         delay = campaign_delay(row.attempts)
     elif failure.code == FailureCode.CARRIER_UNAVAILABLE and row.attempts < settings.PROPAGATION_MAX_ATTEMPTS:

@@ -40,7 +40,8 @@ def sync_campaigns(
         assert campaign.tcr_campaign_id is not None  # noqa: S101  (The filter says so.)
         before = CarrierStatus(campaign.carrier_status)
         ask = partial(carrier.campaign_status, campaign.tcr_campaign_id)
-        decision = Decision(campaign, before, ask_patiently(ask))
+        answer = ask_patiently(ask)
+        decision = Decision(campaign, before, None if answer is None else CarrierStatus(answer.value))
         if decision.is_new and decision.status is not None and not dry_run:
             # Only if nobody has decided otherwise meanwhile.
             Campaign.objects.filter(id=campaign.id, carrier_status=before).update(

@@ -12,16 +12,15 @@ from phone_numbers.carriers.protocol import (
     Carrier,
     CarrierRefused,
     CarrierUnavailable,
-    Failure,
     OrderAction,
     OrderReport,
     OrderRequest,
 )
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import CarrierOrder
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, CarrierOrder
 from phone_numbers.services.propagation.budget import Budget, NotYet
 from phone_numbers.services.propagation.delays import look_delay, retry_delay
-from phone_numbers.services.propagation.record import dissolve_order, record_report
+from phone_numbers.services.propagation.record import AttachmentFailure, dissolve_order, record_report
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +133,7 @@ def _look(held: _Held, carrier: Carrier, budget: Budget) -> None:
     except CarrierRefused as refused:
         # It says nothing of the order, only of how we ask.
         log.warning("carrier refuses to be asked", message=refused.failure.message)
-        _note(held, refused.failure)
+        _note(held, AttachmentFailure.from_carrier(refused.failure))
         _look_later(held, look_delay(held.age))
         return
     except NotYet as early:
@@ -152,7 +151,9 @@ def _look(held: _Held, carrier: Carrier, budget: Budget) -> None:
         _look_later(held, look_delay(held.age))
     else:
         log.warning("carrier does not know the order")
-        failure = Failure(FailureCode.CARRIER_UNAVAILABLE, "The carrier's answer was lost, and it has no such order.")
+        failure = AttachmentFailure(
+            FailureCode.CARRIER_UNAVAILABLE, "The carrier's answer was lost, and it has no such order."
+        )
         dissolve_order(order_id=held.order.id, failure=failure)
 
 
@@ -190,12 +191,12 @@ def _mark_sent(order: CarrierOrder) -> OrderRequest | None:
 
 
 def _request_of(order: CarrierOrder) -> OrderRequest:
-    numbers = order.attachments.filter(status="submitted").order_by("phone_number_id")
+    attachments = CampaignAttachment.objects.filter(order_id=order.id, status=AttachmentStatus.SUBMITTED)
     return OrderRequest(
         order_id=str(order.id),
         action=OrderAction(order.action),
         tcr_campaign_id=None if order.campaign is None else order.campaign.tcr_campaign_id,
-        numbers=tuple(numbers.values_list("phone_number__number", flat=True)),
+        numbers=tuple(attachments.order_by("phone_number_id").values_list("phone_number__number", flat=True)),
         carrier_order_id=order.carrier_order_id,
     )
 
@@ -214,10 +215,10 @@ def _unsend(held: _Held, seconds: float | None) -> None:
         cursor.execute(_UNSEND, {"seconds": later, "id": held.order.id})
 
 
-def _note(held: _Held, failure: Failure) -> None:
+def _note(held: _Held, failure: AttachmentFailure) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_NOTE, [failure.code.value, failure.carrier_code, failure.message, held.order.id])
 
 
-def _failure_of(unavailable: CarrierUnavailable) -> Failure:
-    return Failure(FailureCode.CARRIER_UNAVAILABLE, unavailable.message, unavailable.carrier_code)
+def _failure_of(unavailable: CarrierUnavailable) -> AttachmentFailure:
+    return AttachmentFailure(FailureCode.CARRIER_UNAVAILABLE, unavailable.message, unavailable.carrier_code)

@@ -10,10 +10,10 @@ from phone_numbers.carriers.protocol import (
     Carrier,
     CarrierRefused,
     CarrierUnavailable,
+    FailureKind,
     OrderAction,
     OrderRequest,
 )
-from phone_numbers.failures import FailureCode
 from tests.phone_numbers.carriers.fake_bandwidth import XML, FakeBandwidth, error, refusal
 from tests.phone_numbers.carriers.serving import Reply
 
@@ -86,8 +86,8 @@ def test_partial(carrier: Carrier, fake: FakeBandwidth, plural: bool, e164: bool
     for number in (B, C):
         failure = report.failure_of(number)
         assert failure is not None
-        assert (failure.code, failure.carrier_code, failure.message) == (
-            FailureCode.REJECTED, "5076", "Not on this account",
+        assert (failure.kind, failure.carrier_code, failure.message) == (
+            FailureKind.REJECTED, "5076", "Not on this account",
         )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_partial_that_does_not_say_who_is_asked_for_again(carrier: Carrier, fake
     named, doubtful = report.failure_of(B), report.failure_of(A)
     assert named is not None
     assert doubtful is not None
-    assert (named.code, doubtful.code) == (FailureCode.REJECTED, FailureCode.CARRIER_UNAVAILABLE)
+    assert (named.kind, doubtful.kind) == (FailureKind.REJECTED, FailureKind.CARRIER_UNAVAILABLE)
 
 
 def test_failed(carrier: Carrier, fake: FakeBandwidth) -> None:
@@ -109,25 +109,25 @@ def test_failed(carrier: Carrier, fake: FakeBandwidth) -> None:
     fake.errors = []
     failure = carrier.submit(_order(A)).failure_of(A)
     assert failure is not None
-    assert (failure.code, failure.message) == (FailureCode.REJECTED, "Bandwidth gave no reason.")
+    assert (failure.kind, failure.message) == (FailureKind.REJECTED, "Bandwidth gave no reason.")
 
 
 CLASSES = {
-    FailureCode.CARRIER_UNAVAILABLE: [12184],
-    FailureCode.CAMPAIGN_NOT_READY: [12192],
-    FailureCode.NOT_CONFIGURED: [5132, 5133, 5134, 5138, 5139, 5145, 5217, 5225, 5226, 12055],
-    FailureCode.REJECTED: [1022, 5072, 5074, 5076, 5093, 5095, 5182, 12128, 12185, 12189, 12220, 12822, 13639, 99999],
+    FailureKind.CARRIER_UNAVAILABLE: [12184],
+    FailureKind.CAMPAIGN_NOT_READY: [12192],
+    FailureKind.NOT_CONFIGURED: [5132, 5133, 5134, 5138, 5139, 5145, 5217, 5225, 5226, 12055],
+    FailureKind.REJECTED: [1022, 5072, 5074, 5076, 5093, 5095, 5182, 12128, 12185, 12189, 12220, 12822, 13639, 99999],
 }
 
 
 @pytest.mark.parametrize(("code", "expected"), [(code, name) for name, codes in CLASSES.items() for code in codes])
-def test_the_class_of_each_code(code: int, expected: FailureCode) -> None:
+def test_the_class_of_each_code(code: int, expected: FailureKind) -> None:
     fake = FakeBandwidth("1")
     carrier = build_carrier(fake.url, pace=lambda: None)
     fake.ends_with, fake.errors = "PARTIAL", [error(str(code), "words", A[2:])]
     failure = carrier.submit(_order(A, B)).failure_of(A)
     assert failure is not None
-    assert (failure.code, failure.carrier_code) == (expected, str(code))
+    assert (failure.kind, failure.carrier_code) == (expected, str(code))
     carrier.close()
     fake.stop()
 
@@ -137,7 +137,7 @@ def test_a_refused_order(carrier: Carrier, fake: FakeBandwidth, status: int) -> 
     fake.next_replies = [None] * (fake.version == "2") + [refusal(status, "12822", "Malformed campaign")]
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(_order())
-    assert (raised.value.failure.code, raised.value.failure.carrier_code) == (FailureCode.REJECTED, "12822")
+    assert (raised.value.failure.kind, raised.value.failure.carrier_code) == (FailureKind.REJECTED, "12822")
     fake.next_replies = [refusal(status, "12184", "The registry is away")]
     with pytest.raises(CarrierUnavailable) as passing:
         carrier.submit(_order())
@@ -167,7 +167,7 @@ def test_numbers_of_other_countries_are_refused_here(carrier: Carrier, fake: Fak
     for report in (carrier.submit(order), carrier.find(order)):
         assert report is not None
         assert report.failure_of(A) is None
-        assert report.failures["+4915112345678"].code == FailureCode.REJECTED
+        assert report.failures["+4915112345678"].kind == FailureKind.REJECTED
     calls = len(fake.calls)
     assert "+4915112345678" in carrier.submit(_order("+4915112345678")).failures
     assert len(fake.calls) == calls
@@ -177,7 +177,7 @@ def test_wrong_credentials(fake: FakeBandwidth) -> None:
     carrier = build_carrier(fake.url.replace("s3cr", "wrong"), pace=lambda: None)
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(_order())
-    assert raised.value.failure.code == FailureCode.NOT_CONFIGURED
+    assert raised.value.failure.kind == FailureKind.NOT_CONFIGURED
     assert "wrong" not in str(raised.value)
     carrier.close()
 

@@ -10,13 +10,18 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from campaigns.models import CarrierStatus
 from phone_numbers.carriers.bandwidth.adapter import BandwidthCarrier
 from phone_numbers.carriers.bandwidth.address import Address
 from phone_numbers.carriers.bandwidth.oauth import Token
 from phone_numbers.carriers.http import HttpCaller
-from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, OrderAction, OrderRequest
-from phone_numbers.failures import FailureCode
+from phone_numbers.carriers.protocol import (
+    CampaignDecision,
+    CarrierRefused,
+    CarrierUnavailable,
+    FailureKind,
+    OrderAction,
+    OrderRequest,
+)
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
 OURS, THEIRS = "0d6b1c1e-7d7b-4b56-9a43-6f2c5a2f0a11", "ddbdc72e-dc27-490c-904e-d0c11291b095"
@@ -84,7 +89,7 @@ def _placed(carrier: BandwidthCarrier, httpserver: HTTPServer, order: str, *numb
     )
     report = carrier.submit(_request(*numbers))
     assert (report.is_open, report.failure) == (False, None)
-    return {number: failure.code.value for number, failure in report.failures.items()}
+    return {number: failure.kind.value for number, failure in report.failures.items()}
 
 
 @pytest.mark.parametrize("errors", [(), (_error("5076", "2025550199"),), (_error("5076", "nine"),)])
@@ -116,8 +121,8 @@ def test_a_refusal_that_names_some_numbers_is_theirs(carrier: BandwidthCarrier, 
     named = f"<TelephoneNumbers><TelephoneNumber>{B[2:]}</TelephoneNumber></TelephoneNumbers>"
     httpserver.expect_request(ORDERS, "POST").respond_with_data(_refusal("5076", numbers=named), 400)
     failures = carrier.submit(_request(A, B)).failures
-    assert (failures[B].code, failures[B].carrier_code) == (FailureCode.REJECTED, "5076")
-    assert failures[A].code == FailureCode.CARRIER_UNAVAILABLE
+    assert (failures[B].kind, failures[B].carrier_code) == (FailureKind.REJECTED, "5076")
+    assert failures[A].kind == FailureKind.CARRIER_UNAVAILABLE
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(_request(B))
     assert raised.value.failure == failures[B]
@@ -128,7 +133,7 @@ def test_a_refusal_in_an_error_list(carrier: BandwidthCarrier, httpserver: HTTPS
     httpserver.expect_request(ORDERS, "POST").respond_with_data(body, 400)
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(_request())
-    assert (raised.value.failure.code, raised.value.failure.carrier_code) == (FailureCode.NOT_CONFIGURED, "5132")
+    assert (raised.value.failure.kind, raised.value.failure.carrier_code) == (FailureKind.NOT_CONFIGURED, "5132")
 
 
 def test_an_order_under_another_id_of_ours_is_not_believed(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
@@ -285,20 +290,20 @@ def _campaign(status: str, *operators: str, shared: str = "", at_once: bool = Fa
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (_campaign("ACTIVE", "APPROVED", "APPROVED", shared="ACCEPTED"), CarrierStatus.APPROVED),
-        (_campaign("ACTIVE", "APPROVED", "APPROVED", at_once=True), CarrierStatus.APPROVED),
-        (_campaign("ACTIVE"), CarrierStatus.APPROVED),
-        (_campaign("ACTIVE", "APPROVED", "REVIEW", at_once=True), CarrierStatus.PENDING),
-        (_campaign("ACTIVE", "APPROVED", shared="PENDING"), CarrierStatus.PENDING),
-        (_campaign("NEWLY_INVENTED", "APPROVED"), CarrierStatus.PENDING),
-        (_campaign("ACTIVE", "APPROVED", shared="DECLINED"), CarrierStatus.REJECTED),
-        (_campaign("ACTIVE", "REJECTED", "SUSPENDED", at_once=True), CarrierStatus.REJECTED),
-        (_campaign("ACTIVE", "APPROVED", "SUSPENDED"), CarrierStatus.SUSPENDED),
-        (_campaign("EXPIRED", "APPROVED"), CarrierStatus.SUSPENDED),
+        (_campaign("ACTIVE", "APPROVED", "APPROVED", shared="ACCEPTED"), CampaignDecision.APPROVED),
+        (_campaign("ACTIVE", "APPROVED", "APPROVED", at_once=True), CampaignDecision.APPROVED),
+        (_campaign("ACTIVE"), CampaignDecision.APPROVED),
+        (_campaign("ACTIVE", "APPROVED", "REVIEW", at_once=True), CampaignDecision.PENDING),
+        (_campaign("ACTIVE", "APPROVED", shared="PENDING"), CampaignDecision.PENDING),
+        (_campaign("NEWLY_INVENTED", "APPROVED"), CampaignDecision.PENDING),
+        (_campaign("ACTIVE", "APPROVED", shared="DECLINED"), CampaignDecision.REJECTED),
+        (_campaign("ACTIVE", "REJECTED", "SUSPENDED", at_once=True), CampaignDecision.REJECTED),
+        (_campaign("ACTIVE", "APPROVED", "SUSPENDED"), CampaignDecision.SUSPENDED),
+        (_campaign("EXPIRED", "APPROVED"), CampaignDecision.SUSPENDED),
     ],
 )
 def test_the_status_of_a_campaign(
-    carrier: BandwidthCarrier, httpserver: HTTPServer, body: str, status: CarrierStatus
+    carrier: BandwidthCarrier, httpserver: HTTPServer, body: str, status: CampaignDecision
 ) -> None:
     httpserver.expect_request(IMPORTED, "GET").respond_with_data(body)
     assert carrier.campaign_status("CABC123") == status
@@ -321,7 +326,7 @@ def test_a_campaign_that_was_not_imported_may_be_registered(
     httpserver.expect_oneshot_request(REGISTERED, "GET").respond_with_data(
         _refusal("12189", root="CampaignResponse"), 404
     )
-    assert carrier.campaign_status("CABC123") == CarrierStatus.APPROVED
+    assert carrier.campaign_status("CABC123") == CampaignDecision.APPROVED
     assert carrier.campaign_status("CABC123") is None
 
 
@@ -331,8 +336,8 @@ def test_an_account_that_may_see_no_campaign(carrier: BandwidthCarrier, httpserv
     with pytest.raises(CarrierRefused) as raised:
         carrier.campaign_status("CABC123")
     failure = raised.value.failure
-    assert (failure.code, failure.carrier_code, failure.message) == (
-        FailureCode.NOT_CONFIGURED, "12055", "words of 12055",
+    assert (failure.kind, failure.carrier_code, failure.message) == (
+        FailureKind.NOT_CONFIGURED, "12055", "words of 12055",
     )  # fmt: skip
 
 

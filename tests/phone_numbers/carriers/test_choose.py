@@ -1,7 +1,8 @@
 """CARRIER_URL: what it takes, and what it says of one that it does not take, without its secret."""
 
+import re
+
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 
 from phone_numbers.carriers.choose import build_carrier, default_limits
 
@@ -46,9 +47,8 @@ def test_what_it_takes(url: str, name: str, batch_size: int) -> None:
     ],
 )
 def test_what_it_does_not_take(url: str, words: str) -> None:
-    with pytest.raises(ImproperlyConfigured) as raised:
+    with pytest.raises(ValueError, match=re.escape(words)) as raised:
         build_carrier(url, pace=lambda: None)
-    assert words in str(raised.value)
     assert "hush" not in str(raised.value)
     assert raised.value.__cause__ is None
 

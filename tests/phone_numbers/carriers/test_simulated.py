@@ -15,9 +15,8 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
-from campaigns.models import CarrierStatus
 from phone_numbers.carriers.choose import build_carrier
-from phone_numbers.carriers.protocol import Carrier, CarrierUnavailable, OrderAction, OrderRequest
+from phone_numbers.carriers.protocol import CampaignDecision, Carrier, CarrierUnavailable, OrderAction, OrderRequest
 from phone_numbers.carriers.simulator.faults import Faults
 from phone_numbers.carriers.simulator.server import SimulatorServer
 
@@ -83,7 +82,7 @@ def test_a_share_fails(carrier: Carrier, simulator: SimulatorServer) -> None:
     simulator.faults = Faults(failures=0.3)
     report = carrier.submit(_order())
     assert 30 < len(report.failures) < 90
-    assert {failure.code.value for failure in report.failures.values()} == {
+    assert {failure.kind.value for failure in report.failures.values()} == {
         "CARRIER_UNAVAILABLE", "NOT_CONFIGURED", "REJECTED",
     }  # fmt: skip
     assert set(simulator.store.numbers(limit=1000)) == set(NUMBERS) - set(report.failures)
@@ -120,12 +119,12 @@ def test_errors_latency_and_rates(carrier: Carrier, simulator: SimulatorServer) 
 
 def test_approvals_are_slow_or_decided(carrier: Carrier, simulator: SimulatorServer) -> None:
     simulator.faults = Faults(approval_seconds=0.2)
-    assert carrier.campaign_status("CABC123") == CarrierStatus.PENDING
-    assert carrier.submit(_order(NUMBERS[0])).failures[NUMBERS[0]].code == "CAMPAIGN_NOT_READY"
+    assert carrier.campaign_status("CABC123") == CampaignDecision.PENDING
+    assert carrier.submit(_order(NUMBERS[0])).failures[NUMBERS[0]].kind == "CAMPAIGN_NOT_READY"
     time.sleep(0.25)
-    assert carrier.campaign_status("CABC123") == CarrierStatus.APPROVED
+    assert carrier.campaign_status("CABC123") == CampaignDecision.APPROVED
     _http(simulator, "PUT", "/campaigns/CABC123", {"status": "SUSPENDED"})
-    assert carrier.campaign_status("CABC123") == CarrierStatus.SUSPENDED
+    assert carrier.campaign_status("CABC123") == CampaignDecision.SUSPENDED
 
 
 def _body(**changes: object) -> dict[str, object]:

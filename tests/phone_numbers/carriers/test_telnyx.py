@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from campaigns.models import CarrierStatus
 from phone_numbers.carriers.choose import build_carrier
 from phone_numbers.carriers.protocol import (
+    CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Failure,
+    FailureKind,
     OrderAction,
     OrderReport,
     OrderRequest,
 )
 from phone_numbers.carriers.telnyx import TelnyxCarrier
-from phone_numbers.failures import FailureCode
 from tests.phone_numbers.carriers.fake_telnyx import KEY, FakeTelnyx, Fault, Reply, error
 
 NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
@@ -52,7 +52,7 @@ def own_id(fake: FakeTelnyx, tcr_campaign_id: str) -> str:
 
 
 def failed(status: str, message: str) -> OrderReport:
-    return OrderReport(failure=Failure(FailureCode.REJECTED, message, status))
+    return OrderReport(failure=Failure(FailureKind.REJECTED, message, status))
 
 
 @pytest.mark.parametrize("is_wrapped", [False, True])
@@ -126,7 +126,7 @@ def test_a_failure_in_the_carriers_words(fake: FakeTelnyx, carrier: TelnyxCarrie
     fake.failing[NUMBER] = "Number\x1b[31m is\n not " + "x" * 9999
     report = carrier.submit(ATTACH)
     assert report.failure is not None
-    assert (report.failure.code, report.failure.carrier_code) == (FailureCode.REJECTED, "FAILED_ASSIGNMENT")
+    assert (report.failure.kind, report.failure.carrier_code) == (FailureKind.REJECTED, "FAILED_ASSIGNMENT")
     assert report.failure.message.startswith("Number [31m is not xxx")
     assert len(report.failure.message) == 500
     fake.failing[NUMBER] = ""
@@ -218,7 +218,7 @@ def test_a_campaign_that_is_known_by_its_own_id_only(fake: FakeTelnyx, carrier: 
 def test_a_campaign_that_nobody_knows(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(replace(ATTACH, tcr_campaign_id="CZZZZZ9"))
-    assert raised.value.failure == Failure(FailureCode.REJECTED, "Resource not found: Campaign not found.", "10005")
+    assert raised.value.failure == Failure(FailureKind.REJECTED, "Resource not found: Campaign not found.", "10005")
     assert fake.records == {}
 
 
@@ -237,23 +237,23 @@ def test_a_shared_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
 @pytest.mark.parametrize(
     ("reply", "code", "carrier_code"),
     [
-        (error("10016"), FailureCode.REJECTED, "10016"),
-        (error("10005"), FailureCode.REJECTED, "10005"),
-        (error("99999"), FailureCode.REJECTED, "99999"),
-        (error("10009", status=400), FailureCode.NOT_CONFIGURED, "10009"),
-        (error("10010", status=400), FailureCode.NOT_CONFIGURED, "10010"),
-        (error("10009"), FailureCode.NOT_CONFIGURED, "401"),
-        (Reply(403, b"<html>"), FailureCode.NOT_CONFIGURED, "403"),
-        (Reply(422, b'{"detail": [{"loc": [], "msg": "value is wrong", "type": "x"}]}'), FailureCode.REJECTED, "422"),
-        (Reply(400, b'{"errors": [{"code": 10016, "title": "No"}]}'), FailureCode.REJECTED, "10016"),
+        (error("10016"), FailureKind.REJECTED, "10016"),
+        (error("10005"), FailureKind.REJECTED, "10005"),
+        (error("99999"), FailureKind.REJECTED, "99999"),
+        (error("10009", status=400), FailureKind.NOT_CONFIGURED, "10009"),
+        (error("10010", status=400), FailureKind.NOT_CONFIGURED, "10010"),
+        (error("10009"), FailureKind.NOT_CONFIGURED, "401"),
+        (Reply(403, b"<html>"), FailureKind.NOT_CONFIGURED, "403"),
+        (Reply(422, b'{"detail": [{"loc": [], "msg": "value is wrong", "type": "x"}]}'), FailureKind.REJECTED, "422"),
+        (Reply(400, b'{"errors": [{"code": 10016, "title": "No"}]}'), FailureKind.REJECTED, "10016"),
     ],
 )
-def test_refusals(fake: FakeTelnyx, carrier: TelnyxCarrier, reply: Reply, code: FailureCode, carrier_code: str) -> None:
+def test_refusals(fake: FakeTelnyx, carrier: TelnyxCarrier, reply: Reply, code: FailureKind, carrier_code: str) -> None:
     fake.campaigns.clear()
     fake.faults = [Fault("POST", reply, times=9)]
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(ATTACH)
-    assert (raised.value.failure.code, raised.value.failure.carrier_code) == (code, carrier_code)
+    assert (raised.value.failure.kind, raised.value.failure.carrier_code) == (code, carrier_code)
     assert KEY not in raised.value.failure.message
 
 
@@ -334,7 +334,7 @@ def test_a_wrong_key(fake: FakeTelnyx) -> None:
     for call in (carrier.submit, carrier.find):
         with pytest.raises(CarrierRefused) as raised:
             call(ATTACH)
-        assert raised.value.failure.code == FailureCode.NOT_CONFIGURED
+        assert raised.value.failure.kind == FailureKind.NOT_CONFIGURED
         assert "KEYwrong" not in str(raised.value)
     carrier.close()
 
@@ -397,17 +397,17 @@ def test_an_empty_list(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
 @pytest.mark.parametrize(
     ("told", "status"),
     [
-        ("TCR_PENDING", CarrierStatus.PENDING), ("TCR_ACCEPTED", CarrierStatus.PENDING),
-        ("TELNYX_ACCEPTED", CarrierStatus.PENDING), ("MNO_PENDING", CarrierStatus.PENDING),
-        ("MNO_ACCEPTED", CarrierStatus.PENDING), ("MNO_PROVISIONED", CarrierStatus.APPROVED),
-        ("TCR_FAILED", CarrierStatus.REJECTED), ("TELNYX_FAILED", CarrierStatus.REJECTED),
-        ("MNO_REJECTED", CarrierStatus.REJECTED), ("MNO_PROVISIONING_FAILED", CarrierStatus.REJECTED),
-        ("TCR_SUSPENDED", CarrierStatus.SUSPENDED), ("TCR_EXPIRED", CarrierStatus.SUSPENDED),
+        ("TCR_PENDING", CampaignDecision.PENDING), ("TCR_ACCEPTED", CampaignDecision.PENDING),
+        ("TELNYX_ACCEPTED", CampaignDecision.PENDING), ("MNO_PENDING", CampaignDecision.PENDING),
+        ("MNO_ACCEPTED", CampaignDecision.PENDING), ("MNO_PROVISIONED", CampaignDecision.APPROVED),
+        ("TCR_FAILED", CampaignDecision.REJECTED), ("TELNYX_FAILED", CampaignDecision.REJECTED),
+        ("MNO_REJECTED", CampaignDecision.REJECTED), ("MNO_PROVISIONING_FAILED", CampaignDecision.REJECTED),
+        ("TCR_SUSPENDED", CampaignDecision.SUSPENDED), ("TCR_EXPIRED", CampaignDecision.SUSPENDED),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_a_campaigns_status(
-    fake: FakeTelnyx, carrier: TelnyxCarrier, told: str, status: CarrierStatus, is_shared: bool
+    fake: FakeTelnyx, carrier: TelnyxCarrier, told: str, status: CampaignDecision, is_shared: bool
 ) -> None:
     fake.add_campaign("CNEW001", status=told, is_shared=is_shared)
     assert carrier.campaign_status("CNEW001") == status
