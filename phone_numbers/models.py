@@ -287,7 +287,8 @@ class CampaignAttachment(models.Model):
                 name="numbers_campaignattachment_one_in_flight",
             ),
             models.CheckConstraint(
-                condition=~Q(status=AttachmentStatus.SUBMITTED) | Q(order_id__isnull=False, next_attempt_at__isnull=True),
+                condition=~Q(status=AttachmentStatus.SUBMITTED)
+                | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
             # A worker may have to take a number off a campaign that was never ours.
