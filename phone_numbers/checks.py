@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from phone_numbers.carriers.choose import build_carrier, default_limits
+from carriers.choose import build_carrier, default_limits
 
 
 @register()

@@ -10,7 +10,7 @@ from django.db import connection
 from procrastinate.contrib.django import app
 
 from accounts.actors import Actor
-from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable
+from carriers.base import CarrierRefused, CarrierUnavailable
 from phone_numbers.services.propagation.current_carrier import current_budget, current_carrier, open_orders_limit
 from phone_numbers.services.propagation.maintenance import forget_ended_orders, forget_lost_jobs
 from phone_numbers.services.propagation.reconcile import reconcile

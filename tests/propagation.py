@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from phone_numbers.carriers.protocol import Carrier
+from carriers.base import Carrier
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign

@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 
 from agentmessage.errors import InvalidInput
 from agentmessage.ids import parse_uuid
-from phone_numbers.carriers.text import carriers_words
+from carriers.text import carriers_words
 from phone_numbers.services.propagation.wake import wake_orders
 from phone_numbers.webhooks.common import Unauthorized, read_body, webhook
 

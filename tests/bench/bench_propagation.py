@@ -65,7 +65,7 @@ def main() -> None:
 def _claims(pending: int) -> None:
     from django.db import connection
 
-    from phone_numbers.carriers.choose import build_carrier
+    from carriers.choose import build_carrier
     from phone_numbers.services.propagation.claim import claim_due
 
     carrier = build_carrier("simulated://", pace=lambda: None)
@@ -143,8 +143,8 @@ def _settled(url: str, count: int) -> float:
 
 
 def _floor(url: str, count: int) -> float:
-    from phone_numbers.carriers.choose import build_carrier
-    from phone_numbers.carriers.protocol import OrderAction, OrderRequest
+    from carriers.base import OrderAction, OrderRequest
+    from carriers.choose import build_carrier
 
     carrier = build_carrier(url, pace=lambda: None)
     numbers = [f"+1{6_000_000_000 + n}" for n in range(count)]

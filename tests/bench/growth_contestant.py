@@ -144,7 +144,7 @@ class _Contestant:
                 yield from self._claims(count)
 
     def _claims(self, count: int) -> Iterator[Callable[[], object]]:
-        from phone_numbers.carriers.protocol import Carrier
+        from carriers.base import Carrier
         from phone_numbers.services.propagation.claim import claim_due
 
         carrier = cast("Carrier", SimpleNamespace(name="bench", batch_size=2_000))

@@ -19,11 +19,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from phone_numbers.carriers.protocol import CampaignDecision, OrderReport, OrderRequest
-from phone_numbers.carriers.telnyx import TelnyxCarrier
+from carriers.base import CampaignDecision, OrderReport, OrderRequest
+from carriers.telnyx import TelnyxCarrier
 from phone_numbers.models import CarrierOrder
 from tests.api import assert_refused
-from tests.phone_numbers.carriers.fake_telnyx import FakeTelnyx
+from tests.carriers.fake_telnyx import FakeTelnyx
 from tests.propagation import Worker, attach, detach, is_anything_open, standing
 from tests.worlds import World
 

@@ -71,9 +71,7 @@ def _trial(lots: random.Random, seconds: float, folder: Path) -> bool:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    carrier = Process(
-        *("-m", "phone_numbers.carriers.simulator", "--port", str(port)), *("--data", str(folder / "carrier.sqlite3"))
-    )
+    carrier = Process(*("-m", "carriers.simulated", "--port", str(port)), *("--data", str(folder / "carrier.sqlite3")))
     environment = {
         "DATABASE_URL": url_of_this_database(),
         "CARRIER_URL": f"simulated://127.0.0.1:{port}?batch=50",

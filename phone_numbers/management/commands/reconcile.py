@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
-from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable
+from carriers.base import CarrierRefused, CarrierUnavailable
 from phone_numbers.services.propagation.current_carrier import current_carrier
 from phone_numbers.services.propagation.reconcile import Drift, Finding, Report, reconcile
 

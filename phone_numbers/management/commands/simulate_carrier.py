@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from phone_numbers.carriers.simulator.__main__ import add_arguments, serve
-from phone_numbers.carriers.simulator.faults import Faults
+from carriers.simulated.__main__ import add_arguments, serve
+from carriers.simulated.faults import Faults
 
 
 class Command(BaseCommand):

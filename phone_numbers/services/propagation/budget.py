@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from phone_numbers.carriers.protocol import CarrierUnavailable
+from carriers.base import CarrierUnavailable
 
 # Requests may come this much ahead of an even pace: a second's worth at once.
 _BURST_SECONDS = 1.0

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign, CarrierStatus
-from phone_numbers.carriers.protocol import Carrier
+from carriers.base import Carrier
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CarrierOrder
 from phone_numbers.services.arrays import array_literal

@@ -5,8 +5,8 @@ from functools import cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from phone_numbers.carriers.choose import Limits, build_carrier, default_limits
-from phone_numbers.carriers.protocol import Carrier
+from carriers.base import Carrier
+from carriers.choose import Limits, build_carrier, default_limits
 from phone_numbers.services.propagation.budget import Budget
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import sleep
 from typing import TypeVar
 
-from phone_numbers.carriers.protocol import CarrierUnavailable
+from carriers.base import CarrierUnavailable
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from phone_numbers.carriers.protocol import Carrier
+from carriers.base import Carrier
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
 from phone_numbers.services.moving import MOVED_FIELDS, moment_after

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from phone_numbers.carriers.protocol import Failure, OrderAction, OrderReport
+from carriers.base import Failure, OrderAction, OrderReport
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CarrierOrder, LineOptionStatus
 from phone_numbers.services.propagation.delays import campaign_delay, retry_delay

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
-from phone_numbers.carriers.protocol import Carrier
+from carriers.base import Carrier
 from phone_numbers.services.propagation.patience import ask_patiently
 
 

@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, connection
 
-from phone_numbers.carriers.protocol import Carrier
+from carriers.base import Carrier
 from phone_numbers.services.propagation.approvals import wake_decided
 from phone_numbers.services.propagation.claim import BATCH, Claim, claim_due
 from phone_numbers.services.propagation.record import record_doomed

@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from phone_numbers.carriers.protocol import (
+from carriers.base import (
     Carrier,
     CarrierRefused,
     CarrierUnavailable,

@@ -7,8 +7,8 @@ import pytest
 from pytest_django import Settings
 
 from campaigns.models import Campaign
-from phone_numbers.carriers.simulated import SimulatedCarrier
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.simulated.adapter import SimulatedCarrier
+from carriers.simulated.server import SimulatorServer
 from phone_numbers.services.propagation import current_carrier
 from tests.propagation import Worker
 from tests.worlds import World

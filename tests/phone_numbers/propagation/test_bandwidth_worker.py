@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from phone_numbers.carriers.choose import build_carrier
+from carriers.choose import build_carrier
 from phone_numbers.models import CarrierOrder
+from tests.carriers.fake_bandwidth import FakeBandwidth, error
+from tests.carriers.serving import Reply
 from tests.factories import PhoneNumberFactory
-from tests.phone_numbers.carriers.fake_bandwidth import FakeBandwidth, error
-from tests.phone_numbers.carriers.serving import Reply
 from tests.propagation import Worker, attach, detach, entries, hurry, standing, statuses
 from tests.worlds import World
 

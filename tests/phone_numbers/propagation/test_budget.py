@@ -6,7 +6,7 @@ from threading import Thread
 import pytest
 from django.db import connection
 
-from phone_numbers.carriers.protocol import CarrierUnavailable
+from carriers.base import CarrierUnavailable
 from phone_numbers.services.propagation.budget import Budget, NotYet
 from phone_numbers.services.propagation.delays import campaign_delay, look_delay, retry_delay
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from phone_numbers.carriers.protocol import Carrier, OrderReport, OrderRequest
-from phone_numbers.carriers.simulated import SimulatedCarrier
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.base import Carrier, OrderReport, OrderRequest
+from carriers.simulated.adapter import SimulatedCarrier
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from tests.factories import PhoneNumberFactory
 from tests.propagation import Worker, attach, detach, hurry, standing, statuses

@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from campaigns.models import CarrierStatus
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 from phone_numbers import metrics
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
 from tests.api import ApiClient
 from tests.factories import PhoneNumberFactory
 from tests.propagation import Worker, attach, detach, fail_propagation

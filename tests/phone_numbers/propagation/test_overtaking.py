@@ -3,8 +3,8 @@
 import pytest
 
 from campaigns.models import Campaign
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, CarrierOrder, NumberState, PhoneNumber
 from phone_numbers.services.release import release_phone_number
 from tests.propagation import ACTOR, Worker, attach, detach, entries, hurry, standing, statuses

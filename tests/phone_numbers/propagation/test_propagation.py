@@ -7,8 +7,8 @@ from pytest_django import Settings
 
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus, CarrierStatus
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, CarrierOrder
 from phone_numbers.services.propagation.wake import wake_orders
 from tests.factories import PhoneNumberFactory

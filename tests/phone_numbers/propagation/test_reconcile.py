@@ -8,9 +8,9 @@ from django.core.management import CommandError, call_command
 
 from accounts.actors import Actor
 from campaigns.models import CarrierStatus
-from phone_numbers.carriers.protocol import CarrierUnavailable
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.base import CarrierUnavailable
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.propagation import patience
 from phone_numbers.services.propagation.reconcile import Drift, Report, reconcile

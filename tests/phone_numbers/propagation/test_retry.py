@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.scopes import Scope
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.release import release_phone_number

@@ -11,9 +11,9 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 from phone_numbers import tasks
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, CarrierOrder
 from phone_numbers.services.propagation import patience
 from phone_numbers.services.propagation.maintenance import forget_ended_orders, forget_lost_jobs

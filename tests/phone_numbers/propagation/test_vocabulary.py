@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from campaigns.models import CarrierStatus
-from phone_numbers.carriers.protocol import CampaignDecision, Failure, FailureKind
+from carriers.base import CampaignDecision, Failure, FailureKind
 from phone_numbers.failures import REMEDIES, FailureCode
 from phone_numbers.services.propagation.current_carrier import current_carrier, open_orders_limit
 from phone_numbers.services.propagation.record import AttachmentFailure

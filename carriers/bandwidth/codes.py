@@ -3,8 +3,8 @@
 The classes are our reading of them.
 """
 
-from phone_numbers.carriers.protocol import Failure, FailureKind
-from phone_numbers.carriers.text import carriers_code, carriers_words
+from carriers.base import Failure, FailureKind
+from carriers.text import carriers_code, carriers_words
 
 _CLASSES: dict[FailureKind, tuple[str, ...]] = {
     # The registry call failed.

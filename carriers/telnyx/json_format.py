@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from phone_numbers.carriers.protocol import CarrierUnavailable
-from phone_numbers.carriers.text import carriers_code
+from carriers.base import CarrierUnavailable
+from carriers.text import carriers_code
 
 
 class AssignmentStatus(StrEnum):

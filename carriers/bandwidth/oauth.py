@@ -5,8 +5,8 @@ import math
 import time
 from threading import Lock
 
-from phone_numbers.carriers.http import TOTAL_SECONDS, HttpCaller
-from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure, FailureKind
+from carriers.base import CarrierRefused, CarrierUnavailable, Failure, FailureKind
+from carriers.http import TOTAL_SECONDS, HttpCaller
 
 _RENEW_SECONDS_BEFORE = 60
 _SHORTEST_SECONDS = 30

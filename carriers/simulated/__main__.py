@@ -1,4 +1,4 @@
-"""`python -m phone_numbers.carriers.simulator`: the simulated carrier until it is interrupted."""
+"""`python -m carriers.simulated`: the simulated carrier until it is interrupted."""
 
 import argparse
 import sys
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 
 DEFAULT_PORT = 8001
 
@@ -32,7 +32,7 @@ def serve(*, port: int, data: Path | None, seed: int | None, faults: Faults) -> 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until it is interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m phone_numbers.carriers.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m carriers.simulated", description=__doc__)
     add_arguments(parser)
     given = vars(parser.parse_args(arguments))
     faults = Faults().changed({field.name: given[field.name] for field in fields(Faults)})

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from phone_numbers.carriers.bandwidth import documents
-from phone_numbers.carriers.bandwidth.codes import failure_of
-from phone_numbers.carriers.bandwidth.documents import Order, OrderError
-from phone_numbers.carriers.protocol import Failure, FailureKind, OrderReport
+from carriers.bandwidth import xml_format
+from carriers.bandwidth.codes import failure_of
+from carriers.bandwidth.xml_format import Order, OrderError
+from carriers.base import Failure, FailureKind, OrderReport
 
 _OPEN, _ENDED = ("RECEIVED", "PROCESSING"), ("COMPLETE", "PARTIAL", "FAILED")
 _GRAVEST_FIRST = (
@@ -30,7 +30,7 @@ def report_of(order: Order, spelled: Mapping[str, str], unfit: Mapping[str, Fail
     if status in _OPEN:
         return OrderReport(carrier_order_id=order.order_id, is_open=True)
     if status not in _ENDED:
-        raise documents.unreadable()
+        raise xml_format.unreadable()
     named, others = _sorted_out(order.errors, spelled)
     rest: Failure | None = None
     if status == "FAILED" and others:

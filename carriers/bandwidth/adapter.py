@@ -6,14 +6,13 @@ from http import HTTPStatus
 from typing import Self
 from urllib.parse import SplitResult, quote
 
-from phone_numbers.carriers.bandwidth import campaigns, documents
-from phone_numbers.carriers.bandwidth.address import Address
-from phone_numbers.carriers.bandwidth.codes import failure_of
-from phone_numbers.carriers.bandwidth.documents import Order
-from phone_numbers.carriers.bandwidth.oauth import Token
-from phone_numbers.carriers.bandwidth.reports import report_of, report_of_refusal
-from phone_numbers.carriers.http import Answer, HttpCaller
-from phone_numbers.carriers.protocol import (
+from carriers.bandwidth import campaigns, xml_format
+from carriers.bandwidth.address import Address
+from carriers.bandwidth.codes import failure_of
+from carriers.bandwidth.oauth import Token
+from carriers.bandwidth.outcomes import report_of, report_of_refusal
+from carriers.bandwidth.xml_format import Order
+from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -22,6 +21,7 @@ from phone_numbers.carriers.protocol import (
     OrderReport,
     OrderRequest,
 )
+from carriers.http import Answer, HttpCaller
 
 _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
 _DETAILS = "TelephoneNumberResponse"
@@ -62,12 +62,12 @@ class BandwidthCarrier:
         spelled, unfit = self._spell(order.numbers)
         if not spelled:
             return OrderReport(failures=unfit)
-        answer = self._call("POST", f"{self._base}/tnoptions", documents.write_order(order, list(spelled)))
+        answer = self._call("POST", f"{self._base}/tnoptions", xml_format.write_order(order, list(spelled)))
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            element = documents.parse(answer.body, _RESPONSE).find(_ORDER)
+            element = xml_format.parse(answer.body, _RESPONSE).find(_ORDER)
             if element is None:
-                raise documents.unreadable()
-            return report_of(_ours(documents.read_order(element), order), spelled, unfit)
+                raise xml_format.unreadable()
+            return report_of(_ours(xml_format.read_order(element), order), spelled, unfit)
         if answer.status == HTTPStatus.CONFLICT:
             # Whether an id of ours that is there already is a conflict is not documented; if it is, it is no failure.
             found = self.find(order)
@@ -75,7 +75,7 @@ class BandwidthCarrier:
                 return found
         refusal = _refusal(answer)
         if isinstance(refusal, CarrierRefused) and answer.status in _REFUSING:
-            error = documents.read_refusal(documents.parse(answer.body))
+            error = xml_format.read_refusal(xml_format.parse(answer.body))
             report = report_of_refusal(error, spelled, unfit)
             if report is not None:
                 return report
@@ -89,11 +89,11 @@ class BandwidthCarrier:
             if known is not None:
                 return report_of(known, spelled, unfit)
         answer = self._call("GET", f"{self._base}/tnoptions", params={"customerOrderId": order.order_id})
-        if _is_absent(answer, _REPORT, documents.LISTING):
+        if _is_absent(answer, _REPORT, xml_format.LISTING):
             return None
         if answer.status != HTTPStatus.OK:
             raise _refusal(answer)
-        found = documents.read_found(documents.parse(answer.body, _REPORT, documents.LISTING), order.order_id)
+        found = xml_format.read_found(xml_format.parse(answer.body, _REPORT, xml_format.LISTING), order.order_id)
         if found is None:
             return None
         if found.order is not None:
@@ -101,7 +101,7 @@ class BandwidthCarrier:
         listed = self._order(order, found.order_id)
         if listed is None:
             # A list that has it and an order that is not there: it may be on its way. None would place it again.
-            raise documents.unreadable()
+            raise xml_format.unreadable()
         return report_of(listed, spelled, unfit)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -124,8 +124,8 @@ class BandwidthCarrier:
                 if isinstance(refusal, CarrierRefused) and refusal.failure.carrier_code == _NO_SUCH_NUMBER_CODE:
                     continue
                 raise refusal
-            details = documents.parse(answer.body, _DETAILS)
-            yield number, documents.read_campaign_of_number(details, account=self._account, number=number)
+            details = xml_format.parse(answer.body, _DETAILS)
+            yield number, xml_format.read_campaign_of_number(details, account=self._account, number=number)
 
     def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
         """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
@@ -147,7 +147,7 @@ class BandwidthCarrier:
                     raise
                 refusals.append(refused)
                 continue
-            return campaigns.read_status(documents.parse(answer.body, root), name, tcr_campaign_id)
+            return campaigns.read_status(xml_format.parse(answer.body, root), name, tcr_campaign_id)
         if len(refusals) == len(campaigns.KINDS):
             raise refusals[0]
         return None
@@ -162,9 +162,9 @@ class BandwidthCarrier:
             return None
         if answer.status != HTTPStatus.OK:
             raise _refusal(answer)
-        found = _ours(documents.read_order(documents.parse(answer.body, _ORDER)), order)
+        found = _ours(xml_format.read_order(xml_format.parse(answer.body, _ORDER)), order)
         if found.order_id.lower() != carrier_order_id.lower():
-            raise documents.unreadable()
+            raise xml_format.unreadable()
         return found
 
     def _spell(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
@@ -206,7 +206,7 @@ class BandwidthCarrier:
 def _ours(answered: Order, order: OrderRequest) -> Order:
     """Raises CarrierUnavailable for an order that bears another id than ours."""
     if (answered.customer_order_id or order.order_id).lower() != order.order_id.lower():
-        raise documents.unreadable()
+        raise xml_format.unreadable()
     return answered
 
 
@@ -215,14 +215,14 @@ def _is_absent(answer: Answer, *roots: str) -> bool:
     if answer.status != HTTPStatus.NOT_FOUND:
         return False
     if answer.body.strip():
-        documents.parse(answer.body, *roots)
+        xml_format.parse(answer.body, *roots)
     return True
 
 
 def _unauthorized(answer: Answer) -> CarrierRefused:
     message = "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less."
     try:
-        error = documents.read_refusal(documents.parse(answer.body))
+        error = xml_format.read_refusal(xml_format.parse(answer.body))
     except CarrierUnavailable:
         return CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, message, str(int(answer.status))))
     said = failure_of(error.code, error.description)
@@ -238,7 +238,7 @@ def _refusal(answer: Answer) -> CarrierRefused | CarrierUnavailable:
         )
     if answer.status not in _REFUSING:
         return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
-    error = documents.read_refusal(documents.parse(answer.body))
+    error = xml_format.read_refusal(xml_format.parse(answer.body))
     failure = failure_of(error.code, error.description)
     if failure.kind == FailureKind.CARRIER_UNAVAILABLE:
         return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)

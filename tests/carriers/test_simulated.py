@@ -15,10 +15,10 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
-from phone_numbers.carriers.choose import build_carrier
-from phone_numbers.carriers.protocol import CampaignDecision, Carrier, CarrierUnavailable, OrderAction, OrderRequest
-from phone_numbers.carriers.simulator.faults import Faults
-from phone_numbers.carriers.simulator.server import SimulatorServer
+from carriers.base import CampaignDecision, Carrier, CarrierUnavailable, OrderAction, OrderRequest
+from carriers.choose import build_carrier
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
 
 NUMBERS = tuple(f"+1919555{n:04d}" for n in range(200))
 
@@ -163,7 +163,7 @@ def test_bad_input_is_refused(simulator: SimulatorServer, method: str, path: str
 def test_its_memory_survives_a_crash(tmp_path: Path) -> None:
     """And it starts without Django."""
     data, port = tmp_path / "deep" / "carrier.sqlite3", _free_port()
-    command = [sys.executable, "-X", "importtime", "-m", "phone_numbers.carriers.simulator"]
+    command = [sys.executable, "-X", "importtime", "-m", "carriers.simulated"]
     command += ["--port", str(port), "--data", str(data), "--order-seconds", "0.1"]
     carrier = build_carrier(f"simulated://127.0.0.1:{port}", pace=lambda: None)
     order = _order()

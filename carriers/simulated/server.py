@@ -21,8 +21,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from phone_numbers.carriers.simulator.faults import REASONS, Chance, Faults, RateLimit
-from phone_numbers.carriers.simulator.store import DuplicateOrder, Store
+from carriers.simulated.faults import REASONS, Chance, Faults, RateLimit
+from carriers.simulated.store import DuplicateOrder, Store
 
 _MOST_BYTES = 10_000_000
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[1-9][0-9]{4,5}")

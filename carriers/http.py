@@ -11,7 +11,7 @@ from threading import Lock, Thread
 
 import httpx2
 
-from phone_numbers.carriers.protocol import CarrierUnavailable
+from carriers.base import CarrierUnavailable
 
 TOTAL_SECONDS = 30.0
 """A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from phone_numbers.carriers.choose import build_carrier
-from phone_numbers.carriers.protocol import (
+from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -18,8 +17,9 @@ from phone_numbers.carriers.protocol import (
     OrderReport,
     OrderRequest,
 )
-from phone_numbers.carriers.telnyx import TelnyxCarrier
-from tests.phone_numbers.carriers.fake_telnyx import KEY, FakeTelnyx, Fault, Reply, error
+from carriers.choose import build_carrier
+from carriers.telnyx import TelnyxCarrier
+from tests.carriers.fake_telnyx import KEY, FakeTelnyx, Fault, Reply, error
 
 NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
 ATTACH = OrderRequest(order_id="one", action=OrderAction.ATTACH, tcr_campaign_id=TCR, numbers=(NUMBER,))

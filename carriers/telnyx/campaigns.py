@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import quote
 
-from phone_numbers.carriers.http import Answer
-from phone_numbers.carriers.telnyx import bodies
-from phone_numbers.carriers.telnyx.bodies import Assignment, KnownCampaign
-from phone_numbers.carriers.telnyx.errors import is_unknown, raise_refusal
+from carriers.http import Answer
+from carriers.telnyx import json_format
+from carriers.telnyx.errors import is_unknown, raise_refusal
+from carriers.telnyx.json_format import Assignment, KnownCampaign
 
 _TCR_ID = re.compile(r"C[0-9A-Z]{6}")
 
@@ -65,7 +65,7 @@ class CampaignIds:
             if not is_unknown(answer):
                 if answer.status >= 300:
                     raise_refusal(answer)
-                for assignment in bodies.read_page(answer.body).assignments:
+                for assignment in json_format.read_page(answer.body).assignments:
                     self.note(assignment.campaign_id, assignment.tcr_campaign_id)
         return self._own_ids.get(tcr_campaign_id)
 
@@ -77,10 +77,10 @@ class CampaignIds:
         answer = self._get(f"{kind}/{quote(campaign_id, safe='')}")
         # 422: an id of another form than this endpoint's.
         if answer.status == 422:
-            bodies.read_error(answer.body)
+            json_format.read_error(answer.body)
             return None
         if is_unknown(answer):
             return None
         if answer.status >= 300:
             raise_refusal(answer)
-        return bodies.read_campaign(answer.body)
+        return json_format.read_campaign(answer.body)

@@ -10,11 +10,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from phone_numbers.carriers.bandwidth.adapter import BandwidthCarrier
-from phone_numbers.carriers.bandwidth.address import Address
-from phone_numbers.carriers.bandwidth.oauth import Token
-from phone_numbers.carriers.http import HttpCaller
-from phone_numbers.carriers.protocol import (
+from carriers.bandwidth.adapter import BandwidthCarrier
+from carriers.bandwidth.address import Address
+from carriers.bandwidth.oauth import Token
+from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -22,6 +21,7 @@ from phone_numbers.carriers.protocol import (
     OrderAction,
     OrderRequest,
 )
+from carriers.http import HttpCaller
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
 OURS, THEIRS = "0d6b1c1e-7d7b-4b56-9a43-6f2c5a2f0a11", "ddbdc72e-dc27-490c-904e-d0c11291b095"

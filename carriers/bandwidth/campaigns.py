@@ -6,8 +6,8 @@ account has campaigns of the one or of the other kind), site/specs/numbers_v2.ym
 
 from xml.etree.ElementTree import Element
 
-from phone_numbers.carriers.bandwidth.documents import text_of, unreadable
-from phone_numbers.carriers.protocol import CampaignDecision
+from carriers.bandwidth.xml_format import text_of, unreadable
+from carriers.base import CampaignDecision
 
 KINDS = (
     ("campaignManagement/10dlc/campaigns/imports", "LongCodeImportCampaignResponse", "ImportedCampaign"),

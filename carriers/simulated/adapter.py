@@ -1,12 +1,11 @@
-"""The adapter of the simulated carrier (`phone_numbers.carriers.simulator`)."""
+"""The adapter of the simulated carrier (`carriers.simulated`)."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
 
-from phone_numbers.carriers.http import Answer, HttpCaller
-from phone_numbers.carriers.protocol import (
+from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -15,6 +14,7 @@ from phone_numbers.carriers.protocol import (
     OrderReport,
     OrderRequest,
 )
+from carriers.http import Answer, HttpCaller
 
 DEFAULT_BATCH = 1000
 _KINDS = {

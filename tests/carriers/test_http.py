@@ -9,8 +9,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from phone_numbers.carriers.http import MAX_ANSWER_BYTES, HttpCaller, retry_after
-from phone_numbers.carriers.protocol import CarrierUnavailable
+from carriers.base import CarrierUnavailable
+from carriers.http import MAX_ANSWER_BYTES, HttpCaller, retry_after
 
 SECONDS = 1.0
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from phone_numbers.carriers.choose import build_carrier, default_limits
+from carriers.choose import build_carrier, default_limits
 
 
 @pytest.mark.parametrize(

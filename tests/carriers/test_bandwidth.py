@@ -5,8 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from phone_numbers.carriers.choose import build_carrier
-from phone_numbers.carriers.protocol import (
+from carriers.base import (
     Carrier,
     CarrierRefused,
     CarrierUnavailable,
@@ -14,8 +13,9 @@ from phone_numbers.carriers.protocol import (
     OrderAction,
     OrderRequest,
 )
-from tests.phone_numbers.carriers.fake_bandwidth import XML, FakeBandwidth, error, refusal
-from tests.phone_numbers.carriers.serving import Reply
+from carriers.choose import build_carrier
+from tests.carriers.fake_bandwidth import XML, FakeBandwidth, error, refusal
+from tests.carriers.serving import Reply
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from phone_numbers.carriers.protocol import Carrier
+from carriers.base import Carrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ def build_carrier(url: str, *, pace: Callable[[], None]) -> Carrier:
     try:
         match parsed.scheme:
             case "bandwidth":
-                from phone_numbers.carriers.bandwidth.adapter import BandwidthCarrier
+                from carriers.bandwidth.adapter import BandwidthCarrier
 
                 return BandwidthCarrier.from_url(parsed, pace=pace)
             case "telnyx":
-                from phone_numbers.carriers.telnyx.adapter import TelnyxCarrier
+                from carriers.telnyx.adapter import TelnyxCarrier
 
                 return TelnyxCarrier.from_url(parsed, pace=pace)
             case _:
-                from phone_numbers.carriers.simulated import SimulatedCarrier
+                from carriers.simulated.adapter import SimulatedCarrier
 
                 return SimulatedCarrier.from_url(parsed, pace=pace)
     except ValueError as error:

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from phone_numbers.carriers.protocol import CarrierUnavailable, OrderAction, OrderRequest
+from carriers.base import CarrierUnavailable, OrderAction, OrderRequest
 
 LISTING = "TnOptionOrders"
 """Around a search's orders: inside TnOptionOrderReportResponse, alone in older answers (the Java SDK's fixtures)."""

@@ -10,8 +10,7 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote
 
 import orjson
 
-from phone_numbers.carriers.http import Answer, HttpCaller
-from phone_numbers.carriers.protocol import (
+from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -21,11 +20,12 @@ from phone_numbers.carriers.protocol import (
     OrderReport,
     OrderRequest,
 )
-from phone_numbers.carriers.telnyx import bodies
-from phone_numbers.carriers.telnyx.bodies import Assignment, AssignmentStatus
-from phone_numbers.carriers.telnyx.campaigns import CampaignIds
-from phone_numbers.carriers.telnyx.errors import is_unknown, raise_refusal
-from phone_numbers.carriers.text import carriers_words
+from carriers.http import Answer, HttpCaller
+from carriers.telnyx import json_format
+from carriers.telnyx.campaigns import CampaignIds
+from carriers.telnyx.errors import is_unknown, raise_refusal
+from carriers.telnyx.json_format import Assignment, AssignmentStatus
+from carriers.text import carriers_words
 
 HOST = "api.telnyx.com"
 PAGE_SIZE = 500
@@ -153,7 +153,7 @@ class TelnyxCarrier:
         try:
             return _CAMPAIGN_STATUSES[campaign.status]
         except KeyError:
-            raise bodies.unreadable() from None
+            raise json_format.unreadable() from None
 
     def close(self) -> None:
         """See `Carrier`."""
@@ -174,7 +174,7 @@ class TelnyxCarrier:
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
         if not _is_success(answer):
             raise_refusal(answer)
-        assignment = bodies.read_assignment(answer.body, number=number)
+        assignment = json_format.read_assignment(answer.body, number=number)
         if not _is_on(assignment, tcr_campaign_id, campaign_id):
             # Taken, but it does not show yet.
             return OrderReport(is_open=True)
@@ -194,7 +194,7 @@ class TelnyxCarrier:
             raise_refusal(answer)
         if not answer.body.strip():
             return OrderReport(is_open=True)
-        assignment = bodies.read_assignment(answer.body, number=number)
+        assignment = json_format.read_assignment(answer.body, number=number)
         # It may still show the record as it was before.
         return _after_detach(assignment) or OrderReport(is_open=True)
 
@@ -214,18 +214,18 @@ class TelnyxCarrier:
             return None
         if not _is_success(answer):
             raise_refusal(answer)
-        assignment = bodies.read_assignment(answer.body, number=number)
+        assignment = json_format.read_assignment(answer.body, number=number)
         self._campaigns.note(assignment.campaign_id, assignment.tcr_campaign_id)
         return assignment
 
-    def _page(self, number: int) -> bodies.Page:
+    def _page(self, number: int) -> json_format.Page:
         params = {"page": str(number), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
         answer = self._get("phone_number_campaigns", params)
         if not _is_success(answer):
             raise_refusal(answer)
-        return bodies.read_page(answer.body)
+        return json_format.read_page(answer.body)
 
-    def _list(self, first: bodies.Page) -> tuple[dict[str, Assignment], bool]:
+    def _list(self, first: json_format.Page) -> tuple[dict[str, Assignment], bool]:
         """Every record by its number, and whether the list stayed as it was while it was read."""
         listed = {assignment.number: assignment for assignment in first.assignments}
         page, total, number = first, first.total, 1
@@ -266,7 +266,7 @@ def _is_success(answer: Answer) -> bool:
 
 
 def _has_code(answer: Answer, code: str) -> bool:
-    return 400 <= answer.status < 500 and bodies.read_error(answer.body).code == code
+    return 400 <= answer.status < 500 and json_format.read_error(answer.body).code == code
 
 
 def _is_on(assignment: Assignment, tcr_campaign_id: str, campaign_id: str) -> bool:

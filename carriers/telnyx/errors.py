@@ -4,10 +4,10 @@ our reading.
 
 from typing import NoReturn
 
-from phone_numbers.carriers.http import Answer
-from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable, Failure, FailureKind
-from phone_numbers.carriers.telnyx import bodies
-from phone_numbers.carriers.text import carriers_words
+from carriers.base import CarrierRefused, CarrierUnavailable, Failure, FailureKind
+from carriers.http import Answer
+from carriers.telnyx import json_format
+from carriers.text import carriers_words
 
 _NOT_FOUND = "10005"
 _RATE_LIMIT = "10011"
@@ -22,16 +22,16 @@ def is_unknown(answer: Answer) -> bool:
     campaign.
     """
     if answer.status == 404:
-        bodies.read_error(answer.body)
+        json_format.read_error(answer.body)
         return True
-    return 400 <= answer.status < 500 and bodies.read_error(answer.body).code == _NOT_FOUND
+    return 400 <= answer.status < 500 and json_format.read_error(answer.body).code == _NOT_FOUND
 
 
 def raise_refusal(answer: Answer) -> NoReturn:
     """Raises CarrierRefused, or CarrierUnavailable where it passes by itself."""
     if answer.status < 400 or answer.status in (408, 425):
         raise CarrierUnavailable(f"Telnyx answered with HTTP {answer.status}.", carrier_code=str(answer.status))
-    error = bodies.read_error(answer.body)
+    error = json_format.read_error(answer.body)
     words = carriers_words(error.message, otherwise="Telnyx gave no reason.")
     code = error.code or str(answer.status)
     if code == _RATE_LIMIT:
