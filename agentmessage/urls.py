@@ -16,7 +16,7 @@ urlpatterns = [
     path("v1/openapi.json", openapi_document, name="openapi"),
     path("v1/types.d.ts", typescript_types, name="types"),
     re_path(r"^v1(?:/|$)", unknown_route),
-    path("carrier/", include("phone_numbers.webhooks.urls")),
+    path("carrier/", include("propagation.webhooks.urls")),
     path("", reference_page, name="reference"),
     path("docs", reference_page),
     # `include` would import it now.

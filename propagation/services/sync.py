@@ -1,0 +1,50 @@
+"""Asks the carrier which campaigns it has approved. What that makes due, the next round of a worker finds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from django.utils import timezone
+
+from campaigns.models import Campaign, CampaignStatus, CarrierStatus
+from carriers.base import Carrier
+from propagation.services.patience import ask_patiently
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the carrier says of one campaign. `status` None: it does not know it, and nothing is changed."""
+
+    campaign: Campaign
+    before: CarrierStatus
+    status: CarrierStatus | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it differs from what was known."""
+        return self.status is not None and self.status != self.before
+
+
+def sync_campaigns(
+    *, carrier: Carrier, organization_id: UUID | None = None, dry_run: bool = False
+) -> Iterator[Decision]:
+    """Each ACTIVE campaign that has a TCR id, with what the carrier says of it now; written down as it comes.
+
+    Raises CarrierRefused, CarrierUnavailable; run it again to go on.
+    """
+    campaigns = Campaign.objects.filter(status=CampaignStatus.ACTIVE, tcr_campaign_id__isnull=False).order_by("id")
+    if organization_id is not None:
+        campaigns = campaigns.filter(organization_id=organization_id)
+    for campaign in list(campaigns):
+        assert campaign.tcr_campaign_id is not None  # noqa: S101  (The filter says so.)
+        before = CarrierStatus(campaign.carrier_status)
+        ask = partial(carrier.campaign_status, campaign.tcr_campaign_id)
+        answer = ask_patiently(ask)
+        decision = Decision(campaign, before, None if answer is None else CarrierStatus(answer.value))
+        if decision.is_new and decision.status is not None and not dry_run:
+            # Only if nobody has decided otherwise meanwhile.
+            Campaign.objects.filter(id=campaign.id, carrier_status=before).update(
+                carrier_status=decision.status, updated_at=timezone.now()
+            )
+        yield decision
