@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from accounts.admin.base import RowAdmin
 from accounts.admin.filters import MomentRangeFilter
 from accounts.admin.looks import display
-from phone_numbers.models import CarrierOrder
+from propagation.models import CarrierOrder
 
 # Jobs come and go; what there is to know of them is said by the orders.
 admin.site.unregister(ProcrastinateJob)

@@ -17,7 +17,7 @@ _BURST_SECONDS = 1.0
 _LONGEST_WAIT = 2.0
 
 _TAKE_A_TURN = """
-INSERT INTO numbers_carrierbudget AS budget (carrier, next_at)
+INSERT INTO propagation_carrierratelimit AS budget (carrier, next_at)
 VALUES (%(carrier)s, clock_timestamp() + (%(interval)s - %(burst)s) * interval '1 second')
 ON CONFLICT (carrier) DO UPDATE
 SET next_at = greatest(budget.next_at, clock_timestamp() - %(burst)s * interval '1 second')
@@ -26,7 +26,7 @@ WHERE budget.next_at <= clock_timestamp() + %(longest)s * interval '1 second'
 RETURNING extract(epoch FROM next_at - clock_timestamp())::float8 - %(interval)s
 """
 _HOLD_BACK = """
-INSERT INTO numbers_carrierbudget AS budget (carrier, next_at)
+INSERT INTO propagation_carrierratelimit AS budget (carrier, next_at)
 VALUES (%(carrier)s, clock_timestamp() + %(seconds)s * interval '1 second')
 ON CONFLICT (carrier) DO UPDATE SET next_at = greatest(budget.next_at, EXCLUDED.next_at)
 """

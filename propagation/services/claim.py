@@ -13,8 +13,8 @@ from agentmessage.ids import uuid7
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import CarrierOrder
 from phone_numbers.services.arrays import array_literal
+from propagation.models import CarrierOrder
 from propagation.services.record import AttachmentFailure
 
 BATCH = 2_000
@@ -48,7 +48,7 @@ SET status = 'submitted', order_id = %s, attempts = attempts + 1, next_attempt_a
 WHERE id = ANY (%s::uuid[])
 """
 _INSERT_ORDERS = """
-INSERT INTO numbers_carrierorder (id, organization_id, carrier, action, campaign_id, created_at, next_look_at)
+INSERT INTO propagation_carrierorder (id, organization_id, carrier, action, campaign_id, created_at, next_look_at)
 SELECT id, organization_id, %s, CASE WHEN campaign_id IS NULL THEN 'detach' ELSE 'attach' END, campaign_id,
        statement_timestamp(), statement_timestamp() + %s * interval '1 second'
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS made (id, organization_id, campaign_id)
@@ -147,7 +147,9 @@ def _room_for_orders(carrier: Carrier, open_orders: int) -> int | None:
         return None
     with connection.cursor() as cursor:
         # Claims count one after the other, or two would both see the last place free.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('numbers_carrierorder'), hashtext(%s))", [carrier.name])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('propagation_carrierorder'), hashtext(%s))", [carrier.name]
+        )
     taken = CarrierOrder.objects.filter(carrier=carrier.name, ended_at__isnull=True).count()
     return max(open_orders - taken, 0)
 

@@ -22,9 +22,9 @@ ORDERS_PER_JOB = 20
 _BATCHES = 10
 
 _DUE_ORDERS = """
-UPDATE numbers_carrierorder SET next_look_at = statement_timestamp() + %s * interval '1 second'
+UPDATE propagation_carrierorder SET next_look_at = statement_timestamp() + %s * interval '1 second'
 WHERE id IN (
-    SELECT id FROM numbers_carrierorder
+    SELECT id FROM propagation_carrierorder
     WHERE carrier = %s AND ended_at IS NULL AND next_look_at <= statement_timestamp()
     ORDER BY next_look_at, id
     LIMIT %s

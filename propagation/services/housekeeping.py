@@ -7,8 +7,8 @@ _LOST_AFTER_MINUTES = 15
 _BATCH = 10_000
 
 _FORGET_ORDERS = """
-DELETE FROM numbers_carrierorder WHERE id IN (
-    SELECT id FROM numbers_carrierorder
+DELETE FROM propagation_carrierorder WHERE id IN (
+    SELECT id FROM propagation_carrierorder
     WHERE ended_at < statement_timestamp() - %s * interval '1 day'
     ORDER BY ended_at
     LIMIT %s

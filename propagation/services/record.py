@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from carriers.base import Failure, OrderAction, OrderReport
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import AttachmentStatus, CarrierOrder, LineOptionStatus
+from phone_numbers.models import AttachmentStatus, LineOptionStatus
+from propagation.models import CarrierOrder
 from propagation.services.delays import campaign_delay, retry_delay
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,7 @@ FROM numbers_phonenumber p
 WHERE p.id = ANY (%s) AND a.id = p.current_attachment_id AND a.status = 'pending' AND a.next_attempt_at > %s
 """
 _END_ORDER = """
-UPDATE numbers_carrierorder
+UPDATE propagation_carrierorder
 SET ended_at = %s, next_look_at = NULL, carrier_order_id = coalesce(%s, carrier_order_id), succeeded = %s, failed = %s
 WHERE id = %s
 """

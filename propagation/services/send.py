@@ -17,7 +17,8 @@ from carriers.base import (
     OrderRequest,
 )
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import AttachmentStatus, CampaignAttachment, CarrierOrder
+from phone_numbers.models import AttachmentStatus, CampaignAttachment
+from propagation.models import CarrierOrder
 from propagation.services.calling import Budget, NotYet
 from propagation.services.delays import look_delay, retry_delay
 from propagation.services.record import AttachmentFailure, dissolve_order, record_report
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 # The order goes to whoever names the lease that stands; taking it sets a new one. A worker that was taken for dead and
 # comes back holds an old one.
 _TAKE = """
-UPDATE numbers_carrierorder SET next_look_at = statement_timestamp() + %s * interval '1 second'
+UPDATE propagation_carrierorder SET next_look_at = statement_timestamp() + %s * interval '1 second'
 WHERE id = %s AND ended_at IS NULL AND next_look_at = %s
 RETURNING next_look_at, extract(epoch FROM statement_timestamp() - coalesce(sent_at, created_at))::float8
 """
@@ -44,22 +45,22 @@ FROM numbers_phonenumber p
 WHERE p.id = ANY (%s) AND a.id = p.current_attachment_id AND a.status = 'pending'
   AND a.next_attempt_at > statement_timestamp()
 """
-_MARK_SENT = "UPDATE numbers_carrierorder SET sent_at = statement_timestamp() WHERE id = %s"
+_MARK_SENT = "UPDATE propagation_carrierorder SET sent_at = statement_timestamp() WHERE id = %s"
 _MARK_SUBMITTED = """
 UPDATE numbers_campaignattachment SET submitted_at = statement_timestamp() WHERE order_id = %s AND status = 'submitted'
 """
 _END_EMPTY = """
-UPDATE numbers_carrierorder SET ended_at = statement_timestamp(), next_look_at = NULL WHERE id = %s
+UPDATE propagation_carrierorder SET ended_at = statement_timestamp(), next_look_at = NULL WHERE id = %s
 """
 # Only if the lease still stands: news that came meanwhile has made it due at once, which must not be undone.
 _LOOK_LATER = """
-UPDATE numbers_carrierorder
+UPDATE propagation_carrierorder
 SET next_look_at = statement_timestamp() + %(seconds)s * interval '1 second',
     carrier_order_id = coalesce(%(carrier_order_id)s, carrier_order_id)
 WHERE id = %(id)s AND ended_at IS NULL AND next_look_at = %(lease)s
 """
 _UNSEND = """
-UPDATE numbers_carrierorder
+UPDATE propagation_carrierorder
 SET sent_at = NULL, next_look_at = statement_timestamp() + %(seconds)s * interval '1 second'
 WHERE id = %(id)s AND ended_at IS NULL
 """

@@ -29,10 +29,10 @@ JOIN numbers_phonenumber p ON p.id = a.phone_number_id AND p.current_attachment_
 WHERE a.status = 'failed'
 GROUP BY a.failure_code ORDER BY 2 DESC, 1
 """
-_ORDERS = "SELECT count(*) FROM numbers_carrierorder WHERE ended_at IS NULL"
+_ORDERS = "SELECT count(*) FROM propagation_carrierorder WHERE ended_at IS NULL"
 _SETTLED = """
 SELECT coalesce(sum(succeeded), 0), coalesce(sum(failed), 0), count(*)
-FROM numbers_carrierorder WHERE ended_at > statement_timestamp() - %s * interval '1 minute'
+FROM propagation_carrierorder WHERE ended_at > statement_timestamp() - %s * interval '1 minute'
 """
 _STATES = """
 SELECT coalesce(carrier_line_option_status, 'none'), count(*) FROM numbers_phonenumber GROUP BY 1

@@ -8,7 +8,7 @@ from django.db import connection
 from agentmessage.ids import parse_uuid
 
 _WAKE = """
-UPDATE numbers_carrierorder o SET next_look_at = statement_timestamp()
+UPDATE propagation_carrierorder o SET next_look_at = statement_timestamp()
 WHERE o.ended_at IS NULL AND o.sent_at IS NOT NULL AND o.next_look_at > statement_timestamp()
   AND (o.id = ANY (%(ids)s) OR o.id IN (
       SELECT a.order_id FROM numbers_phonenumber p

@@ -81,7 +81,7 @@ def _claims(pending: int) -> None:
                 "UPDATE numbers_campaignattachment SET status = 'pending', next_attempt_at = now() - interval '1 day',"
                 " order_id = NULL WHERE status = 'submitted'"
             )
-            cursor.execute("DELETE FROM numbers_carrierorder")
+            cursor.execute("DELETE FROM propagation_carrierorder")
 
     campaign_id = _pending(CLAIMED, first=2_000_000_000)
     few = _median(claim, again)

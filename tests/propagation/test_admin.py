@@ -3,7 +3,7 @@
 from django.test import Client
 from django.urls import reverse
 
-from phone_numbers.models import CarrierOrder
+from propagation.models import CarrierOrder
 from tests.factories import CampaignFactory
 
 
@@ -22,14 +22,14 @@ def test_they_are_listed_found_and_shown(admin_client: Client) -> None:
     ended = _order(
         sent_at="2026-11-23T10:00Z", ended_at="2026-11-23T11:00Z", next_look_at=None, succeeded=998, failed=2
     )
-    page = reverse("admin:numbers_carrierorder_changelist")
+    page = reverse("admin:propagation_carrierorder_changelist")
     for query in ("", "?q=bw-4711", f"?q={sent.id}", "?carrier=simulated&action=attach"):
         content = admin_client.get(page + query).content.decode()
         assert "at the carrier" in content
         assert ("to be sent" in content) is ("q=" not in query)
     assert "998" in admin_client.get(page).content.decode()
     for order in (waiting, sent, ended):
-        shown = admin_client.get(reverse("admin:numbers_carrierorder_change", args=[order.id]))
+        shown = admin_client.get(reverse("admin:propagation_carrierorder_change", args=[order.id]))
         assert shown.status_code == 200
         assert str(order.id) in shown.content.decode()
 
@@ -37,10 +37,10 @@ def test_they_are_listed_found_and_shown(admin_client: Client) -> None:
 def test_nobody_changes_them(admin_client: Client) -> None:
     order = _order()
     before = CarrierOrder.objects.values().get()
-    assert admin_client.get(reverse("admin:numbers_carrierorder_add")).status_code == 403
-    change = reverse("admin:numbers_carrierorder_change", args=[order.id])
+    assert admin_client.get(reverse("admin:propagation_carrierorder_add")).status_code == 403
+    change = reverse("admin:propagation_carrierorder_change", args=[order.id])
     assert admin_client.post(change, {"carrier": "other"}).status_code == 403
-    assert admin_client.post(reverse("admin:numbers_carrierorder_delete", args=[order.id])).status_code == 403
+    assert admin_client.post(reverse("admin:propagation_carrierorder_delete", args=[order.id])).status_code == 403
     assert CarrierOrder.objects.values().get() == before
 
 

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from carriers.choose import build_carrier
-from phone_numbers.models import CarrierOrder
+from propagation.models import CarrierOrder
 from tests.carriers.fake_bandwidth import FakeBandwidth, error
 from tests.carriers.serving import Reply
 from tests.factories import PhoneNumberFactory

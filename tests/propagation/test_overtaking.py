@@ -5,8 +5,9 @@ import pytest
 from campaigns.models import Campaign
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
-from phone_numbers.models import CampaignAttachment, CarrierOrder, NumberState, PhoneNumber
+from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.release import release_phone_number
+from propagation.models import CarrierOrder
 from tests.support.propagation import ACTOR, Worker, attach, detach, entries, hurry, standing, statuses
 from tests.worlds import World
 

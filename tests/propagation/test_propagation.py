@@ -9,7 +9,8 @@ from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus, CarrierStatus
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
-from phone_numbers.models import CampaignAttachment, CarrierOrder
+from phone_numbers.models import CampaignAttachment
+from propagation.models import CarrierOrder
 from propagation.services.wake import wake_orders
 from tests.factories import PhoneNumberFactory
 from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses

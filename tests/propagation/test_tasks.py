@@ -13,8 +13,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
-from phone_numbers.models import CampaignAttachment, CarrierOrder
+from phone_numbers.models import CampaignAttachment
 from propagation import tasks
+from propagation.models import CarrierOrder
 from propagation.services import patience
 from propagation.services.housekeeping import forget_ended_orders, forget_lost_jobs
 from tests.api import ApiClient

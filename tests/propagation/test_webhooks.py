@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from carriers.base import CampaignDecision, OrderReport, OrderRequest
 from carriers.telnyx import TelnyxCarrier
-from phone_numbers.models import CarrierOrder
+from propagation.models import CarrierOrder
 from tests.api import assert_refused
 from tests.carriers.fake_telnyx import FakeTelnyx
 from tests.support.propagation import Worker, attach, detach, is_anything_open, standing
@@ -349,7 +349,7 @@ def test_a_large_body(post: Post, settings: Settings) -> None:
 def test_without_a_database_the_carrier_comes_again(post: Post, order: CarrierOrder) -> None:
     with closing(connection.copy()) as other, other.cursor() as holder, connection.cursor() as cursor:
         holder.execute("BEGIN")
-        holder.execute("SELECT 1 FROM numbers_carrierorder FOR UPDATE")
+        holder.execute("SELECT 1 FROM propagation_carrierorder FOR UPDATE")
         cursor.execute("SET lock_timeout = '50ms'")
         response = post.bandwidth(notification(order.id))
         cursor.execute("RESET lock_timeout")

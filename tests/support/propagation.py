@@ -66,7 +66,7 @@ class Worker:
 def hurry() -> None:
     """Makes due whatever only waits for its time, leases of dead workers among it."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE numbers_carrierorder SET next_look_at = now() WHERE ended_at IS NULL")
+        cursor.execute("UPDATE propagation_carrierorder SET next_look_at = now() WHERE ended_at IS NULL")
         cursor.execute(
             "UPDATE numbers_campaignattachment SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
         )
@@ -76,7 +76,7 @@ def is_anything_open() -> bool:
     """Whether an order is open or an attachment due, now or later."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM numbers_carrierorder WHERE ended_at IS NULL)"
+            "SELECT EXISTS (SELECT 1 FROM propagation_carrierorder WHERE ended_at IS NULL)"
             " OR EXISTS (SELECT 1 FROM numbers_campaignattachment WHERE next_attempt_at IS NOT NULL)"
         )
         return bool(cursor.fetchone()[0])
