@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 
 from accounts.actors import Actor
 from carriers.base import CarrierRefused, CarrierUnavailable
-from propagation.services.current_carrier import current_budget, current_carrier, open_orders_limit
+from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
 from propagation.services.dispatch import run_round
 from propagation.services.housekeeping import forget_ended_orders, forget_lost_jobs
 from propagation.services.reconcile import reconcile
@@ -33,7 +33,7 @@ def propagate(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the
     """Every two seconds, by one worker: everything that is due becomes jobs."""
     run_round(
         carrier=current_carrier(),
-        open_orders=open_orders_limit(),
+        open_orders=max_open_orders(),
         defer=_defer,
         backlog=_backlog,
         most_jobs=MOST_JOBS,
@@ -48,7 +48,7 @@ def work_orders(order_ids: list[str], lease: str) -> None:
             order_id=UUID(order_id),
             lease=datetime.fromisoformat(lease),
             carrier=current_carrier(),
-            budget=current_budget(),
+            rate_limiter=current_rate_limiter(),
         )
 
 

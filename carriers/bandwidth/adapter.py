@@ -2,15 +2,14 @@
 Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
-from urllib.parse import SplitResult, quote
+from urllib.parse import SplitResult, parse_qs, quote, unquote
 
-from carriers.bandwidth import campaigns, xml_format
-from carriers.bandwidth.address import Address
-from carriers.bandwidth.codes import failure_of
+from carriers.bandwidth import xml_format
 from carriers.bandwidth.oauth import Token
-from carriers.bandwidth.outcomes import report_of, report_of_refusal
+from carriers.bandwidth.outcomes import failure_of, report_of, report_of_refusal
 from carriers.bandwidth.xml_format import Order
 from carriers.base import (
     CampaignDecision,
@@ -27,6 +26,76 @@ _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportRespon
 _DETAILS = "TelephoneNumberResponse"
 _REFUSING = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 _NO_SUCH_NUMBER_CODE = "12512"
+
+MOST_NUMBERS = 5000
+"""An order's answer names every number that failed; of so many it stays below what `HttpCaller` reads."""
+_DEFAULT_BATCH = "1000"
+_HOSTS = {"1": "dashboard.bandwidth.com", "2": "api.bandwidth.com"}
+_PATHS = {"1": "/api", "2": "/api/v2"}
+_TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  (An address.)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One account at one of Bandwidth's two APIs. `user` and `secret` are as they are sent, not percent-encoded."""
+
+    origin: str
+    account: str
+    version: str
+    batch_size: int
+    user: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    @property
+    def api(self) -> str:
+        """What the paths that belong to no account stand below."""
+        return self.origin + _PATHS[self.version]
+
+    @property
+    def account_base(self) -> str:
+        """What the account's paths stand below."""
+        return f"{self.api}/accounts/{quote(self.account, safe='')}"
+
+    @property
+    def token_url(self) -> str:
+        """Where the second API's tokens are had; on a host of one's own, there too."""
+        return self.origin + _TOKEN_PATH
+
+    @classmethod
+    def read(cls, url: SplitResult) -> Self:
+        """`bandwidth://user:secret@host[:port]/accounts/ID?version=1|2[&scheme=http][&batch=1000]`
+
+        Version 2 if none is said. Without a host, or with either of Bandwidth's own, it is the version's.
+
+        Raises ValueError, whose sentence repeats no part of the URL in which a secret can be: a `/`, `?` or `#` that is
+        not percent-encoded there ends the host, so that the path is wrong, which is looked at before the query.
+        """
+        match url.path.split("/"):
+            case ["", "accounts", account] if account:
+                pass
+            case _:
+                raise ValueError("the path must be /accounts/ID; a /, ? or # in the secret must be percent-encoded.")
+        if not url.username or not url.password:
+            raise ValueError("bandwidth:// needs user:secret@.")
+        query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+        if unknown := query.keys() - {"version", "scheme", "batch"}:
+            raise ValueError(f"bandwidth:// does not know {', '.join(sorted(unknown))}.")
+        version, scheme = query.get("version", "2"), query.get("scheme", "https")
+        batch = query.get("batch", _DEFAULT_BATCH)
+        if version not in _HOSTS:
+            raise ValueError("version must be 1 or 2.")
+        if scheme not in ("http", "https"):
+            raise ValueError("scheme must be http or https.")
+        if not (batch.isascii() and batch.isdigit() and len(batch) <= 4 and 1 <= int(batch) <= MOST_NUMBERS):
+            raise ValueError(f"batch must be a number from 1 to {MOST_NUMBERS}.")
+        return cls(
+            origin=_origin(url, scheme, version),
+            account=unquote(account),
+            version=version,
+            batch_size=int(batch),
+            user=unquote(url.username),
+            secret=unquote(url.password),
+        )
 
 
 class BandwidthCarrier:
@@ -133,7 +202,7 @@ class BandwidthCarrier:
         An account that may use neither kind of campaign raises CarrierRefused.
         """
         refusals: list[CarrierRefused] = []
-        for path, root, name in campaigns.KINDS:
+        for path, root, name in xml_format.CAMPAIGN_KINDS:
             try:
                 answer = self._call("GET", f"{self._base}/{path}/{quote(tcr_campaign_id, safe='')}")
                 if _is_absent(answer, root):
@@ -141,14 +210,14 @@ class BandwidthCarrier:
                 if answer.status != HTTPStatus.OK:
                     raise _refusal(answer)
             except CarrierRefused as refused:
-                if refused.failure.carrier_code in campaigns.NOT_FOUND_CODES:
+                if refused.failure.carrier_code in xml_format.NO_SUCH_CAMPAIGN:
                     continue
-                if refused.failure.carrier_code != campaigns.FEATURE_IS_OFF:
+                if refused.failure.carrier_code != xml_format.FEATURE_IS_OFF:
                     raise
                 refusals.append(refused)
                 continue
-            return campaigns.read_status(xml_format.parse(answer.body, root), name, tcr_campaign_id)
-        if len(refusals) == len(campaigns.KINDS):
+            return xml_format.read_campaign_status(xml_format.parse(answer.body, root), name, tcr_campaign_id)
+        if len(refusals) == len(xml_format.CAMPAIGN_KINDS):
             raise refusals[0]
         return None
 
@@ -243,3 +312,18 @@ def _refusal(answer: Answer) -> CarrierRefused | CarrierUnavailable:
     if failure.kind == FailureKind.CARRIER_UNAVAILABLE:
         return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)
     return CarrierRefused(failure)
+
+
+def _origin(url: SplitResult, scheme: str, version: str) -> str:
+    try:
+        port = url.port
+    except ValueError:
+        raise ValueError("the port must be a number; a / in the secret must be percent-encoded.") from None
+    host = url.hostname or _HOSTS[version]
+    if host in _HOSTS.values():
+        if scheme == "http":
+            raise ValueError("scheme=http would send the secret to Bandwidth in the clear.")
+        host = _HOSTS[version]
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{scheme}://{host}" + ("" if port is None else f":{port}")

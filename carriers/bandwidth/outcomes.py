@@ -1,11 +1,13 @@
-"""From an order's document to what became of each number."""
+"""From an order's document to the outcome of each number, and from Bandwidth's error codes to kinds of failure.
+
+Source of the codes: Bandwidth/api-docs site/specs/numbers.yml. The classification is ours.
+"""
 
 from collections.abc import Iterable, Mapping
 
 from carriers.bandwidth import xml_format
-from carriers.bandwidth.codes import failure_of
 from carriers.bandwidth.xml_format import Order, OrderError
-from carriers.base import Failure, FailureKind, OrderReport
+from carriers.base import Failure, FailureKind, OrderReport, carriers_code, carriers_words
 
 _OPEN, _ENDED = ("RECEIVED", "PROCESSING"), ("COMPLETE", "PARTIAL", "FAILED")
 _GRAVEST_FIRST = (
@@ -14,6 +16,23 @@ _GRAVEST_FIRST = (
     FailureKind.CAMPAIGN_NOT_READY,
     FailureKind.CARRIER_UNAVAILABLE,
 )
+_CODES: dict[FailureKind, tuple[str, ...]] = {
+    # The registry call failed.
+    FailureKind.CARRIER_UNAVAILABLE: ("12184",),
+    # The campaign is not active.
+    FailureKind.CAMPAIGN_NOT_READY: ("12192",),
+    # SMS off; no A2P value on the SIP peer; action wrong; A2P off; location without SMS; locked; no route; feature off.
+    FailureKind.NOT_CONFIGURED: (
+        "5132", "5133", "5134", "5138", "5139", "5145", "5217", "5225", "5226", "12055",
+    ),
+    # Bad form; twice in an order; not in service; not on the account; too many; a short code; campaign not authorised,
+    # refused by the registry, unknown, rejected by the second DCA, malformed.
+    FailureKind.REJECTED: (
+        "1022", "5072", "5074", "5076", "5093", "5095", "5182",
+        "12128", "12185", "12189", "12220", "12822", "13639",
+    ),
+}  # fmt: skip
+_KIND_OF = {code: failure for failure, codes in _CODES.items() for code in codes}
 
 
 def report_of(order: Order, spelled: Mapping[str, str], unfit: Mapping[str, Failure]) -> OrderReport:
@@ -61,6 +80,15 @@ def report_of_refusal(
         return None
     doubt = _doubt("Bandwidth refused the whole order, for other numbers.", None)
     return OrderReport(failures={**dict.fromkeys(spelled.values(), doubt), **named, **unfit})
+
+
+def failure_of(code: str | None, description: str | None) -> Failure:
+    """Our class of the code, with Bandwidth's code and words. An unknown code is a rejection, for a person to read."""
+    return Failure(
+        kind=_KIND_OF.get(code or "", FailureKind.REJECTED),
+        message=carriers_words(description, otherwise="Bandwidth gave no reason."),
+        carrier_code=carriers_code(code),
+    )
 
 
 def _sorted_out(errors: Iterable[OrderError], spelled: Mapping[str, str]) -> tuple[dict[str, Failure], list[Failure]]:

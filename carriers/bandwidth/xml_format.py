@@ -1,4 +1,9 @@
-"""Bandwidth's XML: what an order is asked with, and what its answers say."""
+"""Bandwidth's XML: what an order is asked with, and what its answers say of orders, numbers and campaigns.
+
+Sources: Bandwidth/api-docs site/specs/numbers.yml; for campaigns site/docs/messaging/campaign-management/imports/
+imports-api.mdx and csp/campaign-api.mdx (an account has campaigns of one kind or of the other) and
+site/specs/numbers_v2.yml (`SecondaryDcaSharingStatus`).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,10 +12,19 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from carriers.base import CarrierUnavailable, OrderAction, OrderRequest
+from carriers.base import CampaignDecision, CarrierUnavailable, OrderAction, OrderRequest
 
 LISTING = "TnOptionOrders"
 """Around a search's orders: inside TnOptionOrderReportResponse, alone in older answers (the Java SDK's fixtures)."""
+CAMPAIGN_KINDS = (
+    ("campaignManagement/10dlc/campaigns/imports", "LongCodeImportCampaignResponse", "ImportedCampaign"),
+    ("campaignManagement/10dlc/campaigns", "CampaignResponse", "Campaign"),
+)
+"""Path, root of the answer, and its element: campaigns that were imported, and those that Bandwidth registered."""
+NO_SUCH_CAMPAIGN = ("12189", "12822", "1011")
+"""No such campaign; no such id could be; the id is too long."""
+FEATURE_IS_OFF = "12055"
+_ENDED_CAMPAIGN = ("EXPIRED", "DEACTIVATED", "SUSPENDED", "INACTIVE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,31 @@ def read_campaign_of_number(root: Element, *, account: str, number: str) -> str 
             if campaign is not None:
                 return campaign
     return None
+
+
+def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> CampaignDecision:
+    """Whether the campaign `name` in this answer takes traffic. Raises CarrierUnavailable if it is another campaign.
+
+    The reading is ours, and approves only what nobody objects to: it is ACTIVE, Bandwidth as the second DCA (direct
+    connect aggregator) has accepted it, and so have all mobile operators (`MnoStatus`: APPROVED, REVIEW, REJECTED,
+    SUSPENDED). An answer without operators approves too: Bandwidth imports only what all of them have approved.
+    """
+    campaign = root.find(name)
+    if campaign is None or text_of(campaign, "CampaignId") != tcr_campaign_id:
+        raise unreadable()
+    status = (text_of(campaign, "Status") or "").upper()
+    if not status:
+        raise unreadable()
+    shared = (text_of(campaign, "SecondaryDcaSharingStatus") or "").upper()
+    # Some of Bandwidth's examples put all operators into one MnoStatus.
+    operators = {(element.text or "").strip().upper() for element in campaign.iterfind("MnoStatusList//Status")}
+    if "REJECTED" in (status, *operators) or shared in ("DECLINED", "REJECTED"):
+        return CampaignDecision.REJECTED
+    if status in _ENDED_CAMPAIGN or "SUSPENDED" in operators:
+        return CampaignDecision.SUSPENDED
+    if status == "ACTIVE" and shared in ("ACCEPTED", "") and operators <= {"APPROVED"}:
+        return CampaignDecision.APPROVED
+    return CampaignDecision.PENDING
 
 
 def text_of(element: Element, path: str) -> str | None:

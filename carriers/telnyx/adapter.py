@@ -3,9 +3,10 @@
 src/telnyx/resources/messaging_10dlc/.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
 
 import orjson
@@ -19,13 +20,11 @@ from carriers.base import (
     OrderAction,
     OrderReport,
     OrderRequest,
+    carriers_words,
 )
 from carriers.http import Answer, HttpCaller
 from carriers.telnyx import json_format
-from carriers.telnyx.campaigns import CampaignIds
-from carriers.telnyx.errors import is_unknown, raise_refusal
-from carriers.telnyx.json_format import Assignment, AssignmentStatus
-from carriers.text import carriers_words
+from carriers.telnyx.json_format import Assignment, AssignmentStatus, KnownCampaign, is_unknown, raise_refusal
 
 HOST = "api.telnyx.com"
 PAGE_SIZE = 500
@@ -299,3 +298,79 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
 def _failed(assignment: Assignment) -> OrderReport:
     words = carriers_words(assignment.reasons, otherwise="Telnyx gave no reason.")
     return OrderReport(failure=Failure(FailureKind.REJECTED, words, assignment.status.value))
+
+
+_TCR_ID = re.compile(r"C[0-9A-Z]{6}")
+
+
+class Get(Protocol):
+    """Asks Telnyx."""
+
+    def __call__(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """The answer to a GET below /v2/10dlc/."""
+
+
+class CampaignIds:
+    """Map TCR's ID of a campaign to Telnyx's own, and back, as far as Telnyx's answers have shown them.
+
+    By team-telnyx/openapi (`PhoneNumberCampaign.campaignId`) a campaign goes by its TCR ID if another provider shares
+    it with Telnyx, and by Telnyx's own ID otherwise. It is not verified that Telnyx takes the TCR ID for its own
+    campaigns too, so both are tried. An ID is never reused, so entries never expire.
+    """
+
+    def __init__(self, *, get: Get) -> None:
+        self._get = get
+        self._own_ids: dict[str, str] = {}
+        self._tcr_ids: dict[str, str] = {}
+
+    def note(self, campaign_id: str | None, tcr_campaign_id: str | None) -> None:
+        """Remembers a pair that an answer has shown."""
+        if campaign_id is not None and tcr_campaign_id is not None:
+            self._own_ids[tcr_campaign_id] = campaign_id
+            self._tcr_ids[campaign_id] = tcr_campaign_id
+
+    def spelled(self, tcr_campaign_id: str) -> str:
+        """The id to name the campaign by, as far as it is known."""
+        return self._own_ids.get(tcr_campaign_id, tcr_campaign_id)
+
+    def tcr_id_of(self, assignment: Assignment) -> str:
+        """The TCR id of the number's campaign; Telnyx's own id if Telnyx does not say. May ask Telnyx."""
+        if assignment.tcr_campaign_id is not None:
+            return assignment.tcr_campaign_id
+        campaign_id = assignment.campaign_id
+        if campaign_id not in self._tcr_ids and not _TCR_ID.fullmatch(campaign_id):
+            campaign = self._ask("campaign", campaign_id)
+            if campaign is not None:
+                self.note(campaign_id, campaign.tcr_campaign_id)
+        return self._tcr_ids.get(campaign_id, campaign_id)
+
+    def learn(self, tcr_campaign_id: str) -> str | None:
+        """Telnyx's own id of the campaign, by the campaign itself or a number that is on it; None if neither tells."""
+        campaign = self._ask("campaign", tcr_campaign_id)
+        if campaign is not None and campaign.tcr_campaign_id == tcr_campaign_id:
+            self.note(campaign.campaign_id, tcr_campaign_id)
+        else:
+            params = {"page": "1", "recordsPerPage": "1", "filter[tcr_campaign_id]": tcr_campaign_id}
+            answer = self._get("phone_number_campaigns", params)
+            if not is_unknown(answer):
+                if answer.status >= 300:
+                    raise_refusal(answer)
+                for assignment in json_format.read_page(answer.body).assignments:
+                    self.note(assignment.campaign_id, assignment.tcr_campaign_id)
+        return self._own_ids.get(tcr_campaign_id)
+
+    def read(self, tcr_campaign_id: str) -> KnownCampaign | None:
+        """The campaign, be it Telnyx's own or a shared one; None if Telnyx knows neither."""
+        return self._ask("campaign", self.spelled(tcr_campaign_id)) or self._ask("partner_campaigns", tcr_campaign_id)
+
+    def _ask(self, kind: str, campaign_id: str) -> KnownCampaign | None:
+        answer = self._get(f"{kind}/{quote(campaign_id, safe='')}")
+        # 422: an id of another form than this endpoint's.
+        if answer.status == 422:
+            json_format.read_error(answer.body)
+            return None
+        if is_unknown(answer):
+            return None
+        if answer.status >= 300:
+            raise_refusal(answer)
+        return json_format.read_campaign(answer.body)

@@ -1,16 +1,23 @@
-"""What Telnyx's bodies say. Sources: team-telnyx/openapi openapi/spec3.json (`PhoneNumberCampaign`,
-`TelnyxCampaignCSP`, `TelnyxDownstreamCampaign`, `10dlc_Errors`, `HTTPValidationError`), team-telnyx/telnyx-python
-src/telnyx/types/messaging_10dlc/*.
+"""Telnyx's JSON: what its answers say of numbers and campaigns, and what its errors mean.
+
+Sources: team-telnyx/openapi openapi/spec3.json (`PhoneNumberCampaign`, `TelnyxCampaignCSP`, `TelnyxDownstreamCampaign`,
+`10dlc_Errors`, `HTTPValidationError`), team-telnyx/telnyx-python src/telnyx/types/messaging_10dlc/*.
+The classification of errors is ours.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
-from carriers.base import CarrierUnavailable
-from carriers.text import carriers_code
+from carriers.base import CarrierRefused, CarrierUnavailable, Failure, FailureKind, carriers_code, carriers_words
+from carriers.http import Answer
+
+_NOT_FOUND = "10005"
+_RATE_LIMIT = "10011"
+# Authentication, permission.
+_NOT_CONFIGURED = ("10009", "10010")
 
 
 class AssignmentStatus(StrEnum):
@@ -109,6 +116,31 @@ def read_error(body: bytes) -> Error:
         case {"detail": [{"msg": str() as text}, *_]}:
             return Error(None, text)
     raise unreadable()
+
+
+def is_unknown(answer: Answer) -> bool:
+    """Whether Telnyx says that there is no such thing.
+
+    Raises CarrierUnavailable for a 404 that is not Telnyx's own: a wrong address must not look like a number without a
+    campaign.
+    """
+    if answer.status == 404:
+        read_error(answer.body)
+        return True
+    return 400 <= answer.status < 500 and read_error(answer.body).code == _NOT_FOUND
+
+
+def raise_refusal(answer: Answer) -> NoReturn:
+    """Raises CarrierRefused, or CarrierUnavailable where it passes by itself."""
+    if answer.status < 400 or answer.status in (408, 425):
+        raise CarrierUnavailable(f"Telnyx answered with HTTP {answer.status}.", carrier_code=str(answer.status))
+    error = read_error(answer.body)
+    words = carriers_words(error.message, otherwise="Telnyx gave no reason.")
+    code = error.code or str(answer.status)
+    if code == _RATE_LIMIT:
+        raise CarrierUnavailable(words, carrier_code=code, was_sent=False)
+    kind = FailureKind.NOT_CONFIGURED if code in _NOT_CONFIGURED else FailureKind.REJECTED
+    raise CarrierRefused(Failure(kind, words, code))
 
 
 def _assignment(content: Any) -> Assignment:

@@ -9,8 +9,8 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, connection
 
+from agentmessage.ids import parse_uuid
 from carriers.base import Carrier
-from propagation.services.approvals import wake_decided
 from propagation.services.claim import BATCH, Claim, claim_due
 from propagation.services.record import record_doomed
 
@@ -96,3 +96,86 @@ def _defer(leased: list[tuple[UUID, datetime]], defer: Defer, found: Round) -> i
         defer([order_id for order_id, _lease in some], some[0][1])
         jobs += 1
     return jobs
+
+
+# For each campaign one look into the index of what waits, however many rows of it wait.
+_DECIDED = """
+SELECT c.id, c.carrier_status = 'APPROVED'
+FROM campaigns_campaign c
+CROSS JOIN LATERAL (
+    SELECT 1 FROM numbers_campaignattachment a
+    WHERE a.campaign_id = c.id AND a.next_attempt_at IS NULL
+      AND (a.status = 'pending'
+           OR a.status = 'failed' AND a.failure_code IN ('CAMPAIGN_REJECTED', 'CAMPAIGN_SUSPENDED')
+              AND c.carrier_status = 'APPROVED')
+    LIMIT 1
+) AS waiting
+WHERE c.carrier_status <> 'PENDING'
+"""
+
+# A batch at a time, oldest first.
+_WAKE = """
+WITH waiting AS (
+    SELECT id, status FROM numbers_campaignattachment
+    WHERE campaign_id = %(campaign)s AND next_attempt_at IS NULL
+      AND (status = 'pending'
+           OR status = 'failed' AND failure_code IN ('CAMPAIGN_REJECTED', 'CAMPAIGN_SUSPENDED') AND %(approved)s)
+    ORDER BY id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE numbers_campaignattachment a
+SET next_attempt_at = statement_timestamp(), status = 'pending'
+FROM waiting WHERE a.id = waiting.id
+RETURNING a.id, a.phone_number_id, waiting.status = 'failed'
+"""
+
+# The numbers follow in a statement of their own: whoever locks both locks numbers first. If this one is lost, the
+# outcome of the attempt puts it right.
+_PENDING_AGAIN = """
+UPDATE numbers_phonenumber
+SET carrier_line_option_status = 'pending',
+    updated_at = greatest(statement_timestamp(), updated_at + interval '1 microsecond')
+WHERE id = ANY (%(numbers)s) AND current_attachment_id = ANY (%(attachments)s) AND carrier_line_option_status = 'failed'
+"""
+_BATCH = 10_000
+
+
+def wake_decided() -> int:
+    """How many attachments are due now that were not before. Does at most a batch for each campaign."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DECIDED)
+        woken = 0
+        for campaign_id, is_approved in cursor.fetchall():
+            cursor.execute(_WAKE, {"campaign": campaign_id, "approved": is_approved, "limit": _BATCH})
+            rows = cursor.fetchall()
+            woken += len(rows)
+            failed = [row for row in rows if row[2]]
+            if failed:
+                cursor.execute(
+                    _PENDING_AGAIN, {"attachments": [row[0] for row in failed], "numbers": [row[1] for row in failed]}
+                )
+    return woken
+
+
+_WAKE = """
+UPDATE propagation_carrierorder o SET next_look_at = statement_timestamp()
+WHERE o.ended_at IS NULL AND o.sent_at IS NOT NULL AND o.next_look_at > statement_timestamp()
+  AND (o.id = ANY (%(ids)s) OR o.id IN (
+      SELECT a.order_id FROM numbers_phonenumber p
+      JOIN numbers_campaignattachment a ON a.phone_number_id = p.id AND a.status = 'submitted'
+      WHERE p.number = ANY (%(numbers)s)
+  ))
+"""
+
+
+def wake_orders(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = ()) -> int:
+    """How many open orders are looked at sooner for it. What is no order of ours, or has ended, is left alone.
+
+    The news itself is not taken over: whoever told it, the carrier is asked. So it may come twice, late or forged.
+    """
+    ids: list[UUID] = [identifier for text in order_ids if (identifier := parse_uuid(text)) is not None]
+    with connection.cursor() as cursor:
+        cursor.execute(_WAKE, {"ids": ids, "numbers": list(numbers)})
+        woken: int = cursor.rowcount
+    return woken

@@ -19,7 +19,7 @@ from carriers.base import Carrier
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
 from phone_numbers.services.moving import MOVED_FIELDS, moment_after
-from propagation.services.patience import ask_patiently
+from propagation.services.calling import call_with_retries
 
 BATCH = 1000
 
@@ -135,7 +135,7 @@ def _ask(carrier: Carrier, numbers: Sequence[str]) -> dict[str, str | None]:
         # What has been answered need not be asked for again.
         found.update(carrier.assignments([number for number in numbers if number not in found]))
 
-    ask_patiently(ask)
+    call_with_retries(ask)
     return found
 
 

@@ -19,9 +19,8 @@ from carriers.base import (
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from propagation.models import CarrierOrder
-from propagation.services.calling import Budget, NotYet
-from propagation.services.delays import look_delay, retry_delay
-from propagation.services.record import AttachmentFailure, dissolve_order, record_report
+from propagation.services.calling import RateLimited, RateLimiter
+from propagation.services.record import AttachmentFailure, dissolve_order, look_delay, record_report, retry_delay
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +78,7 @@ class _Held:
     """Seconds since it was sent."""
 
 
-def work_order(*, order_id: UUID, lease: datetime, carrier: Carrier, budget: Budget) -> None:
+def work_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     """Takes the order one step further, if `lease` is still the one that stands.
 
     Every way out leaves the order ended, or with a time at which somebody looks again; so does the end of the process.
@@ -89,12 +88,12 @@ def work_order(*, order_id: UUID, lease: datetime, carrier: Carrier, budget: Bud
         return
     with structlog.contextvars.bound_contextvars(order_id=str(order_id), carrier=carrier.name):
         if held.order.sent_at is None:
-            _send(held, carrier, budget)
+            _send(held, carrier, rate_limiter)
         else:
-            _look(held, carrier, budget)
+            _look(held, carrier, rate_limiter)
 
 
-def _send(held: _Held, carrier: Carrier, budget: Budget) -> None:
+def _send(held: _Held, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     request = _mark_sent(held.order)
     if request is None:
         return
@@ -103,17 +102,17 @@ def _send(held: _Held, carrier: Carrier, budget: Budget) -> None:
         report = carrier.submit(request)
     except CarrierRefused as refused:
         report = OrderReport(failure=refused.failure)
-    except NotYet as early:
+    except RateLimited as early:
         _unsend(held, early.retry_after)
         return
     except CarrierUnavailable as unavailable:
         log.warning("carrier unavailable", message=unavailable.message, carrier_code=unavailable.carrier_code)
-        _not_sent(held, unavailable, budget)
+        _not_sent(held, unavailable, rate_limiter)
         return
     _take_over(held, report)
 
 
-def _not_sent(held: _Held, unavailable: CarrierUnavailable, budget: Budget) -> None:
+def _not_sent(held: _Held, unavailable: CarrierUnavailable, rate_limiter: RateLimiter) -> None:
     failure = _failure_of(unavailable)
     if unavailable.was_sent:
         # It may be there. Nothing is repeated before it has been looked up.
@@ -121,14 +120,14 @@ def _not_sent(held: _Held, unavailable: CarrierUnavailable, budget: Budget) -> N
         _look_later(held, look_delay(0.0, retry_after=unavailable.retry_after))
     elif unavailable.retry_after is not None:
         # The carrier lives and asks for a pause, which is no failed attempt.
-        budget.hold_back(unavailable.retry_after)
+        rate_limiter.pause(unavailable.retry_after)
         _note(held, failure)
         _unsend(held, unavailable.retry_after)
     else:
         dissolve_order(order_id=held.order.id, failure=failure)
 
 
-def _look(held: _Held, carrier: Carrier, budget: Budget) -> None:
+def _look(held: _Held, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     try:
         report = carrier.find(_request_of(held.order))
     except CarrierRefused as refused:
@@ -137,12 +136,12 @@ def _look(held: _Held, carrier: Carrier, budget: Budget) -> None:
         _note(held, AttachmentFailure.from_carrier(refused.failure))
         _look_later(held, look_delay(held.age))
         return
-    except NotYet as early:
+    except RateLimited as early:
         _look_later(held, early.retry_after or 0.0)
         return
     except CarrierUnavailable as unavailable:
         if unavailable.retry_after is not None and not unavailable.was_sent:
-            budget.hold_back(unavailable.retry_after)
+            rate_limiter.pause(unavailable.retry_after)
         log.warning("carrier unavailable", message=unavailable.message, carrier_code=unavailable.carrier_code)
         _look_later(held, look_delay(held.age, retry_after=unavailable.retry_after))
         return

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from carriers.base import Carrier
-from propagation.services.patience import ask_patiently
+from propagation.services.calling import call_with_retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def sync_campaigns(
         assert campaign.tcr_campaign_id is not None  # noqa: S101  (The filter says so.)
         before = CarrierStatus(campaign.carrier_status)
         ask = partial(carrier.campaign_status, campaign.tcr_campaign_id)
-        answer = ask_patiently(ask)
+        answer = call_with_retries(ask)
         decision = Decision(campaign, before, None if answer is None else CarrierStatus(answer.value))
         if decision.is_new and decision.status is not None and not dry_run:
             # Only if nobody has decided otherwise meanwhile.

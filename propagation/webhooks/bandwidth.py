@@ -12,8 +12,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from agentmessage.errors import InvalidInput
-from carriers.text import carriers_words
-from propagation.services.wake import wake_orders
+from carriers.base import carriers_words
+from propagation.services.dispatch import wake_orders
 from propagation.webhooks.base import Unauthorized, read_body, webhook
 
 log = structlog.get_logger(__name__)

@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse
 
 from agentmessage.errors import InvalidInput
 from agentmessage.ids import parse_uuid
-from carriers.text import carriers_words
-from propagation.services.wake import wake_orders
+from carriers.base import carriers_words
+from propagation.services.dispatch import wake_orders
 from propagation.webhooks.base import Unauthorized, read_body, webhook
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from campaigns.models import Campaign
 from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.server import SimulatorServer
-from propagation.services import current_carrier
+from propagation.services import calling
 from tests.support.propagation import Worker
 from tests.worlds import World
 
@@ -42,11 +42,11 @@ def worker(carrier: SimulatedCarrier, settings: Settings) -> Worker:
 def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
     """The carrier that tasks and commands find in the settings."""
     settings.CARRIER_URL = simulator.url
-    caches = (current_carrier.current_carrier, current_carrier.current_budget)
+    caches = (calling.current_carrier, calling.current_rate_limiter)
     for cached in caches:
         cached.cache_clear()
     yield simulator
-    current_carrier.current_carrier().close()
+    calling.current_carrier().close()
     for cached in caches:
         cached.cache_clear()
 

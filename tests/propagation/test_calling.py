@@ -7,16 +7,16 @@ import pytest
 from django.db import connection
 
 from carriers.base import CarrierUnavailable
-from propagation.services.calling import Budget, NotYet
-from propagation.services.delays import campaign_delay, look_delay, retry_delay
+from propagation.services.calling import RateLimited, RateLimiter
+from propagation.services.record import campaign_delay, look_delay, retry_delay
 
 
-def _turns(budget: Budget, seconds: float) -> int:
+def _turns(rate_limiter: RateLimiter, seconds: float) -> int:
     turns, ends = 0, time.monotonic() + seconds
     while time.monotonic() < ends:
         try:
-            budget.wait_for_turn()
-        except NotYet:
+            rate_limiter.wait_for_turn()
+        except RateLimited:
             time.sleep(0.01)
         else:
             turns += 1
@@ -24,10 +24,10 @@ def _turns(budget: Budget, seconds: float) -> int:
 
 
 def test_many_workers_share_one_rate(transactional_db: None) -> None:
-    budget, turns = Budget("shared", 20), []
+    rate_limiter, turns = RateLimiter("shared", 20), []
 
     def work() -> None:
-        turns.append(_turns(budget, 2))
+        turns.append(_turns(rate_limiter, 2))
         connection.close()
 
     workers = [Thread(target=work) for _ in range(6)]
@@ -44,15 +44,15 @@ def test_many_workers_share_one_rate(transactional_db: None) -> None:
 
 def test_without_a_limit_nothing_is_asked(db: None) -> None:
     with connection.execute_wrapper(lambda *_: pytest.fail("a statement")):
-        assert _turns(Budget("free", 0), 0.05) > 100
+        assert _turns(RateLimiter("free", 0), 0.05) > 100
 
 
 def test_a_turn_that_is_far_off_is_not_waited_for(transactional_db: None) -> None:
-    budget = Budget("slow", 0.01)
-    budget.wait_for_turn()
+    rate_limiter = RateLimiter("slow", 0.01)
+    rate_limiter.wait_for_turn()
     started = time.monotonic()
-    with pytest.raises(NotYet) as raised:
-        budget.wait_for_turn()
+    with pytest.raises(RateLimited) as raised:
+        rate_limiter.wait_for_turn()
     assert time.monotonic() - started < 1
     assert raised.value.retry_after is not None
     assert not raised.value.was_sent
@@ -60,13 +60,13 @@ def test_a_turn_that_is_far_off_is_not_waited_for(transactional_db: None) -> Non
 
 
 def test_a_pause_that_the_carrier_asks_for_holds_for_all(transactional_db: None) -> None:
-    Budget("paused", 100).hold_back(30)
-    with pytest.raises(NotYet):
-        Budget("paused", 100).wait_for_turn()
-    Budget("paused", 100).hold_back(1)
-    with pytest.raises(NotYet):
-        Budget("paused", 100).wait_for_turn()
-    Budget("other", 100).wait_for_turn()
+    RateLimiter("paused", 100).pause(30)
+    with pytest.raises(RateLimited):
+        RateLimiter("paused", 100).wait_for_turn()
+    RateLimiter("paused", 100).pause(1)
+    with pytest.raises(RateLimited):
+        RateLimiter("paused", 100).wait_for_turn()
+    RateLimiter("other", 100).wait_for_turn()
 
 
 def test_retries_double_up_to_an_hour_with_jitter() -> None:

@@ -11,7 +11,7 @@ from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder
-from propagation.services.wake import wake_orders
+from propagation.services.dispatch import wake_orders
 from tests.factories import PhoneNumberFactory
 from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses
 from tests.worlds import World

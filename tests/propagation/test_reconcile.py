@@ -12,7 +12,7 @@ from carriers.base import CarrierUnavailable
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from propagation.services import patience
+from propagation.services import calling
 from propagation.services.reconcile import Drift, Report, reconcile
 from tests.factories import PhoneNumberFactory
 from tests.support.propagation import Worker, attach, detach, standing, statuses
@@ -144,11 +144,11 @@ def test_a_carrier_that_stumbles_is_asked_again(
         simulator.faults = Faults(errors=0 if len(pauses) == 2 else 1)
 
     simulator.faults = Faults(errors=1)
-    monkeypatch.setattr(patience, "sleep", pause)
+    monkeypatch.setattr(calling, "sleep", pause)
     assert _reconcile(worker).checked == 2
     assert pauses == [1, 2]
     simulator.faults = Faults(errors=1)
-    monkeypatch.setattr(patience, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(calling, "sleep", lambda _seconds: None)
     with pytest.raises(CarrierUnavailable):
         _reconcile(worker)
 

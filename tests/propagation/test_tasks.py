@@ -16,7 +16,7 @@ from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from propagation import tasks
 from propagation.models import CarrierOrder
-from propagation.services import patience
+from propagation.services import calling
 from propagation.services.housekeeping import forget_ended_orders, forget_lost_jobs
 from tests.api import ApiClient
 from tests.support.propagation import Worker, attach, standing
@@ -120,7 +120,7 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
 ) -> None:
     attach(world.phone_number, world.campaign)
     worker.run()
-    monkeypatch.setattr(patience, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(calling, "sleep", lambda _seconds: None)
     chosen.faults = Faults(errors=1)
     tasks.sync_approvals(timestamp=0)
     tasks.reconcile_all(timestamp=0)

@@ -7,7 +7,7 @@ from pytest_django import Settings
 from campaigns.models import CarrierStatus
 from carriers.base import CampaignDecision, Failure, FailureKind
 from phone_numbers.failures import REMEDIES, FailureCode
-from propagation.services.current_carrier import current_carrier, open_orders_limit
+from propagation.services.calling import current_carrier, max_open_orders
 from propagation.services.record import AttachmentFailure
 
 
@@ -24,6 +24,6 @@ def test_every_kind_of_failure_is_a_failure_code_with_a_remedy(kind: FailureKind
 
 def test_a_wrong_carrier_url_is_a_wrong_setting(settings: Settings) -> None:
     settings.CARRIER_URL = "twilio://u:hushhush@x"
-    for read in (current_carrier.__wrapped__, open_orders_limit):
+    for read in (current_carrier.__wrapped__, max_open_orders):
         with pytest.raises(ImproperlyConfigured, match=r"^CARRIER_URL must begin with"):
             read()

@@ -14,7 +14,7 @@ from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
-from propagation.services.calling import Budget
+from propagation.services.calling import RateLimiter
 from propagation.services.dispatch import Round, run_round
 from propagation.services.record import AttachmentFailure, record_doomed
 from propagation.services.send import work_order
@@ -27,7 +27,7 @@ class Worker:
 
     def __init__(self, carrier: Carrier, *, open_orders: int = 0) -> None:
         self.carrier = carrier
-        self.budget = Budget(carrier.name, 0)
+        self.rate_limiter = RateLimiter(carrier.name, 0)
         self.open_orders = open_orders
         self.jobs: list[tuple[Sequence[UUID], datetime]] = []
 
@@ -46,7 +46,7 @@ class Worker:
         while self.jobs:
             order_ids, lease = self.jobs.pop(0)
             for order_id in order_ids:
-                work_order(order_id=order_id, lease=lease, carrier=self.carrier, budget=self.budget)
+                work_order(order_id=order_id, lease=lease, carrier=self.carrier, rate_limiter=self.rate_limiter)
 
     def run(self) -> None:
         """One round and its jobs."""

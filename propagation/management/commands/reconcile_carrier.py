@@ -10,7 +10,7 @@ from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
 from carriers.base import CarrierRefused, CarrierUnavailable
-from propagation.services.current_carrier import current_carrier
+from propagation.services.calling import current_carrier
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
 
 _SHOWN = 20

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.management.arguments import organization
 from accounts.models import Organization
 from carriers.base import CarrierRefused, CarrierUnavailable
-from propagation.services.current_carrier import current_carrier
+from propagation.services.calling import current_carrier
 from propagation.services.sync import Decision, sync_campaigns
 
 
