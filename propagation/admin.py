@@ -1,4 +1,4 @@
-"""Orders to the carrier: to read."""
+"""Carrier orders in the admin, read-only."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from accounts.admin.filters import MomentRangeFilter
 from accounts.admin.looks import display
 from propagation.models import CarrierOrder
 
-# Jobs come and go; what there is to know of them is said by the orders.
+# Jobs are short-lived; the orders say all there is to know.
 admin.site.unregister(ProcrastinateJob)
 
 
 @admin.register(CarrierOrder)
 class CarrierOrderAdmin(RowAdmin):
-    """The orders of the last 30 days, of all organizations."""
+    """The carrier orders of the last 30 days, of all organizations."""
 
-    list_display = ("created_at", "standing", "carrier", "action", "organization", "campaign", "succeeded", "failed")
+    list_display = ("created_at", "status", "carrier", "action", "organization", "campaign", "succeeded", "failed")
     list_select_related = ("organization", "campaign")
     list_filter = (
         ("organization", AutocompleteSelectFilter),
@@ -29,26 +29,26 @@ class CarrierOrderAdmin(RowAdmin):
         ("created_at", MomentRangeFilter),
         ("ended_at", MomentRangeFilter),
     )
-    # By id, which is as old as the order and has an index.
+    # By ID, which is as old as the order and has an index.
     ordering = ("-id",)
     search_fields = ("carrier_order_id__exact",)
-    search_help_text = "Our id of the order, or the carrier's"
+    search_help_text = "Our ID of the order, or the carrier's"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's."""
+        """Never."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's."""
+        """Never."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's."""
+        """Never."""
         return False
 
-    @display(description="standing", label={"to be sent": "warning", "at the carrier": "info", "ended": "success"})
-    def standing(self, order: CarrierOrder) -> str:
-        """How far it has come."""
+    @display(description="status", label={"to be sent": "warning", "at the carrier": "info", "ended": "success"})
+    def status(self, order: CarrierOrder) -> str:
+        """Whether the order is to be sent, at the carrier, or ended."""
         if order.ended_at is not None:
             return "ended"
         return "to be sent" if order.sent_at is None else "at the carrier"

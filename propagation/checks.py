@@ -1,4 +1,4 @@
-"""What `manage.py check` says about the carrier."""
+"""System checks of CARRIER_URL."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from carriers.choose import build_carrier, default_limits
 
 @register()
 def check_carrier(**_given: Any) -> list[CheckMessage]:
-    """Whether CARRIER_URL names a carrier. Cheap, so that it is looked at by every command."""
+    """Check that CARRIER_URL names a carrier. Cheap, because every command runs it."""
     try:
         default_limits(settings.CARRIER_URL)
     except ValueError as error:
@@ -19,8 +19,8 @@ def check_carrier(**_given: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def check_carriers_address(**_given: Any) -> list[CheckMessage]:
-    """Whether all of it can be understood."""
+def check_carrier_address(**_given: Any) -> list[CheckMessage]:
+    """Check the whole of CARRIER_URL."""
     try:
         build_carrier(settings.CARRIER_URL, pace=lambda: None)
     except ValueError as error:

@@ -9,10 +9,10 @@ from campaigns.models import Campaign
 
 
 class CarrierOrder(models.Model):
-    """One order to the carrier: attach these numbers to one campaign, or detach them.
+    """One order to the carrier: attach numbers to one campaign, or detach them.
 
-    Its id is what the carrier hears as ours, and is committed before the carrier is called. The numbers are those of
-    the attachments that are `submitted` under it.
+    The carrier is given the ID, which is committed before the carrier is called. The numbers are those of the
+    attachments that are `submitted` under it.
     """
 
     ACTIONS = [("attach", "attach"), ("detach", "detach")]
@@ -26,12 +26,12 @@ class CarrierOrder(models.Model):
     )
     carrier_order_id = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField()
-    # Set and committed right before the carrier is called: from then on the order may exist there.
+    # Committed right before the carrier is called: from then on the order may exist there.
     sent_at = models.DateTimeField(null=True)
-    # When a worker next sends it or asks after it. A worker that takes it on sets this ahead: a lease.
-    next_look_at = models.DateTimeField(null=True)
+    # When a worker next sends or polls it. A worker that takes the order moves this ahead: its lease.
+    next_poll_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    # How many of its numbers went through and how many did not, once it has ended.
+    # How many of its numbers succeeded and failed, once it has ended.
     succeeded = models.PositiveIntegerField(default=0, db_default=0)
     failed = models.PositiveIntegerField(default=0, db_default=0)
 
@@ -40,7 +40,7 @@ class CarrierOrder(models.Model):
         indexes = [
             models.Index(
                 F("carrier"),
-                F("next_look_at"),
+                F("next_poll_at"),
                 F("id"),
                 name="propagation_order_open",
                 condition=Q(ended_at__isnull=True),
@@ -54,8 +54,8 @@ class CarrierOrder(models.Model):
                 name="propagation_carrierorder_action_campaign",
             ),
             models.CheckConstraint(
-                condition=Q(next_look_at__isnull=False, ended_at__isnull=True)
-                | Q(next_look_at__isnull=True, ended_at__isnull=False),
+                condition=Q(next_poll_at__isnull=False, ended_at__isnull=True)
+                | Q(next_poll_at__isnull=True, ended_at__isnull=False),
                 name="propagation_carrierorder_open_or_ended",
             ),
         ]

@@ -1,4 +1,4 @@
-"""Sends a failed propagation again, as if it had just been recorded."""
+"""Send an attach or detach to the carrier again."""
 
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from phone_numbers.services.moving import moment_after
 def retry_propagation(
     *, organization_id: UUID, phone_number_id: UUID | None, released_too: bool = False
 ) -> PhoneNumber:
-    """The number, whose attach or detach is due at the carrier once more, with all its attempts before it.
+    """Make the failed propagation of a number due again, with all its attempts before it.
 
-    `released_too`: numbers that have left the organization's use as well, which is for operators.
+    `released_too` includes numbers that are no longer assigned, for operators.
     Raises NotFound, NumberNotAssigned, NotFailed.
     """
     with transaction.atomic(durable=True):
@@ -29,19 +29,28 @@ def retry_propagation(
         attachment = phone_number.current_attachment
         if attachment is None or attachment.status != AttachmentStatus.FAILED:
             raise NotFailed
-
-        attachment.status = AttachmentStatus.PENDING
-        attachment.attempts = 0
-        attachment.next_attempt_at = timezone.now()
-        attachment.failure_code = attachment.failure_carrier_code = attachment.failure_message = None
-        attachment.save(
-            update_fields=[
-                "status", "attempts", "next_attempt_at", "failure_code", "failure_carrier_code", "failure_message",
-            ]
-        )  # fmt: skip
-        phone_number.carrier_line_option_status = (
-            LineOptionStatus.REMOVING if attachment.campaign_id is None else LineOptionStatus.PENDING
-        )
-        phone_number.updated_at = moment_after(phone_number.updated_at)
-        phone_number.save(update_fields=["carrier_line_option_status", "updated_at"])
+        requeue(phone_number)
     return phone_number
+
+
+def requeue(phone_number: PhoneNumber) -> None:
+    """Make the current attachment of a locked number due, as if it had just been recorded."""
+    attachment = phone_number.current_attachment
+    assert attachment is not None  # noqa: S101  (The callers have seen its status.)
+    attachment.status = AttachmentStatus.PENDING
+    attachment.attempts = 0
+    attachment.next_attempt_at = timezone.now()
+    attachment.propagated_at = None
+    attachment.failure_code = attachment.failure_carrier_code = attachment.failure_message = None
+    attachment.save(
+        update_fields=[
+            "status", "attempts", "next_attempt_at", "propagated_at",
+            "failure_code", "failure_carrier_code", "failure_message",
+        ]
+    )  # fmt: skip
+    phone_number.carrier_line_option_status = (
+        LineOptionStatus.REMOVING if attachment.campaign_id is None else LineOptionStatus.PENDING
+    )
+    phone_number.carrier_line_option_propagated_at = None
+    phone_number.updated_at = moment_after(phone_number.updated_at)
+    phone_number.save(update_fields=["carrier_line_option_status", "carrier_line_option_propagated_at", "updated_at"])

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ("carrier_order_id", models.CharField(max_length=64, null=True)),
                 ("created_at", models.DateTimeField()),
                 ("sent_at", models.DateTimeField(null=True)),
-                ("next_look_at", models.DateTimeField(null=True)),
+                ("next_poll_at", models.DateTimeField(null=True)),
                 ("ended_at", models.DateTimeField(null=True)),
                 ("succeeded", models.PositiveIntegerField(db_default=0, default=0)),
                 ("failed", models.PositiveIntegerField(db_default=0, default=0)),
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         models.F("carrier"),
-                        models.F("next_look_at"),
+                        models.F("next_poll_at"),
                         models.F("id"),
                         condition=models.Q(("ended_at__isnull", True)),
                         name="propagation_order_open",
@@ -89,8 +89,8 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("ended_at__isnull", True), ("next_look_at__isnull", False)),
-                            models.Q(("ended_at__isnull", False), ("next_look_at__isnull", True)),
+                            models.Q(("ended_at__isnull", True), ("next_poll_at__isnull", False)),
+                            models.Q(("ended_at__isnull", False), ("next_poll_at__isnull", True)),
                             _connector="OR",
                         ),
                         name="propagation_carrierorder_open_or_ended",

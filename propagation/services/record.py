@@ -1,7 +1,7 @@
-"""Writes down how an order ended, number by number, wherever the attachment is still the one that counts."""
+"""Record the outcome of an order, attachment by attachment, and when to try again."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -10,71 +10,44 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from carriers.base import Failure, OrderAction, OrderReport
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import AttachmentStatus, LineOptionStatus
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from propagation.models import CarrierOrder
 
 log = structlog.get_logger(__name__)
 
-# Numbers are locked before anything is judged, in the order of their ids, as everywhere: `is_current` is what a
-# move that commits in between has left, and a later move waits.
-_LOCK = """
-SELECT a.id, p.id, p.number, p.current_attachment_id = a.id, a.attempts, a.request_id
-FROM numbers_phonenumber p
-JOIN numbers_campaignattachment a ON a.phone_number_id = p.id
-WHERE {which}
-ORDER BY p.id
-FOR NO KEY UPDATE OF p
-"""
-_LOCK_OF_ORDER = _LOCK.format(which="a.order_id = %s AND a.status = 'submitted'")
-_LOCK_OF_DOOMED = _LOCK.format(which="a.id = ANY (%s) AND a.status = 'pending'")
+_FIRST_RETRY_SECONDS = 2.0
+_MAX_RETRY_SECONDS = 3600.0
+_CAMPAIGN_NOT_READY_SECONDS = 300.0
+_FIRST_POLL_SECONDS = 1.0
+_MAX_POLL_SECONDS = 1800.0
 
 _WRITE_ATTACHMENTS = """
 UPDATE numbers_campaignattachment a
 SET status = made.status,
     next_attempt_at = made.next_attempt_at,
-    propagated_at = CASE WHEN made.status = 'propagated' THEN %s END,
+    propagated_at = CASE WHEN made.status = 'propagated' THEN %(now)s END,
     failure_code = made.failure_code,
     failure_carrier_code = made.failure_carrier_code,
     failure_message = made.failure_message
-FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
+FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(next_attempts)s::timestamptz[], %(codes)s::text[],
+            %(carrier_codes)s::text[], %(messages)s::text[])
     AS made (id, status, next_attempt_at, failure_code, failure_carrier_code, failure_message)
 WHERE a.id = made.id
 """
 _WRITE_NUMBERS = """
 UPDATE numbers_phonenumber p
 SET carrier_line_option_status = made.status,
-    carrier_line_option_propagated_at = CASE WHEN made.status = 'propagated' THEN %s END,
-    updated_at = greatest(%s, p.updated_at + interval '1 microsecond')
-FROM unnest(%s::uuid[], %s::text[]) AS made (id, status)
+    carrier_line_option_propagated_at = CASE WHEN made.status = 'propagated' THEN %(now)s END,
+    updated_at = greatest(%(now)s, p.updated_at + interval '1 microsecond')
+FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS made (id, status)
 WHERE p.id = made.id AND p.carrier_line_option_status IS DISTINCT FROM made.status
 """
-# What the end of an order makes room for: the attachments that came after those it was about.
-_WAKE_SUCCESSORS = """
-UPDATE numbers_campaignattachment a SET next_attempt_at = %s
-FROM numbers_phonenumber p
-WHERE p.id = ANY (%s) AND a.id = p.current_attachment_id AND a.status = 'pending' AND a.next_attempt_at > %s
-"""
-_END_ORDER = """
-UPDATE propagation_carrierorder
-SET ended_at = %s, next_look_at = NULL, carrier_order_id = coalesce(%s, carrier_order_id), succeeded = %s, failed = %s
-WHERE id = %s
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """One attachment whose number is locked."""
-
-    attachment_id: UUID
-    phone_number_id: UUID
-    number: str
-    is_current: bool
-    attempts: int
-    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +65,8 @@ class AttachmentFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of one attachment. `line_option_status` is written to the number if the attachment still counts."""
+class Outcome:
+    """The new state of one attachment. `line_option_status` is for the number, if the attachment is the current one."""
 
     status: AttachmentStatus
     line_option_status: LineOptionStatus | None = None
@@ -102,159 +75,175 @@ class Verdict:
 
 
 def record_report(*, order_id: UUID, report: OrderReport) -> None:
-    """Ends the order with the carrier's last word. A second call for the same order changes nothing."""
+    """Close the order with the carrier's final report. A second call for the same order changes nothing."""
 
-    def judge(row: Locked, *, action: OrderAction) -> Verdict:
-        failure = report.failure_of(row.number)
+    def outcome_of(attachment: CampaignAttachment, action: OrderAction) -> Outcome:
+        failure = report.failure_of(attachment.phone_number.number)
         if failure is None:
             return _succeeded(action)
-        return _failed(row, AttachmentFailure.from_carrier(failure), action=action)
+        return _failed(attachment, AttachmentFailure.from_carrier(failure), action)
 
-    _end_order(order_id, judge, carrier_order_id=report.carrier_order_id)
+    _close_order(order_id, outcome_of, carrier_order_id=report.carrier_order_id)
 
 
-def dissolve_order(
-    *, order_id: UUID, failure: AttachmentFailure, retry_after: float | None = None, counts: bool = True
-) -> None:
-    """Ends an order of which the carrier has nothing: its attachments are due again, after a while.
+def requeue_attachments(*, order_id: UUID, failure: AttachmentFailure) -> None:
+    """Close an order that the carrier does not have. Its attachments are retried in another order after a delay."""
+    _close_order(order_id, lambda attachment, action: _failed(attachment, failure, action))
 
-    `counts` False: the attempt was not the carrier's failure, and they are due at once.
+
+def record_failures(failures: Mapping[UUID, AttachmentFailure]) -> None:
+    """Record the failure of attachments for which the carrier was not asked."""
+    with transaction.atomic(durable=True):
+        attachments = _lock_numbers(CampaignAttachment.objects.filter(id__in=failures, status=AttachmentStatus.PENDING))
+        outcomes = [
+            Outcome(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, failures[attachment.id])
+            for attachment in attachments
+        ]
+        _write(attachments, outcomes, timezone.now())
+
+
+def make_successors_due(phone_number_ids: Collection[UUID]) -> None:
+    """Make the current attachments of these numbers due, after the order that blocked them has closed."""
+    current = PhoneNumber.objects.filter(id__in=phone_number_ids).values("current_attachment_id")
+    CampaignAttachment.objects.filter(
+        id__in=current, status=AttachmentStatus.PENDING, next_attempt_at__gt=Now()
+    ).update(next_attempt_at=Now())
+
+
+def retry_delay(attempts: int, *, retry_after: float | None = None) -> float:
+    """Return the seconds before the next attempt after so many failed ones, at least what the carrier asked for.
+
+    Doubles from two seconds to an hour, with 25 % jitter so that numbers that failed together do not return together.
     """
-
-    def judge(row: Locked, *, action: OrderAction) -> Verdict:
-        if not counts:
-            return Verdict(AttachmentStatus.PENDING, _underway(action), timezone.now())
-        return _failed(row, failure, action=action, retry_after=retry_after)
-
-    _end_order(order_id, judge)
+    doubled = _FIRST_RETRY_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 30)
+    return max(_jittered(min(doubled, _MAX_RETRY_SECONDS)), retry_after or 0.0)
 
 
-def record_doomed(*, doomed: Mapping[UUID, AttachmentFailure]) -> None:
-    """Records the failure of attachments that the carrier was not asked about."""
+def campaign_delay(attempts: int) -> float:
+    """Return the seconds before the next attempt while the campaign is not ready: from five minutes to an hour."""
+    return _jittered(min(_CAMPAIGN_NOT_READY_SECONDS * max(attempts, 1), _MAX_RETRY_SECONDS))
+
+
+def poll_delay(age: float, *, retry_after: float | None = None) -> float:
+    """Return the seconds before the next poll of an order of this age: a quarter of it, from a second to half an hour.
+
+    An order that ends in seconds is seen within seconds, and one that takes days costs some hundred polls.
+    """
+    return max(_jittered(min(max(age / 4, _FIRST_POLL_SECONDS), _MAX_POLL_SECONDS)), retry_after or 0.0)
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(0.75, 1.25)  # noqa: S311  (Not a secret.)
+
+
+def _close_order(
+    order_id: UUID,
+    outcome_of: Callable[[CampaignAttachment, OrderAction], Outcome],
+    *,
+    carrier_order_id: str | None = None,
+) -> None:
     with transaction.atomic(durable=True):
-        rows = _locked(_LOCK_OF_DOOMED, list(doomed))
-        now = timezone.now()
-        _write({row: Verdict(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, doomed[row.attachment_id])
-                for row in rows}, now)  # fmt: skip
-
-
-def _end_order(order_id: UUID, judge: Callable[..., Verdict], *, carrier_order_id: str | None = None) -> None:
-    with transaction.atomic(durable=True):
-        # Whoever else has heard of the order's end waits here, and then finds it ended.
+        # Another process that has heard of the order's end waits here, and then finds the order closed.
         order = CarrierOrder.objects.select_for_update(no_key=True).filter(id=order_id, ended_at__isnull=True).first()
         if order is None:
             return
         now = timezone.now()
-        rows = _locked(_LOCK_OF_ORDER, order_id)
         action = OrderAction(order.action)
-        verdicts = {row: judge(row, action=action) for row in rows}
-        _write(verdicts, now)
-        with connection.cursor() as cursor:
-            failed = sum(verdict.failure is not None for verdict in verdicts.values())
-            cursor.execute(_END_ORDER, [now, carrier_order_id, len(verdicts) - failed, failed, order_id])
-            overtaken = [row.phone_number_id for row in rows if not row.is_current]
-            if overtaken:
-                cursor.execute(_WAKE_SUCCESSORS, [now, overtaken, now])
-    # After the commit: what is told has happened.
-    for row, verdict in verdicts.items():
-        _tell(row, verdict, order_id=order_id, action=action)
-
-
-def _succeeded(action: OrderAction) -> Verdict:
-    if action is OrderAction.DETACH:
-        return Verdict(AttachmentStatus.PROPAGATED, None)
-    return Verdict(AttachmentStatus.PROPAGATED, LineOptionStatus.PROPAGATED)
-
-
-def _failed(
-    row: Locked, failure: AttachmentFailure, *, action: OrderAction, retry_after: float | None = None
-) -> Verdict:
-    if failure.code == FailureCode.CAMPAIGN_NOT_READY:
-        delay = campaign_delay(row.attempts)
-    elif failure.code == FailureCode.CARRIER_UNAVAILABLE and row.attempts < settings.PROPAGATION_MAX_ATTEMPTS:
-        delay = retry_delay(row.attempts, retry_after=retry_after)
-    else:
-        return Verdict(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, failure)
-    later = timezone.now() + timedelta(seconds=delay)
-    return Verdict(AttachmentStatus.PENDING, _underway(action), later, failure)
-
-
-def _underway(action: OrderAction) -> LineOptionStatus:
-    return LineOptionStatus.REMOVING if action is OrderAction.DETACH else LineOptionStatus.PENDING
-
-
-def _locked(statement: str, parameter: UUID | list[UUID]) -> list[Locked]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [parameter])
-        return [Locked(*row) for row in cursor.fetchall()]
-
-
-def _write(verdicts: Mapping[Locked, Verdict], now: datetime) -> None:
-    if not verdicts:
-        return
-    final = {
-        row: verdict if row.is_current else Verdict(AttachmentStatus.SUPERSEDED, failure=verdict.failure)
-        for row, verdict in verdicts.items()
-    }
-    failures = [verdict.failure for verdict in final.values()]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _WRITE_ATTACHMENTS,
-            [
-                now,
-                [row.attachment_id for row in final],
-                [verdict.status.value for verdict in final.values()],
-                [verdict.next_attempt_at for verdict in final.values()],
-                [failure and failure.code.value for failure in failures],
-                [failure and failure.carrier_code for failure in failures],
-                [failure and failure.message for failure in failures],
-            ],
+        attachments = _lock_numbers(
+            CampaignAttachment.objects.filter(order_id=order_id, status=AttachmentStatus.SUBMITTED)
         )
-        current = {row.phone_number_id: verdict for row, verdict in final.items() if row.is_current}
-        if current:
-            statuses = [v.line_option_status and v.line_option_status.value for v in current.values()]
-            cursor.execute(_WRITE_NUMBERS, [now, now, list(current), statuses])
+        outcomes = [outcome_of(attachment, action) for attachment in attachments]
+        _write(attachments, outcomes, now)
+        order.ended_at = now
+        order.next_poll_at = None
+        order.carrier_order_id = carrier_order_id or order.carrier_order_id
+        order.failed = sum(outcome.failure is not None for outcome in outcomes)
+        order.succeeded = len(outcomes) - order.failed
+        order.save(update_fields=["ended_at", "next_poll_at", "carrier_order_id", "failed", "succeeded"])
+        superseded = [attachment.phone_number_id for attachment in attachments if not _is_current(attachment)]
+        if superseded:
+            make_successors_due(superseded)
+    # Logged after the commit, so that every line is about something that happened.
+    for attachment, outcome in zip(attachments, outcomes, strict=True):
+        _log_outcome(attachment, outcome, order_id=order_id, action=action)
 
 
-def _tell(row: Locked, verdict: Verdict, *, order_id: UUID, action: OrderAction) -> None:
-    log.info(
-        "propagation",
-        outcome=verdict.status.value if row.is_current else AttachmentStatus.SUPERSEDED.value,
-        action=action.value,
-        attachment_id=str(row.attachment_id),
-        order_id=str(order_id),
-        request_id=row.request_id,
-        failure=verdict.failure and verdict.failure.code.value,
-        carrier_code=verdict.failure and verdict.failure.carrier_code,
+def _succeeded(action: OrderAction) -> Outcome:
+    if action is OrderAction.DETACH:
+        return Outcome(AttachmentStatus.PROPAGATED, None)
+    return Outcome(AttachmentStatus.PROPAGATED, LineOptionStatus.PROPAGATED)
+
+
+def _failed(attachment: CampaignAttachment, failure: AttachmentFailure, action: OrderAction) -> Outcome:
+    if failure.code == FailureCode.CAMPAIGN_NOT_READY:
+        delay = campaign_delay(attachment.attempts)
+    elif failure.code == FailureCode.CARRIER_UNAVAILABLE and attachment.attempts < settings.PROPAGATION_MAX_ATTEMPTS:
+        delay = retry_delay(attachment.attempts)
+    else:
+        return Outcome(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, failure)
+    status = LineOptionStatus.REMOVING if action is OrderAction.DETACH else LineOptionStatus.PENDING
+    return Outcome(AttachmentStatus.PENDING, status, timezone.now() + timedelta(seconds=delay), failure)
+
+
+def _lock_numbers(attachments: QuerySet[CampaignAttachment]) -> list[CampaignAttachment]:
+    """Lock the numbers of these attachments in the order of their IDs, as everywhere.
+
+    After that `_is_current` sees what a concurrent move has committed, and a later move waits.
+    """
+    locked = attachments.select_related("phone_number").select_for_update(no_key=True, of=("phone_number",))
+    return list(
+        locked.order_by("phone_number_id").only(
+            "attempts", "request_id", "phone_number__number", "phone_number__current_attachment_id"
+        )
     )
 
 
-_FIRST_RETRY = 2.0
-_LONGEST_RETRY = 3600.0
-_FIRST_LOOK = 1.0
-_LONGEST_LOOK = 1800.0
-_CAMPAIGN_NOT_READY = 300.0
+def _is_current(attachment: CampaignAttachment) -> bool:
+    return attachment.phone_number.current_attachment_id == attachment.id
 
 
-def retry_delay(attempts: int, *, retry_after: float | None = None) -> float:
-    """After so many attempts that failed: doubling from two seconds to an hour, each 25 % more or less by chance so
-    that numbers which failed together do not come back together. Never sooner than the carrier asked for."""
-    doubled = _FIRST_RETRY * 2.0 ** min(max(attempts, 1) - 1, 30)
-    return max(_jittered(min(doubled, _LONGEST_RETRY)), retry_after or 0.0)
+def _write(attachments: Sequence[CampaignAttachment], outcomes: Sequence[Outcome], now: datetime) -> None:
+    if not attachments:
+        return
+    current = [
+        (attachment.phone_number_id, outcome.line_option_status)
+        for attachment, outcome in zip(attachments, outcomes, strict=True)
+        if _is_current(attachment)
+    ]
+    final = [
+        outcome if _is_current(attachment) else Outcome(AttachmentStatus.SUPERSEDED, failure=outcome.failure)
+        for attachment, outcome in zip(attachments, outcomes, strict=True)
+    ]
+    failures = [outcome.failure for outcome in final]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE_ATTACHMENTS,
+            {
+                "now": now,
+                "ids": [attachment.id for attachment in attachments],
+                "statuses": [outcome.status.value for outcome in final],
+                "next_attempts": [outcome.next_attempt_at for outcome in final],
+                "codes": [failure and failure.code.value for failure in failures],
+                "carrier_codes": [failure and failure.carrier_code for failure in failures],
+                "messages": [failure and failure.message for failure in failures],
+            },
+        )
+        if current:
+            statuses = [status and status.value for _phone_number_id, status in current]
+            cursor.execute(
+                _WRITE_NUMBERS,
+                {"now": now, "ids": [phone_number_id for phone_number_id, _status in current], "statuses": statuses},
+            )
 
 
-def campaign_delay(attempts: int) -> float:
-    """While the carrier does not take numbers on the campaign yet: from five minutes to an hour."""
-    return _jittered(min(_CAMPAIGN_NOT_READY * max(attempts, 1), _LONGEST_RETRY))
-
-
-def look_delay(age: float, *, retry_after: float | None = None) -> float:
-    """Before the next look at an order of this age: a quarter of it, from a second to half an hour.
-
-    An order that ends in seconds is seen within seconds, one that takes days costs some hundred looks.
-    """
-    return max(_jittered(min(max(age / 4, _FIRST_LOOK), _LONGEST_LOOK)), retry_after or 0.0)
-
-
-def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.75, 1.25)  # noqa: S311  (Nobody gains by guessing it.)
+def _log_outcome(attachment: CampaignAttachment, outcome: Outcome, *, order_id: UUID, action: OrderAction) -> None:
+    log.info(
+        "propagation",
+        outcome=outcome.status.value if _is_current(attachment) else AttachmentStatus.SUPERSEDED.value,
+        action=action.value,
+        attachment_id=str(attachment.id),
+        order_id=str(order_id),
+        request_id=attachment.request_id,
+        failure=outcome.failure and outcome.failure.code.value,
+        carrier_code=outcome.failure and outcome.failure.carrier_code,
+    )

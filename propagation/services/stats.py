@@ -1,49 +1,29 @@
-"""How propagation stands, in figures: for operators and for Prometheus.
+"""Statistics of propagation, for operators and for Prometheus.
 
-All but one cost what is unsettled, not what there is.
+All but `numbers_by_status` cost what is in progress, not what there is: each count is one partial index.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db.models import Count, F, Min, Q, Sum
+from django.db.models.functions import Coalesce, Now
 
-# What waits, by what it waits for. Each arm is one partial index.
-_UNSETTLED = """
-SELECT waits_for, count(*), min(created_at) FROM (
-    SELECT CASE WHEN next_attempt_at > statement_timestamp() THEN 'retry' ELSE 'worker' END AS waits_for, created_at
-    FROM numbers_campaignattachment WHERE next_attempt_at IS NOT NULL
-    UNION ALL
-    SELECT 'carrier', created_at FROM numbers_campaignattachment WHERE status = 'submitted'
-    UNION ALL
-    SELECT 'approval', created_at FROM numbers_campaignattachment
-    WHERE next_attempt_at IS NULL AND status = 'pending'
-) AS unsettled
-GROUP BY waits_for
-"""
-_FAILURES = """
-SELECT a.failure_code, count(*)
-FROM numbers_campaignattachment a
-JOIN numbers_phonenumber p ON p.id = a.phone_number_id AND p.current_attachment_id = a.id
-WHERE a.status = 'failed'
-GROUP BY a.failure_code ORDER BY 2 DESC, 1
-"""
-_ORDERS = "SELECT count(*) FROM propagation_carrierorder WHERE ended_at IS NULL"
-_SETTLED = """
-SELECT coalesce(sum(succeeded), 0), coalesce(sum(failed), 0), count(*)
-FROM propagation_carrierorder WHERE ended_at > statement_timestamp() - %s * interval '1 minute'
-"""
-_STATES = """
-SELECT coalesce(carrier_line_option_status, 'none'), count(*) FROM numbers_phonenumber GROUP BY 1
-"""
-WAITS_FOR = ("worker", "carrier", "retry", "approval")
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
+from propagation.models import CarrierOrder
+
 MINUTES = (1, 60)
+_WAITS_FOR = {
+    "worker": Q(next_attempt_at__lte=Now()),
+    "carrier": Q(status=AttachmentStatus.SUBMITTED),
+    "retry": Q(next_attempt_at__gt=Now()),
+    "approval": Q(next_attempt_at__isnull=True, status=AttachmentStatus.PENDING),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What ended within so many minutes."""
+    """What ended within the last minutes."""
 
     minutes: int
     succeeded: int
@@ -52,43 +32,56 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """How it stands now."""
+class Stats:
+    """The state of propagation now."""
 
     unsettled: dict[str, int]
     """Attachments by what they wait for: a worker, the carrier, the next attempt, the campaign's approval."""
     oldest: datetime | None
-    """When the oldest of those was recorded that do not wait for an approval."""
+    """When the oldest attachment was recorded that is unsettled and does not wait for an approval."""
     failures: dict[str, int]
     """Numbers whose propagation has failed, by code."""
     open_orders: int
     rates: tuple[Rate, ...]
 
 
-def current_figures() -> Figures:
-    """The figures, from the rows themselves."""
-    unsettled = dict.fromkeys(WAITS_FOR, 0)
-    oldest: datetime | None = None
-    for waits_for, count, since in _rows(_UNSETTLED):
-        unsettled[waits_for] = count
-        if waits_for != "approval":
-            oldest = since if oldest is None else min(oldest, since)
-    return Figures(
+def current_stats() -> Stats:
+    """Return the statistics, read from the rows themselves."""
+    unsettled: dict[str, int] = {}
+    since: list[datetime] = []
+    for waits_for, condition in _WAITS_FOR.items():
+        row = CampaignAttachment.objects.filter(condition).aggregate(count=Count("*"), oldest=Min("created_at"))
+        unsettled[waits_for] = row["count"]
+        if waits_for != "approval" and row["oldest"] is not None:
+            since.append(row["oldest"])
+    return Stats(
         unsettled=unsettled,
-        oldest=oldest,
-        failures=dict(_rows(_FAILURES)),
-        open_orders=_rows(_ORDERS)[0][0],
-        rates=tuple(Rate(minutes, *_rows(_SETTLED, minutes)[0]) for minutes in MINUTES),
+        oldest=min(since, default=None),
+        failures=_failures_by_code(),
+        open_orders=CarrierOrder.objects.filter(ended_at__isnull=True).count(),
+        rates=tuple(_rate(minutes) for minutes in MINUTES),
     )
 
 
-def numbers_by_state() -> dict[str, int]:
-    """All numbers by what is known of the carrier's side; this one counts every number there is."""
-    return dict(_rows(_STATES))
+def numbers_by_status() -> dict[str, int]:
+    """Count all numbers by `carrier_line_option_status`, "none" for null. Reads every number there is."""
+    counts = PhoneNumber.objects.order_by().values_list("carrier_line_option_status").annotate(count=Count("*"))
+    return {status or "none": count for status, count in counts}
 
 
-def _rows(statement: str, *parameters: int) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, list(parameters))
-        rows: list[Any] = cursor.fetchall()
-    return rows
+def _failures_by_code() -> dict[str, int]:
+    failed = CampaignAttachment.objects.filter(
+        status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
+    )
+    counts = failed.values_list("failure_code").annotate(count=Count("*")).order_by("-count", "failure_code")
+    return {str(code): count for code, count in counts}
+
+
+def _rate(minutes: int) -> Rate:
+    ended = CarrierOrder.objects.filter(ended_at__gt=Now() - timedelta(minutes=minutes))
+    return Rate(
+        minutes,
+        **ended.aggregate(
+            succeeded=Coalesce(Sum("succeeded"), 0), failed=Coalesce(Sum("failed"), 0), orders=Count("*")
+        ),
+    )

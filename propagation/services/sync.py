@@ -1,4 +1,4 @@
-"""Asks the carrier which campaigns it has approved. What that makes due, the next round of a worker finds."""
+"""Ask the carrier which campaigns it has approved. The next round of a worker finds what that makes due."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from propagation.services.calling import call_with_retries
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the carrier says of one campaign. `status` None: it does not know it, and nothing is changed."""
+    """The carrier's answer about one campaign. `status` None: the carrier does not know it, and nothing changes."""
 
     campaign: Campaign
     before: CarrierStatus
@@ -22,16 +22,16 @@ class Decision:
 
     @property
     def is_new(self) -> bool:
-        """Whether it differs from what was known."""
+        """Whether the answer differs from what is recorded."""
         return self.status is not None and self.status != self.before
 
 
 def sync_campaigns(
     *, carrier: Carrier, organization_id: UUID | None = None, dry_run: bool = False
 ) -> Iterator[Decision]:
-    """Each ACTIVE campaign that has a TCR id, with what the carrier says of it now; written down as it comes.
+    """Yield the carrier's decision on each ACTIVE campaign that has a TCR ID, and record it.
 
-    Raises CarrierRefused, CarrierUnavailable; run it again to go on.
+    Raises CarrierRefused, CarrierUnavailable; run it again to continue.
     """
     campaigns = Campaign.objects.filter(status=CampaignStatus.ACTIVE, tcr_campaign_id__isnull=False).order_by("id")
     if organization_id is not None:
@@ -39,11 +39,10 @@ def sync_campaigns(
     for campaign in list(campaigns):
         assert campaign.tcr_campaign_id is not None  # noqa: S101  (The filter says so.)
         before = CarrierStatus(campaign.carrier_status)
-        ask = partial(carrier.campaign_status, campaign.tcr_campaign_id)
-        answer = call_with_retries(ask)
+        answer = call_with_retries(partial(carrier.campaign_status, campaign.tcr_campaign_id))
         decision = Decision(campaign, before, None if answer is None else CarrierStatus(answer.value))
         if decision.is_new and decision.status is not None and not dry_run:
-            # Only if nobody has decided otherwise meanwhile.
+            # Only if nothing else has decided otherwise meanwhile.
             Campaign.objects.filter(id=campaign.id, carrier_status=before).update(
                 carrier_status=decision.status, updated_at=timezone.now()
             )

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from agentmessage.errors import InvalidInput
 from carriers.base import carriers_words
-from propagation.services.dispatch import wake_orders
+from propagation.services.dispatch import make_orders_due
 from propagation.webhooks.base import Unauthorized, read_body, webhook
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ def bandwidth_webhook(request: HttpRequest, credentials: str) -> HttpResponse:
     notification = _read(read_body(request))
     # Bandwidth leaves it out of what it says of orders that somebody placed without one: those are not ours.
     order_id = _text(notification, "CustomerOrderId")
-    woken = wake_orders(order_ids=[order_id]) if order_id else 0
+    woken = make_orders_due(order_ids=[order_id]) if order_id else 0
     log.info(
         "webhook",
         carrier="bandwidth",

@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from agentmessage.errors import InvalidInput
 from agentmessage.ids import parse_uuid
 from carriers.base import carriers_words
-from propagation.services.dispatch import wake_orders
+from propagation.services.dispatch import make_orders_due
 from propagation.webhooks.base import Unauthorized, read_body, webhook
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ def telnyx_webhook(request: HttpRequest, public_key: bytes) -> HttpResponse:
     body = read_body(request)
     _authenticate(request, body, public_key)
     event_id, event_type, number = _read(body)
-    woken = wake_orders(numbers=[number]) if number is not None else 0
+    woken = make_orders_due(numbers=[number]) if number is not None else 0
     log.info("webhook", carrier="telnyx", event_id=event_id, event_type=event_type, number=number, orders_woken=woken)
     return HttpResponse(status=204)
 

@@ -175,9 +175,9 @@ def _world() -> tuple[list[Any], list[Any]]:
 
 
 def _unsettled() -> int:
-    from propagation.services.stats import current_figures
+    from propagation.services.stats import current_stats
 
-    return sum(current_figures().unsettled.values())
+    return sum(current_stats().unsettled.values())
 
 
 def url_of_this_database() -> str:

@@ -208,7 +208,7 @@ def test_two_orders_at_once_for_one_number(world: World, entry: CampaignAttachme
 def test_an_order_for_another_tenants_campaign(world: World) -> None:
     insert = (
         "INSERT INTO propagation_carrierorder (id, organization_id, carrier, action, campaign_id, created_at,"
-        " next_look_at, ended_at) VALUES (%s, %s, 'simulated', %s, %s, now(), %s, %s)"
+        " next_poll_at, ended_at) VALUES (%s, %s, 'simulated', %s, %s, now(), %s, %s)"
     )
     now = timezone.now()
     with refused_by("propagation_carrierorder_campaign_same_organization"):

@@ -11,7 +11,7 @@ def _order(**fields: object) -> CarrierOrder:
     campaign = CampaignFactory.create()
     given = {
         "organization": campaign.organization, "campaign": campaign, "carrier": "simulated", "action": "attach",
-        "created_at": "2026-11-23T10:00Z", "next_look_at": "2026-11-23T10:00Z", **fields,
+        "created_at": "2026-11-23T10:00Z", "next_poll_at": "2026-11-23T10:00Z", **fields,
     }  # fmt: skip
     return CarrierOrder.objects.create(**given)
 
@@ -20,7 +20,7 @@ def test_they_are_listed_found_and_shown(admin_client: Client) -> None:
     waiting = _order()
     sent = _order(sent_at="2026-11-23T10:00Z", carrier_order_id="bw-4711")
     ended = _order(
-        sent_at="2026-11-23T10:00Z", ended_at="2026-11-23T11:00Z", next_look_at=None, succeeded=998, failed=2
+        sent_at="2026-11-23T10:00Z", ended_at="2026-11-23T11:00Z", next_poll_at=None, succeeded=998, failed=2
     )
     page = reverse("admin:propagation_carrierorder_changelist")
     for query in ("", "?q=bw-4711", f"?q={sent.id}", "?carrier=simulated&action=attach"):

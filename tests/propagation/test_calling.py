@@ -8,7 +8,7 @@ from django.db import connection
 
 from carriers.base import CarrierUnavailable
 from propagation.services.calling import RateLimited, RateLimiter
-from propagation.services.record import campaign_delay, look_delay, retry_delay
+from propagation.services.record import campaign_delay, poll_delay, retry_delay
 
 
 def _turns(rate_limiter: RateLimiter, seconds: float) -> int:
@@ -80,9 +80,9 @@ def test_retries_double_up_to_an_hour_with_jitter() -> None:
 
 def test_looks_grow_with_the_orders_age() -> None:
     for age, seconds in ((0, 1), (3, 1), (40, 10), (7200, 1800), (300_000, 1800)):
-        delays = [look_delay(age) for _ in range(200)]
+        delays = [poll_delay(age) for _ in range(200)]
         assert 0.75 * seconds <= min(delays) < max(delays) <= 1.25 * seconds
-    assert look_delay(0, retry_after=60) == 60
+    assert poll_delay(0, retry_after=60) == 60
 
 
 def test_a_campaign_that_is_not_ready_is_asked_for_within_the_hour() -> None:

@@ -39,7 +39,7 @@ def test_the_end_of_an_order_makes_the_next_one_due_at_once(
     worker.run()
     simulator.faults = Faults()
     simulator.store._connection.execute("UPDATE orders SET ends_at = 0")
-    CarrierOrder.objects.update(next_look_at="2026-01-01T00:00Z")
+    CarrierOrder.objects.update(next_poll_at="2026-01-01T00:00Z")
     worker.run()
     assert statuses(world.phone_number) == ["superseded", "pending"]
     worker.run()
@@ -82,7 +82,7 @@ def test_a_late_end_of_a_superseded_attach_changes_nothing(
     while statuses(world.phone_number)[0] == "submitted":
         hurry_orders()
         for order in CarrierOrder.objects.filter(ended_at__isnull=True):
-            worker.jobs.append(([order.id], order.next_look_at))  # type: ignore[arg-type]  # An open order has one.
+            worker.jobs.append(([order.id], order.next_poll_at))  # type: ignore[arg-type]  # An open order has one.
         worker.work()
     assert statuses(world.phone_number) == ["superseded", "pending"]
     assert PhoneNumber.objects.filter(id=world.phone_number.id).values().get() == before
@@ -174,4 +174,4 @@ def test_two_workers_hear_of_the_same_end(world: World, worker: Worker, simulato
 
 def hurry_orders() -> None:
     """Open orders alone are due."""
-    CarrierOrder.objects.filter(ended_at__isnull=True).update(next_look_at="2026-01-01T00:00Z")
+    CarrierOrder.objects.filter(ended_at__isnull=True).update(next_poll_at="2026-01-01T00:00Z")

@@ -11,7 +11,7 @@ from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder
-from propagation.services.dispatch import wake_orders
+from propagation.services.dispatch import make_orders_due
 from tests.factories import PhoneNumberFactory
 from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses
 from tests.worlds import World
@@ -74,13 +74,13 @@ def test_news_makes_an_order_due_at_once(world: World, worker: Worker, simulator
     attach(world.phone_number, world.campaign)
     worker.run()
     order = CarrierOrder.objects.get()
-    assert wake_orders(order_ids=["no id", "0198b7a4-0000-7000-8000-000000000000"], numbers=["+19990000000"]) == 0
-    assert wake_orders(order_ids=[str(order.id)]) == 1
-    assert wake_orders(numbers=[world.phone_number.number]) == 0, "It is due already."
+    assert make_orders_due(order_ids=["no id", "0198b7a4-0000-7000-8000-000000000000"], numbers=["+19990000000"]) == 0
+    assert make_orders_due(order_ids=[str(order.id)]) == 1
+    assert make_orders_due(numbers=[world.phone_number.number]) == 0, "It is due already."
     time.sleep(0.05)  # The carrier is done by now.
     worker.run()
     assert standing(world.phone_number) == "propagated"
-    assert wake_orders(order_ids=[str(order.id)], numbers=[world.phone_number.number]) == 0, "It has ended."
+    assert make_orders_due(order_ids=[str(order.id)], numbers=[world.phone_number.number]) == 0, "It has ended."
 
 
 @pytest.mark.parametrize("status", [CarrierStatus.PENDING, CarrierStatus.REJECTED, CarrierStatus.SUSPENDED])

@@ -49,7 +49,7 @@ def test_drift_is_found_and_mended(
     world: World, worker: Worker, simulator: SimulatorServer, drifted: dict[str, PhoneNumber]
 ) -> None:
     report = _reconcile(worker)
-    found = {finding.number: (finding.drift, finding.mended) for finding in report.findings}
+    found = {finding.number: (finding.drift, finding.corrected) for finding in report.findings}
     assert found == {
         drifted["missing"].number: (Drift.MISSING, True),
         drifted["other"].number: (Drift.OTHER_CAMPAIGN, True),
@@ -101,7 +101,7 @@ def test_it_never_detaches_too_many(
     report = _reconcile(worker, max_detach_share=share, force=force)
     assert PhoneNumber.objects.filter(carrier_line_option_status="removing").count() == detached
     assert report.left == 20 - detached
-    assert {finding.reason for finding in report.findings if not finding.mended} <= {
+    assert {finding.reason for finding in report.findings if not finding.corrected} <= {
         "over the share that one run may detach; see --force"
     }
 
@@ -130,7 +130,7 @@ def test_a_move_between_the_question_and_the_mending_wins(
 
     worker.carrier.assignments = ask_and_move  # type: ignore[method-assign,assignment]  # The moment in between.
     [finding] = _reconcile(worker).findings
-    assert (finding.mended, finding.reason) == (False, "changed meanwhile")
+    assert (finding.corrected, finding.reason) == (False, "changed meanwhile")
     assert statuses(world.phone_number) == ["propagated", "pending"]
 
 
@@ -164,7 +164,7 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
     )  # fmt: skip
     said = StringIO()
     call_command("reconcile_carrier", "--force", stdout=said, stderr=StringIO())
-    assert "7 numbers: 4 differ, 4 will be mended" in said.getvalue()
+    assert "7 numbers: 4 differ, 4 will be corrected" in said.getvalue()
     assert (
         f"{drifted['theirs'].number}: on a campaign at the carrier, on none here (- here, CELSE00 there)"
         in said.getvalue()

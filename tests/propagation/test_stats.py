@@ -62,7 +62,7 @@ def test_the_command(various: None) -> None:
 
 def test_the_same_figures_for_prometheus(various: None, settings: Settings, api: ApiClient) -> None:
     settings.METRICS_TOKEN = "scrape"
-    metrics._states = None
+    metrics._statuses = None
     api.client.get("/v1/phone-numbers/1/campaign")
     api.client.generic("BREW", "/v1/nothing/at/all")
     response = Client().get("/metrics", headers={"Authorization": "Bearer scrape"})

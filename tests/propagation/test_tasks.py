@@ -17,7 +17,7 @@ from phone_numbers.models import CampaignAttachment
 from propagation import tasks
 from propagation.models import CarrierOrder
 from propagation.services import calling
-from propagation.services.housekeeping import forget_ended_orders, forget_lost_jobs
+from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders
 from tests.api import ApiClient
 from tests.support.propagation import Worker, attach, standing
 from tests.worlds import World
@@ -49,7 +49,7 @@ def test_a_round_and_its_jobs(world: World, chosen: SimulatorServer, transaction
     attach(world.phone_number, world.campaign)
     attach(world.stranger.phone_number, world.stranger.campaign)
     tasks.propagate(timestamp=0)
-    assert ProcrastinateJob.objects.filter(task_name="work_orders", status="todo").count() == 1
+    assert ProcrastinateJob.objects.filter(task_name="process_orders", status="todo").count() == 1
     _work()
     assert standing(world.phone_number) == standing(world.stranger.phone_number) == "propagated"
 
@@ -61,10 +61,10 @@ def test_nothing_is_queued_by_an_attach(world: World, api: ApiClient) -> None:
 
 def test_a_full_queue_takes_no_more(world: World, chosen: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
     attach(world.phone_number, world.campaign)
-    monkeypatch.setattr(tasks, "MOST_JOBS", 0)
+    monkeypatch.setattr(tasks, "MAX_JOBS", 0)
     tasks.propagate(timestamp=0)
     assert not CarrierOrder.objects.exists()
-    assert not ProcrastinateJob.objects.filter(task_name="work_orders").exists()
+    assert not ProcrastinateJob.objects.filter(task_name="process_orders").exists()
 
 
 def test_every_task_is_periodic_or_deferred_by_one() -> None:
@@ -75,15 +75,15 @@ def test_every_task_is_periodic_or_deferred_by_one() -> None:
 def test_old_orders_and_lost_jobs_are_forgotten(world: World, worker: Worker) -> None:
     attach(world.phone_number, world.campaign)
     worker.run()
-    assert forget_ended_orders() == 0
+    assert delete_old_orders() == 0
     CarrierOrder.objects.update(ended_at=timezone.now() - timedelta(days=31))
-    assert forget_ended_orders() == 1
+    assert delete_old_orders() == 1
     assert CampaignAttachment.objects.get().order_id is not None
-    tasks.work_orders.defer(order_ids=[], lease="2026-01-01T00:00:00+00:00")
-    assert forget_lost_jobs() == 0
+    tasks.process_orders.defer(order_ids=[], lease="2026-01-01T00:00:00+00:00")
+    assert delete_lost_jobs() == 0
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
-    assert forget_lost_jobs() == 1
+    assert delete_lost_jobs() == 1
     assert not ProcrastinateJob.objects.exists()
 
 

@@ -105,7 +105,7 @@ def order(world: World) -> CarrierOrder:
     attach(world.phone_number, world.campaign)
     Worker(Busy()).run()
     order = CarrierOrder.objects.get()
-    order.next_look_at = timezone.now() + timedelta(hours=1)
+    order.next_poll_at = timezone.now() + timedelta(hours=1)
     order.save()
     return order
 
@@ -113,7 +113,7 @@ def order(world: World) -> CarrierOrder:
 def is_due(order: CarrierOrder) -> bool:
     """Whether a worker takes it up at once."""
     order.refresh_from_db()
-    return order.next_look_at is not None and order.next_look_at <= timezone.now()
+    return order.next_poll_at is not None and order.next_poll_at <= timezone.now()
 
 
 def notification(order_id: object, *, status: str = "COMPLETE") -> str:
@@ -168,10 +168,10 @@ def test_what_is_not_ours_changes_nothing(post: Post, order: CarrierOrder, world
 
 
 def test_an_order_that_has_ended_stays_so(post: Post, order: CarrierOrder) -> None:
-    CarrierOrder.objects.update(ended_at=timezone.now(), next_look_at=None)
+    CarrierOrder.objects.update(ended_at=timezone.now(), next_poll_at=None)
     assert post.bandwidth(notification(order.id)).status_code == 204
     order.refresh_from_db()
-    assert order.next_look_at is None
+    assert order.next_poll_at is None
 
 
 def test_namespaces_are_no_matter(post: Post, order: CarrierOrder) -> None:
@@ -216,13 +216,13 @@ def test_telnyx_from_attach_to_detach(post: Post, world: World, settings: Settin
             change()
             worker.run()
             # However much later.
-            CarrierOrder.objects.filter(ended_at=None).update(next_look_at=timezone.now() + timedelta(hours=1))
+            CarrierOrder.objects.filter(ended_at=None).update(next_poll_at=timezone.now() + timedelta(hours=1))
             # News that is not true changes nothing.
             assert post.telnyx(event(number.number)).status_code == 204
             worker.run()
             assert standing(number) == pending
             fake.settle()
-            CarrierOrder.objects.filter(ended_at=None).update(next_look_at=timezone.now() + timedelta(hours=1))
+            CarrierOrder.objects.filter(ended_at=None).update(next_poll_at=timezone.now() + timedelta(hours=1))
             worker.run()
             assert standing(number) == pending
             assert post.telnyx(event(number.number)).status_code == 204

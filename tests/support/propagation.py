@@ -16,8 +16,8 @@ from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
 from propagation.services.calling import RateLimiter
 from propagation.services.dispatch import Round, run_round
-from propagation.services.record import AttachmentFailure, record_doomed
-from propagation.services.send import work_order
+from propagation.services.record import AttachmentFailure, record_failures
+from propagation.services.send import process_order
 
 ACTOR = Actor.for_command("test")
 
@@ -38,7 +38,7 @@ class Worker:
             open_orders=self.open_orders,
             defer=lambda order_ids, lease: self.jobs.append((order_ids, lease)),
             backlog=lambda: 0,
-            most_jobs=1000,
+            max_jobs=1000,
         )
 
     def work(self) -> None:
@@ -46,7 +46,7 @@ class Worker:
         while self.jobs:
             order_ids, lease = self.jobs.pop(0)
             for order_id in order_ids:
-                work_order(order_id=order_id, lease=lease, carrier=self.carrier, rate_limiter=self.rate_limiter)
+                process_order(order_id=order_id, lease=lease, carrier=self.carrier, rate_limiter=self.rate_limiter)
 
     def run(self) -> None:
         """One round and its jobs."""
@@ -66,7 +66,7 @@ class Worker:
 def hurry() -> None:
     """Makes due whatever only waits for its time, leases of dead workers among it."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE propagation_carrierorder SET next_look_at = now() WHERE ended_at IS NULL")
+        cursor.execute("UPDATE propagation_carrierorder SET next_poll_at = now() WHERE ended_at IS NULL")
         cursor.execute(
             "UPDATE numbers_campaignattachment SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
         )
@@ -127,4 +127,4 @@ def fail_propagation(phone_number: PhoneNumber, campaign: Campaign, code: Failur
 def fail_attachment(attachment_id: UUID, code: FailureCode = FailureCode.REJECTED) -> None:
     """The carrier refuses the attachment."""
     failure = AttachmentFailure(code, "The campaign does not take this number.", "12128")
-    record_doomed(doomed={attachment_id: failure})
+    record_failures({attachment_id: failure})

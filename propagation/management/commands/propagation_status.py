@@ -1,4 +1,4 @@
-"""`manage.py propagation_status`: how it stands between us and the carrier."""
+"""`manage.py propagation_status`: statistics of propagation."""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from propagation.services.stats import Figures, current_figures, numbers_by_state
+from propagation.services.stats import Stats, current_stats, numbers_by_status
 
 _WAITS_FOR = {
     "worker": "due, waiting for a worker",
@@ -27,26 +27,24 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one object instead of tables")
 
     def handle(self, **options: Any) -> None:
-        states, figures = numbers_by_state(), current_figures()
+        statuses, stats = numbers_by_status(), current_stats()
         if options["json"]:
-            self.stdout.write(json.dumps(_as_dict(states, figures)))
+            self.stdout.write(json.dumps(_as_dict(statuses, stats)))
             return
         console = Console(file=cast("IO[str]", self.stdout), highlight=False, soft_wrap=True)
-        _show(console, "Numbers", {f"{state}": count for state, count in sorted(states.items())})
-        _show(console, "Not settled", {_WAITS_FOR[name]: count for name, count in figures.unsettled.items()})
-        if figures.failures:
-            _show(console, "Failed", figures.failures)
-        for rate in figures.rates:
+        _show(console, "Numbers", dict(sorted(statuses.items())))
+        _show(console, "Not settled", {_WAITS_FOR[name]: count for name, count in stats.unsettled.items()})
+        if stats.failures:
+            _show(console, "Failed", stats.failures)
+        for rate in stats.rates:
             ended = rate.succeeded + rate.failed
             console.print(
                 f"last {rate.minutes} min: {ended:,} numbers in {rate.orders:,} orders"
                 f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
             )
-        console.print(f"open orders: {figures.open_orders:,}")
-        if figures.oldest is not None:
-            console.print(
-                f"oldest pending: recorded {_age(figures.oldest)} ago, {figures.oldest:%Y-%m-%d %H:%M:%S} UTC"
-            )
+        console.print(f"open orders: {stats.open_orders:,}")
+        if stats.oldest is not None:
+            console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _show(console: Console, title: str, counts: dict[str, int]) -> None:
@@ -66,15 +64,15 @@ def _age(since: datetime) -> str:
     return f"{seconds} seconds"
 
 
-def _as_dict(states: dict[str, int], figures: Figures) -> dict[str, Any]:
+def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
     return {
-        "numbers": states,
-        "unsettled": figures.unsettled,
-        "oldest_pending": figures.oldest and figures.oldest.isoformat(),
-        "failures": figures.failures,
-        "open_orders": figures.open_orders,
+        "numbers": statuses,
+        "unsettled": stats.unsettled,
+        "oldest_pending": stats.oldest and stats.oldest.isoformat(),
+        "failures": stats.failures,
+        "open_orders": stats.open_orders,
         "rates": [
             {"minutes": rate.minutes, "succeeded": rate.succeeded, "failed": rate.failed, "orders": rate.orders}
-            for rate in figures.rates
+            for rate in stats.rates
         ],
     }

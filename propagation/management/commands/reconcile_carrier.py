@@ -1,4 +1,4 @@
-"""`manage.py reconcile_carrier`: what the carrier has, against what it should have."""
+"""`manage.py reconcile_carrier`: compare the carrier's numbers with ours and correct the drift."""
 
 import json
 from typing import Any
@@ -22,16 +22,16 @@ _IN_WORDS = {
 
 
 class Command(BaseCommand):
-    """Exit 0: all agree, or will once the worker is through; 1: some were left as they are; 2: it could not start."""
+    """Exit 0: all agree, or will once the worker is done; 1: some were left as they are; 2: it could not start."""
 
     help = (
-        "Compare what the carrier reports with what is recorded here, and have the worker mend what differs. It may be "
+        "Compare what the carrier reports with what is recorded here, and have the worker correct the drift. It may be "
         "interrupted and run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
-        parser.add_argument("--dry-run", action="store_true", help="the same report; nothing is mended")
+        parser.add_argument("--dry-run", action="store_true", help="the same report; nothing is corrected")
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
         parser.add_argument(
             "--force",
@@ -62,19 +62,23 @@ class Command(BaseCommand):
             )
         except (CarrierUnavailable, CarrierRefused) as error:
             raise CommandError(f"After {report.checked:,} numbers: {error} Run it again.") from error
-        self._tell(report, as_json=options["json"])
+        self._print(report, as_json=options["json"])
         if report.left:
             raise SystemExit(1)
 
-    def _tell(self, report: Report, *, as_json: bool) -> None:
-        counts = {drift.value: report.counts[drift] for drift in Drift}
-        mended = len(report.findings) - report.left
+    def _print(self, report: Report, *, as_json: bool) -> None:
+        drifted, corrected = len(report.findings), len(report.findings) - report.left
         if as_json:
-            findings = [_as_dict(finding) for finding in report.findings]
-            answer = {"checked": report.checked, **counts, "mended": mended, "left": report.left, "findings": findings}
+            answer = {
+                "checked": report.checked,
+                **{drift.value: report.counts[drift] for drift in Drift},
+                "mended": corrected,
+                "left": report.left,
+                "findings": [_as_dict(finding) for finding in report.findings],
+            }
             self.stdout.write(json.dumps(answer))
             return
-        self.stdout.write(f"{report.checked:,} numbers: {len(report.findings):,} differ, {mended:,} will be mended")
+        self.stdout.write(f"{report.checked:,} numbers: {drifted:,} differ, {corrected:,} will be corrected")
         for finding in report.findings[:_SHOWN]:
             sides = f"{finding.wanted or '-'} here, {finding.found or '-'} there"
             line = f"{finding.number}: {_IN_WORDS[finding.drift]} ({sides})"
@@ -91,6 +95,6 @@ def _as_dict(finding: Finding) -> dict[str, Any]:
         "drift": finding.drift.value,
         "wanted": finding.wanted,
         "found": finding.found,
-        "mended": finding.mended,
+        "mended": finding.corrected,
         "reason": finding.reason,
     }

@@ -1,4 +1,4 @@
-"""`manage.py sync_campaigns`: which campaigns the carrier has approved."""
+"""`manage.py sync_campaigns`: ask the carrier which campaigns it has approved."""
 
 import json
 from typing import Any
