@@ -1,4 +1,4 @@
-"""What the service asks of a carrier, and what it hears back. Each adapter translates this into one carrier's words."""
+"""What the service asks of a carrier, and what it answers. Each adapter translates this for one carrier."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,9 +57,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """How an order stands at the carrier.
+    """The state of an order at the carrier.
 
-    While `is_open` the carrier is still at work and nothing else counts. Afterwards a number failed if it stands in
+    While `is_open` the carrier is still working on it and nothing else counts. Afterwards a number failed if it is in
     `failures`, by its E.164; all of them failed if `failure` is set; the others succeeded.
     """
 
@@ -76,7 +76,8 @@ class OrderReport:
 class CarrierUnavailable(Exception):
     """The carrier could not be asked, or its answer could not be read: whether it acted is not known.
 
-    `was_sent` is False where the request certainly never reached it. `retry_after` is the carrier's wish, in seconds.
+    `was_sent` is False where the request certainly never reached it. `retry_after` is what the carrier asks for, in
+    seconds.
     """
 
     def __init__(
@@ -106,33 +107,33 @@ class Carrier(Protocol):
     """One carrier. Its methods block, are safe to call from many threads, and end within the caller's time limit."""
 
     name: str
-    """Under this name budgets are shared and figures are counted."""
+    """Names the carrier in orders, rate limits and logs."""
     batch_size: int
-    """So many numbers fit into one order."""
+    """The most numbers in one order."""
 
     def submit(self, order: OrderRequest) -> OrderReport:
-        """Places the order. Raises CarrierRefused, CarrierUnavailable."""
+        """Place the order. Raises CarrierRefused, CarrierUnavailable."""
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """How the order stands, by the carrier's id or else by ours; None if the carrier does not know it.
+        """Look the order up by the carrier's ID or else by ours. None if the carrier does not know it.
 
         Raises CarrierRefused, CarrierUnavailable.
         """
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """Each of these E.164 numbers with the TCR id of the campaign that the carrier has it on, None for none.
+        """Yield each of these E.164 numbers with the TCR ID of its campaign at the carrier, None for none.
 
         Raises CarrierRefused, CarrierUnavailable.
         """
 
     def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
-        """Whether the carrier has approved the campaign; None if it does not know it.
+        """Ask whether the carrier has approved the campaign. None if it does not know it.
 
         Raises CarrierRefused, CarrierUnavailable.
         """
 
     def close(self) -> None:
-        """Ends its connections. The next call opens them anew."""
+        """Close the connections. The next call opens new ones."""
 
 
 LONGEST = 500

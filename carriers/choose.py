@@ -1,4 +1,4 @@
-"""Which adapter a CARRIER_URL names, and what its carrier bears if nobody says otherwise."""
+"""Build the adapter that a CARRIER_URL names, and know the default limits of its carrier."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from carriers.base import Carrier
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests a second and orders open at once; 0: no limit. `carrier` is the name that budgets go by."""
+    """Requests a second and orders open at once; 0: no limit. `carrier` names the rate limit."""
 
     carrier: str
     requests_per_second: float

@@ -74,7 +74,7 @@ class HttpCaller:
         return answer
 
     def close(self) -> None:
-        """Ends the connections and the thread that holds them. The next call starts anew."""
+        """Close the connections and the thread that holds them. The next call opens new ones."""
         with self._lock:
             if self._client is None or self._loop is None:
                 return

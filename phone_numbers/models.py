@@ -76,7 +76,7 @@ class PhoneNumber(models.Model):
     label = models.CharField(max_length=LABEL_LENGTH, null=True, blank=True)
     inbound_url = models.URLField("inbound URL", max_length=URL_LENGTH, null=True, blank=True)
     status_url = models.URLField("status URL", max_length=URL_LENGTH, null=True, blank=True)
-    # The composite foreign key (organization, campaign) of the first migration stands in for the simple one.
+    # The composite foreign key (organization, campaign) in constraints.sql replaces the simple one.
     campaign = models.ForeignKey(
         Campaign,
         on_delete=models.PROTECT,
@@ -205,10 +205,10 @@ class PhoneNumber(models.Model):
 
 
 class CampaignAttachment(models.Model):
-    """One attach or detach: history, and the outbox from which the carrier is told.
+    """One attach or detach: an entry of history, and of the outbox from which the carrier is notified.
 
     A row says who moved the number from which campaign to which, and when; that part never changes and is never
-    deleted, which a trigger of the first migration holds. The carrier's side of the row is written as it comes about.
+    deleted, which triggers in constraints.sql enforce. The carrier's side of the row is written as it comes about.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

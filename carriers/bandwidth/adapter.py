@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote
 
 from carriers.bandwidth import xml_format
 from carriers.bandwidth.oauth import Token
-from carriers.bandwidth.outcomes import failure_of, report_of, report_of_refusal
+from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
 from carriers.bandwidth.xml_format import Order
 from carriers.base import (
     CampaignDecision,
@@ -48,17 +48,17 @@ class Address:
 
     @property
     def api(self) -> str:
-        """What the paths that belong to no account stand below."""
+        """The prefix of paths that belong to no account."""
         return self.origin + _PATHS[self.version]
 
     @property
     def account_base(self) -> str:
-        """What the account's paths stand below."""
+        """The prefix of the account's paths."""
         return f"{self.api}/accounts/{quote(self.account, safe='')}"
 
     @property
     def token_url(self) -> str:
-        """Where the second API's tokens are had; on a host of one's own, there too."""
+        """Where the second API issues tokens, on whichever host is configured."""
         return self.origin + _TOKEN_PATH
 
     @classmethod
@@ -128,50 +128,50 @@ class BandwidthCarrier:
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """See `Carrier`."""
-        spelled, unfit = self._spell(order.numbers)
-        if not spelled:
-            return OrderReport(failures=unfit)
-        answer = self._call("POST", f"{self._base}/tnoptions", xml_format.write_order(order, list(spelled)))
+        sent, unsupported = self._formatted(order.numbers)
+        if not sent:
+            return OrderReport(failures=unsupported)
+        answer = self._call("POST", f"{self._base}/tnoptions", xml_format.write_order(order, list(sent)))
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             element = xml_format.parse(answer.body, _RESPONSE).find(_ORDER)
             if element is None:
                 raise xml_format.unreadable()
-            return report_of(_ours(xml_format.read_order(element), order), spelled, unfit)
+            return report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
         if answer.status == HTTPStatus.CONFLICT:
-            # Whether an id of ours that is there already is a conflict is not documented; if it is, it is no failure.
+            # It is not documented whether an ID that exists already is a conflict; if so, it is not a failure.
             found = self.find(order)
             if found is not None:
                 return found
-        refusal = _refusal(answer)
-        if isinstance(refusal, CarrierRefused) and answer.status in _REFUSING:
-            error = xml_format.read_refusal(xml_format.parse(answer.body))
-            report = report_of_refusal(error, spelled, unfit)
+        exception = _exception_for(answer)
+        if isinstance(exception, CarrierRefused) and answer.status in _REFUSING:
+            error = xml_format.read_error(xml_format.parse(answer.body))
+            report = report_of_rejection(error, sent, unsupported)
             if report is not None:
                 return report
-        raise refusal
+        raise exception
 
     def find(self, order: OrderRequest) -> OrderReport | None:
         """See `Carrier`."""
-        spelled, unfit = self._spell(order.numbers)
+        sent, unsupported = self._formatted(order.numbers)
         if order.carrier_order_id is not None:
             known = self._order(order, order.carrier_order_id)
             if known is not None:
-                return report_of(known, spelled, unfit)
+                return report_of(known, sent, unsupported)
         answer = self._call("GET", f"{self._base}/tnoptions", params={"customerOrderId": order.order_id})
         if _is_absent(answer, _REPORT, xml_format.LISTING):
             return None
         if answer.status != HTTPStatus.OK:
-            raise _refusal(answer)
+            raise _exception_for(answer)
         found = xml_format.read_found(xml_format.parse(answer.body, _REPORT, xml_format.LISTING), order.order_id)
         if found is None:
             return None
         if found.order is not None:
-            return report_of(found.order, spelled, unfit)
+            return report_of(found.order, sent, unsupported)
         listed = self._order(order, found.order_id)
         if listed is None:
             # A list that has it and an order that is not there: it may be on its way. None would place it again.
             raise xml_format.unreadable()
-        return report_of(listed, spelled, unfit)
+        return report_of(listed, sent, unsupported)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
         """See `Carrier`. One call for each number: `GET /tns/{tn}/tndetails`, which belongs to no account's path.
@@ -180,19 +180,19 @@ class BandwidthCarrier:
         `CampaignId` in hosted details only; that a number of the account's own has it in the same place is not shown.
         """
         for number in numbers:
-            spelled = next(iter(self._spell([number])[0]), None)
-            if spelled is None:
+            sent = next(iter(self._formatted([number])[0]), None)
+            if sent is None:
                 continue
-            answer = self._call("GET", f"{self._api}/tns/{quote(spelled, safe='')}/tndetails")
+            answer = self._call("GET", f"{self._api}/tns/{quote(sent, safe='')}/tndetails")
             if _is_absent(answer, _DETAILS):
                 # Bandwidth/cli, cmd/number/details.go: not on this account.
                 yield number, None
                 continue
             if answer.status != HTTPStatus.OK:
-                refusal = _refusal(answer)
-                if isinstance(refusal, CarrierRefused) and refusal.failure.carrier_code == _NO_SUCH_NUMBER_CODE:
+                exception = _exception_for(answer)
+                if isinstance(exception, CarrierRefused) and exception.failure.carrier_code == _NO_SUCH_NUMBER_CODE:
                     continue
-                raise refusal
+                raise exception
             details = xml_format.parse(answer.body, _DETAILS)
             yield number, xml_format.read_campaign_of_number(details, account=self._account, number=number)
 
@@ -201,24 +201,24 @@ class BandwidthCarrier:
 
         An account that may use neither kind of campaign raises CarrierRefused.
         """
-        refusals: list[CarrierRefused] = []
+        denied: list[CarrierRefused] = []
         for path, root, name in xml_format.CAMPAIGN_KINDS:
             try:
                 answer = self._call("GET", f"{self._base}/{path}/{quote(tcr_campaign_id, safe='')}")
                 if _is_absent(answer, root):
                     continue
                 if answer.status != HTTPStatus.OK:
-                    raise _refusal(answer)
+                    raise _exception_for(answer)
             except CarrierRefused as refused:
                 if refused.failure.carrier_code in xml_format.NO_SUCH_CAMPAIGN:
                     continue
                 if refused.failure.carrier_code != xml_format.FEATURE_IS_OFF:
                     raise
-                refusals.append(refused)
+                denied.append(refused)
                 continue
             return xml_format.read_campaign_status(xml_format.parse(answer.body, root), name, tcr_campaign_id)
-        if len(refusals) == len(xml_format.CAMPAIGN_KINDS):
-            raise refusals[0]
+        if len(denied) == len(xml_format.CAMPAIGN_KINDS):
+            raise denied[0]
         return None
 
     def close(self) -> None:
@@ -230,21 +230,23 @@ class BandwidthCarrier:
         if _is_absent(answer, _REPORT, _RESPONSE):
             return None
         if answer.status != HTTPStatus.OK:
-            raise _refusal(answer)
+            raise _exception_for(answer)
         found = _ours(xml_format.read_order(xml_format.parse(answer.body, _ORDER)), order)
         if found.order_id.lower() != carrier_order_id.lower():
             raise xml_format.unreadable()
         return found
 
-    def _spell(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
-        """The numbers as this API spells them, each with its E.164, and those that it cannot."""
-        spelled, unfit = {}, {}
+    def _formatted(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
+        """Map the numbers in the form of this API to E.164, and return those that it does not support."""
+        sent, unsupported = {}, {}
         for number in numbers:
             if not number.startswith("+1") or len(number) != len("+19195550100"):
-                unfit[number] = Failure(FailureKind.REJECTED, "Bandwidth's orders take North American numbers only.")
+                unsupported[number] = Failure(
+                    FailureKind.REJECTED, "Bandwidth's orders take North American numbers only."
+                )
             else:
-                spelled[number[2:] if self._has_ten_digits else number] = number
-        return spelled, unfit
+                sent[number[2:] if self._has_ten_digits else number] = number
+        return sent, unsupported
 
     def _call(
         self, method: str, url: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
@@ -255,7 +257,7 @@ class BandwidthCarrier:
             token = self._token.value()
             answer = self._exchange(method, url, content, params, token=token)
             if answer.status == HTTPStatus.UNAUTHORIZED:
-                # It may have been withdrawn before its time. A second refusal is about more than the token.
+                # The token may have been revoked early. A second 401 is about more than the token.
                 answer = self._exchange(method, url, content, params, token=self._token.value(instead_of=token))
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise _unauthorized(answer)
@@ -291,7 +293,7 @@ def _is_absent(answer: Answer, *roots: str) -> bool:
 def _unauthorized(answer: Answer) -> CarrierRefused:
     message = "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less."
     try:
-        error = xml_format.read_refusal(xml_format.parse(answer.body))
+        error = xml_format.read_error(xml_format.parse(answer.body))
     except CarrierUnavailable:
         return CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, message, str(int(answer.status))))
     said = failure_of(error.code, error.description)
@@ -300,14 +302,14 @@ def _unauthorized(answer: Answer) -> CarrierRefused:
     )
 
 
-def _refusal(answer: Answer) -> CarrierRefused | CarrierUnavailable:
+def _exception_for(answer: Answer) -> CarrierRefused | CarrierUnavailable:
     if answer.status == HTTPStatus.NOT_FOUND:
         return CarrierRefused(
             Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
         )
     if answer.status not in _REFUSING:
         return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
-    error = xml_format.read_refusal(xml_format.parse(answer.body))
+    error = xml_format.read_error(xml_format.parse(answer.body))
     failure = failure_of(error.code, error.description)
     if failure.kind == FailureKind.CARRIER_UNAVAILABLE:
         return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)

@@ -35,25 +35,25 @@ _CODES: dict[FailureKind, tuple[str, ...]] = {
 _KIND_OF = {code: failure for failure, codes in _CODES.items() for code in codes}
 
 
-def report_of(order: Order, spelled: Mapping[str, str], unfit: Mapping[str, Failure]) -> OrderReport:
-    """How the order stands. `spelled` has its numbers as they were sent, each with its E.164.
+def report_of(order: Order, sent: Mapping[str, str], unsupported: Mapping[str, Failure]) -> OrderReport:
+    """Convert an order's document. `sent` maps its numbers as they were sent to E.164.
 
-    Where it is not said of which number an error speaks, a number that is not named is in doubt, and it is asked for
-    again (CARRIER_UNAVAILABLE is tried again by itself). Were it taken for done, a number that cannot send would be
-    shown as propagated; were the error's own class taken, one that can would be shown as rejected for good. Asking
-    again changes nothing for a number that went through: `asSpecified` sets what is set already.
+    Where Bandwidth does not say which number an error is about, the numbers that it does not name are uncertain and get
+    CARRIER_UNAVAILABLE, which is retried automatically. If they counted as done, a number that cannot send would be
+    shown as propagated; with the kind of the error itself, one that can send would be shown as rejected. A retry
+    changes nothing for a number that succeeded: `asSpecified` sets what is already set.
 
-    Raises CarrierUnavailable for a status that is none.
+    Raises CarrierUnavailable for an unknown status.
     """
     status = order.status.upper()
     if status in _OPEN:
         return OrderReport(carrier_order_id=order.order_id, is_open=True)
     if status not in _ENDED:
         raise xml_format.unreadable()
-    named, others = _sorted_out(order.errors, spelled)
+    named, others = _sorted_out(order.errors, sent)
     rest: Failure | None = None
     if status == "FAILED" and others:
-        # It speaks of the whole order.
+        # The error is about the whole order.
         rest = others[0]
     elif status == "FAILED" and not named:
         rest = failure_of(None, None)
@@ -63,27 +63,27 @@ def report_of(order: Order, spelled: Mapping[str, str], unfit: Mapping[str, Fail
         rest = _doubt(others[0].message, others[0].carrier_code)
     elif status == "PARTIAL" and not named:
         rest = _doubt("Bandwidth failed a part of the order, and does not say which.", None)
-    failures = dict.fromkeys(spelled.values(), rest) if rest is not None else {}
-    return OrderReport(order.order_id, failures={**_given(failures), **named, **unfit})
+    failures = dict.fromkeys(sent.values(), rest) if rest is not None else {}
+    return OrderReport(order.order_id, failures={**_given(failures), **named, **unsupported})
 
 
-def report_of_refusal(
-    error: OrderError, spelled: Mapping[str, str], unfit: Mapping[str, Failure]
+def report_of_rejection(
+    error: OrderError, sent: Mapping[str, str], unsupported: Mapping[str, Failure]
 ) -> OrderReport | None:
-    """A refused order whose refusal names some of its numbers: only they have failed, the others are asked for again.
+    """Convert the rejection of a whole order that names some of its numbers: only those failed, the others are retried.
 
     None if it names none of them, or all. That a `ResponseStatus` may hold `TelephoneNumbers` is shown for another call
     (site/specs/numbers.yml, tnPortoutPasscodes).
     """
-    named, _others = _sorted_out([error], spelled)
-    if not 0 < len(named) < len(spelled):
+    named, _others = _sorted_out([error], sent)
+    if not 0 < len(named) < len(sent):
         return None
     doubt = _doubt("Bandwidth refused the whole order, for other numbers.", None)
-    return OrderReport(failures={**dict.fromkeys(spelled.values(), doubt), **named, **unfit})
+    return OrderReport(failures={**dict.fromkeys(sent.values(), doubt), **named, **unsupported})
 
 
 def failure_of(code: str | None, description: str | None) -> Failure:
-    """Our class of the code, with Bandwidth's code and words. An unknown code is a rejection, for a person to read."""
+    """Convert an error code, keeping Bandwidth's code and message. An unknown code is a rejection."""
     return Failure(
         kind=_KIND_OF.get(code or "", FailureKind.REJECTED),
         message=carriers_words(description, otherwise="Bandwidth gave no reason."),
@@ -91,13 +91,13 @@ def failure_of(code: str | None, description: str | None) -> Failure:
     )
 
 
-def _sorted_out(errors: Iterable[OrderError], spelled: Mapping[str, str]) -> tuple[dict[str, Failure], list[Failure]]:
-    """What is said of our numbers, by E.164, and what is said of no number, or of none that we know."""
+def _sorted_out(errors: Iterable[OrderError], sent: Mapping[str, str]) -> tuple[dict[str, Failure], list[Failure]]:
+    """Split the errors into those of the order's numbers, by E.164, and those that name no known number."""
     named: dict[str, Failure] = {}
     others: list[Failure] = []
     for error in errors:
         failure = failure_of(error.code, error.description)
-        known = [_e164(number, spelled) for number in error.numbers]
+        known = [_e164(number, sent) for number in error.numbers]
         if None in known or not known:
             others.append(failure)
         for number in known:
@@ -112,11 +112,11 @@ def _graver(new: Failure, known: Failure | None) -> Failure:
     return known
 
 
-def _e164(number: str, spelled: Mapping[str, str]) -> str | None:
-    """An error's number in our form, whichever form it came in; None if the order has no such number."""
+def _e164(number: str, sent: Mapping[str, str]) -> str | None:
+    """Return the E.164 form of a number in an error, whichever form it has there; None if the order lacks it."""
     digits = "".join(character for character in number if character in "0123456789")
     ten = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
-    return spelled.get(ten) or spelled.get(f"+1{ten}")
+    return sent.get(ten) or sent.get(f"+1{ten}")
 
 
 def _doubt(message: str, carrier_code: str | None) -> Failure:

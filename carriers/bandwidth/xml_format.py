@@ -29,7 +29,7 @@ _ENDED_CAMPAIGN = ("EXPIRED", "DEACTIVATED", "SUSPENDED", "INACTIVE")
 
 @dataclass(frozen=True, slots=True)
 class OrderError:
-    """One `Error` of an order, or a refusal, and the numbers it names, as they are spelled there."""
+    """One `Error` of an order, or the rejection of a request, and the numbers it names, in the form they have there."""
 
     code: str | None
     description: str | None
@@ -102,7 +102,7 @@ def read_order(element: Element) -> Order:
     )
 
 
-def read_refusal(root: Element) -> OrderError:
+def read_error(root: Element) -> OrderError:
     """Why a request was refused: `ResponseStatus` by the examples, `ErrorList` by the words beside them.
 
     Raises CarrierUnavailable if it has neither.
@@ -141,8 +141,8 @@ def read_found(root: Element, customer_order_id: str) -> Found | None:
 def read_campaign_of_number(root: Element, *, account: str, number: str) -> str | None:
     """The TCR id of the campaign that a `TelephoneNumberResponse` has the number on in our account; None for none.
 
-    `MessagingSettings/CampaignId` stands in `TelephoneNumberDetails`, or, where only the number's messages are the
-    account's, in one of its `HostedTelephoneNumberDetails`. What another account has it on is no business of ours.
+    `MessagingSettings/CampaignId` is in `TelephoneNumberDetails`, or, where only the number's messages belong to the
+    account, in one of its `HostedTelephoneNumberDetails`. Campaigns of other accounts are ignored.
     """
     details = root.find("TelephoneNumberDetails")
     if details is None:
@@ -162,9 +162,10 @@ def read_campaign_of_number(root: Element, *, account: str, number: str) -> str 
 def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> CampaignDecision:
     """Whether the campaign `name` in this answer takes traffic. Raises CarrierUnavailable if it is another campaign.
 
-    The reading is ours, and approves only what nobody objects to: it is ACTIVE, Bandwidth as the second DCA (direct
-    connect aggregator) has accepted it, and so have all mobile operators (`MnoStatus`: APPROVED, REVIEW, REJECTED,
-    SUSPENDED). An answer without operators approves too: Bandwidth imports only what all of them have approved.
+    The interpretation is ours, and approves only a campaign to which no party objects: it is ACTIVE, Bandwidth as the
+    second DCA (direct connect aggregator) has accepted it, and so have all mobile operators (`MnoStatus`: APPROVED,
+    REVIEW, REJECTED, SUSPENDED).
+    An answer without operators approves too: Bandwidth imports only what all of them have approved.
     """
     campaign = root.find(name)
     if campaign is None or text_of(campaign, "CampaignId") != tcr_campaign_id:
@@ -190,7 +191,7 @@ def text_of(element: Element, path: str) -> str | None:
 
 
 def unreadable() -> CarrierUnavailable:
-    """An answer that says nothing we know."""
+    """Return the exception for an answer in an unknown format."""
     return CarrierUnavailable("Bandwidth's answer cannot be read.")
 
 
@@ -211,9 +212,9 @@ def _read_errors(holder: Element) -> Iterator[OrderError]:
 def _read_error(error: Element, code: str) -> OrderError:
     numbers = [*error.iterfind("TelephoneNumber"), *error.iterfind("TelephoneNumbers/TelephoneNumber")]
     listed = (error.findtext("TelephoneNumbers") or "").split(",") if not numbers else []
-    spelled = [number.text or "" for number in numbers] + listed
+    texts = [number.text or "" for number in numbers] + listed
     return OrderError(
         text_of(error, code),
         text_of(error, "Description"),
-        tuple(number.strip() for number in spelled if number.strip()),
+        tuple(number.strip() for number in texts if number.strip()),
     )

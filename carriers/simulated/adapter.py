@@ -58,7 +58,7 @@ class SimulatedCarrier:
         if answer.status == 201:
             return _report(_object(answer))
         if answer.status == 409:
-            # It is there already, from an answer that was lost.
+            # The order exists already; its answer was lost.
             found = self.find(order)
             if found is not None:
                 return found

@@ -24,7 +24,7 @@ from carriers.base import (
 )
 from carriers.http import Answer, HttpCaller
 from carriers.telnyx import json_format
-from carriers.telnyx.json_format import Assignment, AssignmentStatus, KnownCampaign, is_unknown, raise_refusal
+from carriers.telnyx.json_format import Assignment, AssignmentStatus, KnownCampaign, is_unknown, raise_error
 
 HOST = "api.telnyx.com"
 PAGE_SIZE = 500
@@ -54,7 +54,7 @@ _CAMPAIGN_STATUSES = {
 class TelnyxCarrier:
     """`telnyx://:key@host[:port][?scheme=http]`; without a host, api.telnyx.com.
 
-    Telnyx knows no orders and no ids of ours: how an order stands is read off its number.
+    Telnyx has neither orders nor IDs of ours: the state of an order is that of its number.
     """
 
     name = "telnyx"
@@ -85,7 +85,7 @@ class TelnyxCarrier:
         try:
             port = "" if url.port is None else f":{url.port}"
         except ValueError:
-            # Its words show what stands there, which may be a part of the key.
+            # The message shows the text, which may be a part of the key.
             raise ValueError("the port must be a number.") from None
         host = url.hostname or HOST
         return cls(origin=f"{scheme}://{f'[{host}]' if ':' in host else host}{port}", key=key, pace=pace)
@@ -99,17 +99,17 @@ class TelnyxCarrier:
             return self._detach(number)
         if order.tcr_campaign_id is None:
             return OrderReport(failure=Failure(FailureKind.REJECTED, "The campaign has no TCR id yet."))
-        campaign_id = self._campaigns.spelled(order.tcr_campaign_id)
+        campaign_id = self._campaigns.id_for(order.tcr_campaign_id)
         try:
             return self._attach(number, order.tcr_campaign_id, campaign_id)
         except CarrierRefused as refused:
             # It may know the campaign only under its own id.
             if refused.failure.kind != FailureKind.REJECTED:
                 raise
-            learnt = self._campaigns.learn(order.tcr_campaign_id)
-            if learnt is None or learnt == campaign_id:
+            own_id = self._campaigns.learn(order.tcr_campaign_id)
+            if own_id is None or own_id == campaign_id:
                 raise
-        return self._attach(number, order.tcr_campaign_id, learnt)
+        return self._attach(number, order.tcr_campaign_id, own_id)
 
     def find(self, order: OrderRequest) -> OrderReport | None:
         """See `Carrier`. A number on the wanted campaign, in whatever state, was put there by this order; one that is
@@ -172,7 +172,7 @@ class TelnyxCarrier:
             if _has_code(answer, _DUPLICATE):
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
         if not _is_success(answer):
-            raise_refusal(answer)
+            raise_error(answer)
         assignment = json_format.read_assignment(answer.body, number=number)
         if not _is_on(assignment, tcr_campaign_id, campaign_id):
             # Taken, but it does not show yet.
@@ -190,7 +190,7 @@ class TelnyxCarrier:
         if is_unknown(answer):
             return OrderReport()
         if not _is_success(answer):
-            raise_refusal(answer)
+            raise_error(answer)
         if not answer.body.strip():
             return OrderReport(is_open=True)
         assignment = json_format.read_assignment(answer.body, number=number)
@@ -212,7 +212,7 @@ class TelnyxCarrier:
         if is_unknown(answer):
             return None
         if not _is_success(answer):
-            raise_refusal(answer)
+            raise_error(answer)
         assignment = json_format.read_assignment(answer.body, number=number)
         self._campaigns.note(assignment.campaign_id, assignment.tcr_campaign_id)
         return assignment
@@ -221,7 +221,7 @@ class TelnyxCarrier:
         params = {"page": str(number), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
         answer = self._get("phone_number_campaigns", params)
         if not _is_success(answer):
-            raise_refusal(answer)
+            raise_error(answer)
         return json_format.read_page(answer.body)
 
     def _list(self, first: json_format.Page) -> tuple[dict[str, Assignment], bool]:
@@ -329,7 +329,7 @@ class CampaignIds:
             self._own_ids[tcr_campaign_id] = campaign_id
             self._tcr_ids[campaign_id] = tcr_campaign_id
 
-    def spelled(self, tcr_campaign_id: str) -> str:
+    def id_for(self, tcr_campaign_id: str) -> str:
         """The id to name the campaign by, as far as it is known."""
         return self._own_ids.get(tcr_campaign_id, tcr_campaign_id)
 
@@ -354,14 +354,14 @@ class CampaignIds:
             answer = self._get("phone_number_campaigns", params)
             if not is_unknown(answer):
                 if answer.status >= 300:
-                    raise_refusal(answer)
+                    raise_error(answer)
                 for assignment in json_format.read_page(answer.body).assignments:
                     self.note(assignment.campaign_id, assignment.tcr_campaign_id)
         return self._own_ids.get(tcr_campaign_id)
 
     def read(self, tcr_campaign_id: str) -> KnownCampaign | None:
         """The campaign, be it Telnyx's own or a shared one; None if Telnyx knows neither."""
-        return self._ask("campaign", self.spelled(tcr_campaign_id)) or self._ask("partner_campaigns", tcr_campaign_id)
+        return self._ask("campaign", self.id_for(tcr_campaign_id)) or self._ask("partner_campaigns", tcr_campaign_id)
 
     def _ask(self, kind: str, campaign_id: str) -> KnownCampaign | None:
         answer = self._get(f"{kind}/{quote(campaign_id, safe='')}")
@@ -372,5 +372,5 @@ class CampaignIds:
         if is_unknown(answer):
             return None
         if answer.status >= 300:
-            raise_refusal(answer)
+            raise_error(answer)
         return json_format.read_campaign(answer.body)

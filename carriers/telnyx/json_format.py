@@ -21,7 +21,7 @@ _NOT_CONFIGURED = ("10009", "10010")
 
 
 class AssignmentStatus(StrEnum):
-    """How a number stands on its campaign."""
+    """The state of a number on its campaign."""
 
     PENDING_ASSIGNMENT = "PENDING_ASSIGNMENT"
     ASSIGNED = "ASSIGNED"
@@ -94,7 +94,7 @@ def read_page(body: bytes) -> Page:
 
 
 def read_campaign(body: bytes) -> KnownCampaign:
-    """A campaign of ours or a shared one. Raises CarrierUnavailable."""
+    """Read a campaign of Telnyx's own or a shared one. Raises CarrierUnavailable."""
     content = _content(body)
     return KnownCampaign(
         campaign_id=_optional(content, "campaignId"),
@@ -130,8 +130,8 @@ def is_unknown(answer: Answer) -> bool:
     return 400 <= answer.status < 500 and read_error(answer.body).code == _NOT_FOUND
 
 
-def raise_refusal(answer: Answer) -> NoReturn:
-    """Raises CarrierRefused, or CarrierUnavailable where it passes by itself."""
+def raise_error(answer: Answer) -> NoReturn:
+    """Raise CarrierRefused, or CarrierUnavailable for an error that is temporary."""
     if answer.status < 400 or answer.status in (408, 425):
         raise CarrierUnavailable(f"Telnyx answered with HTTP {answer.status}.", carrier_code=str(answer.status))
     error = read_error(answer.body)

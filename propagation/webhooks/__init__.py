@@ -1,1 +1,1 @@
-"""What carriers tell by themselves. None of it is believed: an order that is named is looked at sooner, that is all."""
+"""Webhooks that carriers call. Their content is not trusted: it only makes a worker poll the order sooner."""

@@ -24,10 +24,10 @@ log = structlog.get_logger(__name__)
     challenge='Basic realm="carrier", charset="UTF-8"',
 )
 def bandwidth_webhook(request: HttpRequest, credentials: str) -> HttpResponse:
-    """204 for every notification that can be read, whether it is about an order of ours or not."""
+    """Answer 204 to every readable notification, whether it is about one of our orders or not."""
     _authenticate(request, credentials)
     notification = _read(read_body(request))
-    # Bandwidth leaves it out of what it says of orders that somebody placed without one: those are not ours.
+    # Absent for orders that were placed without an ID: those are not ours.
     order_id = _text(notification, "CustomerOrderId")
     woken = make_orders_due(order_ids=[order_id]) if order_id else 0
     log.info(

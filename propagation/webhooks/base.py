@@ -1,4 +1,4 @@
-"""What both webhooks share: POST only, a bounded body, refusals in the envelope."""
+"""What both webhooks share: POST only, a bounded body, errors in the envelope."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -39,13 +39,13 @@ def webhook(
         def answer(request: HttpRequest) -> HttpResponse:
             present = key()
             if present is None:
-                return _refusal(request, ErrorCode.NOT_FOUND)
+                return _error_response(request, ErrorCode.NOT_FOUND)
             if request.method != "POST":
-                return _refusal(request, ErrorCode.METHOD_NOT_ALLOWED, {"Allow": "POST"})
+                return _error_response(request, ErrorCode.METHOD_NOT_ALLOWED, {"Allow": "POST"})
             try:
                 return view(request, present)
             except Unauthorized as error:
-                return _refusal(request, error.code, {"WWW-Authenticate": challenge} if challenge else {})
+                return _error_response(request, error.code, {"WWW-Authenticate": challenge} if challenge else {})
             except (DomainError, OperationalError, InterfaceError) as error:
                 return render_exception(error, {"request": request})
 
@@ -65,7 +65,7 @@ def read_body(request: HttpRequest) -> bytes:
     return body
 
 
-def _refusal(request: HttpRequest, code: ErrorCode, headers: Mapping[str, str] | None = None) -> HttpResponse:
+def _error_response(request: HttpRequest, code: ErrorCode, headers: Mapping[str, str] | None = None) -> HttpResponse:
     response = failure(code, MESSAGE[code], request_id=request_id_of(request), status=STATUS[code])
     for name, value in (headers or {}).items():
         response[name] = value

@@ -33,7 +33,7 @@ _SECONDS = re.compile(r"[0-9]{1,15}")
 
 @webhook(key=lambda: settings.TELNYX_PUBLIC_KEY)
 def telnyx_webhook(request: HttpRequest, public_key: bytes) -> HttpResponse:
-    """204 for every event that can be read; those that are about no number of ours change nothing."""
+    """Answer 204 to every readable event; those about unknown numbers change nothing."""
     body = read_body(request)
     _authenticate(request, body, public_key)
     event_id, event_type, number = _read(body)
