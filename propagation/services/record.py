@@ -10,7 +10,6 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -65,6 +64,23 @@ class AttachmentFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedAttachment:
+    """An attachment whose number is locked, with what the number's row says under the lock."""
+
+    id: UUID
+    attempts: int
+    request_id: str | None
+    phone_number_id: UUID
+    number: str
+    current_attachment_id: UUID | None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the number has not moved on since."""
+        return self.current_attachment_id == self.id
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The new state of one attachment. `line_option_status` is for the number, if the attachment is the current one."""
 
@@ -77,8 +93,8 @@ class Outcome:
 def record_report(*, order_id: UUID, report: OrderReport) -> None:
     """Close the order with the carrier's final report. A second call for the same order changes nothing."""
 
-    def outcome_of(attachment: CampaignAttachment, action: OrderAction) -> Outcome:
-        failure = report.failure_of(attachment.phone_number.number)
+    def outcome_of(attachment: LockedAttachment, action: OrderAction) -> Outcome:
+        failure = report.failure_of(attachment.number)
         if failure is None:
             return _succeeded(action)
         return _failed(attachment, AttachmentFailure.from_carrier(failure), action)
@@ -94,7 +110,7 @@ def requeue_attachments(*, order_id: UUID, failure: AttachmentFailure) -> None:
 def record_failures(failures: Mapping[UUID, AttachmentFailure]) -> None:
     """Record the failure of attachments for which the carrier was not asked."""
     with transaction.atomic(durable=True):
-        attachments = _lock_numbers(CampaignAttachment.objects.filter(id__in=failures, status=AttachmentStatus.PENDING))
+        attachments = _lock_numbers(attachments__id__in=failures, attachments__status=AttachmentStatus.PENDING)
         outcomes = [
             Outcome(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, failures[attachment.id])
             for attachment in attachments
@@ -138,7 +154,7 @@ def _jittered(seconds: float) -> float:
 
 def _close_order(
     order_id: UUID,
-    outcome_of: Callable[[CampaignAttachment, OrderAction], Outcome],
+    outcome_of: Callable[[LockedAttachment, OrderAction], Outcome],
     *,
     carrier_order_id: str | None = None,
 ) -> None:
@@ -149,9 +165,7 @@ def _close_order(
             return
         now = timezone.now()
         action = OrderAction(order.action)
-        attachments = _lock_numbers(
-            CampaignAttachment.objects.filter(order_id=order_id, status=AttachmentStatus.SUBMITTED)
-        )
+        attachments = _lock_numbers(attachments__order_id=order_id, attachments__status=AttachmentStatus.SUBMITTED)
         outcomes = [outcome_of(attachment, action) for attachment in attachments]
         _write(attachments, outcomes, now)
         order.ended_at = now
@@ -160,7 +174,7 @@ def _close_order(
         order.failed = sum(outcome.failure is not None for outcome in outcomes)
         order.succeeded = len(outcomes) - order.failed
         order.save(update_fields=["ended_at", "next_poll_at", "carrier_order_id", "failed", "succeeded"])
-        superseded = [attachment.phone_number_id for attachment in attachments if not _is_current(attachment)]
+        superseded = [attachment.phone_number_id for attachment in attachments if not attachment.is_current]
         if superseded:
             make_successors_due(superseded)
     # Logged after the commit, so that every line is about something that happened.
@@ -174,7 +188,7 @@ def _succeeded(action: OrderAction) -> Outcome:
     return Outcome(AttachmentStatus.PROPAGATED, LineOptionStatus.PROPAGATED)
 
 
-def _failed(attachment: CampaignAttachment, failure: AttachmentFailure, action: OrderAction) -> Outcome:
+def _failed(attachment: LockedAttachment, failure: AttachmentFailure, action: OrderAction) -> Outcome:
     if failure.code == FailureCode.CAMPAIGN_NOT_READY:
         delay = campaign_delay(attachment.attempts)
     elif failure.code == FailureCode.CARRIER_UNAVAILABLE and attachment.attempts < settings.PROPAGATION_MAX_ATTEMPTS:
@@ -185,33 +199,28 @@ def _failed(attachment: CampaignAttachment, failure: AttachmentFailure, action: 
     return Outcome(AttachmentStatus.PENDING, status, timezone.now() + timedelta(seconds=delay), failure)
 
 
-def _lock_numbers(attachments: QuerySet[CampaignAttachment]) -> list[CampaignAttachment]:
+def _lock_numbers(**condition: object) -> list[LockedAttachment]:
     """Lock the numbers of these attachments in the order of their IDs, as everywhere.
 
-    After that `_is_current` sees what a concurrent move has committed, and a later move waits.
+    After that `is_current` is what a concurrent move has committed, and a later move waits.
     """
-    locked = attachments.select_related("phone_number").select_for_update(no_key=True, of=("phone_number",))
-    return list(
-        locked.order_by("phone_number_id").only(
-            "attempts", "request_id", "phone_number__number", "phone_number__current_attachment_id"
-        )
-    )
+    locked = PhoneNumber.objects.select_for_update(no_key=True, of=("self",)).filter(**condition).order_by("id")
+    columns = ("attachments__id", "attachments__attempts", "attachments__request_id")
+    # Columns instead of instances, which take four times as long for an order of a thousand numbers.
+    rows = locked.values_list(*columns, "id", "number", "current_attachment_id")
+    return [LockedAttachment(*row) for row in rows]
 
 
-def _is_current(attachment: CampaignAttachment) -> bool:
-    return attachment.phone_number.current_attachment_id == attachment.id
-
-
-def _write(attachments: Sequence[CampaignAttachment], outcomes: Sequence[Outcome], now: datetime) -> None:
+def _write(attachments: Sequence[LockedAttachment], outcomes: Sequence[Outcome], now: datetime) -> None:
     if not attachments:
         return
     current = [
         (attachment.phone_number_id, outcome.line_option_status)
         for attachment, outcome in zip(attachments, outcomes, strict=True)
-        if _is_current(attachment)
+        if attachment.is_current
     ]
     final = [
-        outcome if _is_current(attachment) else Outcome(AttachmentStatus.SUPERSEDED, failure=outcome.failure)
+        outcome if attachment.is_current else Outcome(AttachmentStatus.SUPERSEDED, failure=outcome.failure)
         for attachment, outcome in zip(attachments, outcomes, strict=True)
     ]
     failures = [outcome.failure for outcome in final]
@@ -236,10 +245,10 @@ def _write(attachments: Sequence[CampaignAttachment], outcomes: Sequence[Outcome
             )
 
 
-def _log_outcome(attachment: CampaignAttachment, outcome: Outcome, *, order_id: UUID, action: OrderAction) -> None:
+def _log_outcome(attachment: LockedAttachment, outcome: Outcome, *, order_id: UUID, action: OrderAction) -> None:
     log.info(
         "propagation",
-        outcome=outcome.status.value if _is_current(attachment) else AttachmentStatus.SUPERSEDED.value,
+        outcome=outcome.status.value if attachment.is_current else AttachmentStatus.SUPERSEDED.value,
         action=action.value,
         attachment_id=str(attachment.id),
         order_id=str(order_id),
