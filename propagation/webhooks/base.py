@@ -19,7 +19,7 @@ Key = TypeVar("Key")
 
 
 class Unauthorized(DomainError):
-    """The sender has not shown that it is the carrier."""
+    """The sender has not proved that it is the carrier."""
 
     code = ErrorCode.UNAUTHORIZED
     message = MESSAGE[ErrorCode.UNAUTHORIZED]
@@ -28,9 +28,9 @@ class Unauthorized(DomainError):
 def webhook(
     *, key: Callable[[], Key | None], challenge: str | None = None
 ) -> Callable[[Callable[[HttpRequest, Key], HttpResponse]], Callable[[HttpRequest], HttpResponse]]:
-    """A view that a carrier POSTs to, and that is given the `key` to check it by; 404 while there is none.
+    """Decorate a view that a carrier POSTs to and that checks it by `key`; 404 while no key is configured.
 
-    `challenge` is the WWW-Authenticate of its 401. If the database is away it is 503: carriers then come again.
+    `challenge` is the WWW-Authenticate of its 401. If the database is unavailable it answers 503: carriers then retry.
     """
 
     def decorate(view: Callable[[HttpRequest, Key], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -55,7 +55,7 @@ def webhook(
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """The body. Raises PayloadTooLarge for one over MAX_BODY_BYTES, InvalidInput for one that ends too soon."""
+    """Read the body. Raises PayloadTooLarge for one over MAX_BODY_BYTES, InvalidInput for one that ends too soon."""
     try:
         body: bytes = request.read(settings.MAX_BODY_BYTES + 1)
     except UnreadablePostError as error:

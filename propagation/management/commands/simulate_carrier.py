@@ -1,4 +1,4 @@
-"""`manage.py simulate_carrier`: a carrier of our own on 127.0.0.1, for trials."""
+"""`manage.py simulate_carrier`: a simulated carrier on 127.0.0.1."""
 
 from argparse import ArgumentParser
 from dataclasses import fields
@@ -11,9 +11,11 @@ from carriers.simulated.faults import Faults
 
 
 class Command(BaseCommand):
-    """Serves until it is interrupted."""
+    """Serve until interrupted."""
 
-    help = "Serves a simulated carrier on 127.0.0.1, as unpleasant as asked for. CARRIER_URL=simulated://127.0.0.1:PORT"
+    help = (
+        "Serve a simulated carrier with configurable faults on 127.0.0.1, for CARRIER_URL=simulated://127.0.0.1:PORT."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_arguments(parser)
