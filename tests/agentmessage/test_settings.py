@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from agentmessage.environment import SETTINGS, Environment, Setting, env
 from agentmessage.rates import Rate
-from phone_numbers.carriers.choose import default_limits
+from carriers.choose import default_limits
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [setting.name for setting in SETTINGS]

@@ -28,11 +28,11 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("agentmessage.W010", {"ALLOWED_HOSTS": ["localhost", "127.0.0.1"]}),
     ("agentmessage.W011", {"CSRF_TRUSTED_ORIGINS": ["https://a.example", "http://numbers.example.com"]}),
     ("agentmessage.W014", {"METRICS_TOKEN": "token"}),
-    ("phone_numbers.W003", {"CARRIER_URL": "simulated://"}),
-    ("phone_numbers.W003", {"CARRIER_URL": "simulated://127.0.0.1:9000"}),
-    ("phone_numbers.W004", {"PROPAGATION_LEASE_SECONDS": 30.0}),
-    ("phone_numbers.W005", {"CARRIER_WEBHOOK_CREDENTIALS": "user:password"}),
-    ("phone_numbers.W006", {"CARRIER_URL": BANDWIDTH, "TELNYX_PUBLIC_KEY": bytes(32)}),
+    ("propagation.W003", {"CARRIER_URL": "simulated://"}),
+    ("propagation.W003", {"CARRIER_URL": "simulated://127.0.0.1:9000"}),
+    ("propagation.W004", {"PROPAGATION_LEASE_SECONDS": 30.0}),
+    ("propagation.W005", {"CARRIER_WEBHOOK_CREDENTIALS": "user:password"}),
+    ("propagation.W006", {"CARRIER_URL": BANDWIDTH, "TELNYX_PUBLIC_KEY": bytes(32)}),
 ]
 AGREEMENTS: list[dict[str, Any]] = [
     {},
@@ -49,7 +49,7 @@ def _found(settings: Settings, changes: dict[str, Any]) -> list[str]:
     for name, value in (PRODUCTION | changes).items():
         setattr(settings, name, value)
     found = run_checks(include_deployment_checks=True)
-    return [str(message.id) for message in found if str(message.id).startswith(("agentmessage.W", "phone_numbers."))]
+    return [str(message.id) for message in found if str(message.id).startswith(("agentmessage.W", "propagation."))]
 
 
 @pytest.mark.parametrize(("code", "changes"), CONTRADICTIONS)

@@ -187,7 +187,7 @@ def _server_environment() -> dict[str, str]:
 
 def _simulated_carrier(port: int) -> tuple[str, ...]:
     data = settings.DATA_DIR / "simulated_carrier.sqlite3"
-    return ("phone_numbers.carriers.simulator", "--port", str(port), "--data", str(data))
+    return ("carriers.simulated", "--port", str(port), "--data", str(data))
 
 
 def _free_port(wanted: int) -> int:
