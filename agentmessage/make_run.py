@@ -1,31 +1,37 @@
 """What a running `make run` tells the commands beside it: its database and its simulated carrier.
 
-Only `manage.py` reads this, and only where DATABASE_URL is unset. Processes that serve a deployment never do.
+Only `manage.py` asks, and only where DATABASE_URL is unset. Processes that serve a deployment never do.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-NOTHING_RUNS = "Nothing is running: start `make run` in another terminal, or set DATABASE_URL."
+from django.core.exceptions import ImproperlyConfigured
+
+from agentmessage.environment import env
+
 BASE_DIR = Path(__file__).resolve().parent.parent
+NOTHING_RUNS = "Nothing is running: start `make run` in another terminal, or set DATABASE_URL."
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The server of a data folder: what it is, for people, and the settings that lead to it."""
+    """What runs in a data folder: a description for people, and the settings that lead to its database."""
 
     description: str
     settings: dict[str, str]
 
 
 def data_folder() -> Path:
-    """Return the folder that DATA_DIR names, `.data` unless it is set."""
-    return (BASE_DIR / (os.environ.get("DATA_DIR") or ".data")).resolve()
+    """Return the folder that DATA_DIR names."""
+    return (BASE_DIR / env.DATA_DIR).resolve()
 
 
 def lock_file(folder: Path) -> Path:
@@ -34,7 +40,7 @@ def lock_file(folder: Path) -> Path:
 
 
 def settings_file(folder: Path) -> Path:
-    """Return the file in which the owner publishes a `Running`. It outlives an owner that is killed."""
+    """Return the file in which the owner publishes what runs. It outlives an owner that is killed."""
     return folder / "devserver.json"
 
 
@@ -47,14 +53,24 @@ def find_running(folder: Path) -> Running | None:
         return None
 
 
+@contextmanager
+def beside_make_run() -> Iterator[None]:
+    """Use the database of a running `make run` in the block, unless DATABASE_URL names one."""
+    env.load(BASE_DIR / ".env")
+    running = None if env.DATABASE_URL else find_running(data_folder())
+    for name, value in running.settings.items() if running else ():
+        os.environ.setdefault(name, value)
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        if env.DATABASE_URL:
+            raise
+        sys.exit(f"{error}\n{NOTHING_RUNS}")
+
+
 def _is_locked(lock: BinaryIO) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     return False
-
-
-def set_defaults(settings: Mapping[str, str]) -> None:
-    """Set variables of the environment that have no value yet. An empty value counts as none."""
-    os.environ.update({name: value for name, value in settings.items() if not os.environ.get(name)})

@@ -6,10 +6,12 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from agentmessage.chunked import ReadChunkedBodies
+from agentmessage.environment import exit_on_bad_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentmessage.settings")
 
-application = ReadChunkedBodies(get_wsgi_application())
+with exit_on_bad_settings():
+    application = ReadChunkedBodies(get_wsgi_application())
 
 # What has been made until now stays for the process's life. The collector need not walk over it again and again.
 gc.collect()

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import django
-import environ
+from django.core.exceptions import ImproperlyConfigured
 
-from agentmessage.make_run import BASE_DIR, Running, data_folder, set_defaults
+from agentmessage.environment import env
+from agentmessage.make_run import BASE_DIR, Running, data_folder
 from devserver.data_folder import owned, publish, secret_key
 from devserver.errors import DevServerError
 from devserver.postgresql.server import Server, postgresql
@@ -29,27 +30,27 @@ def main() -> None:
         end_with_parent(signal.SIGTERM, parent=int(make))
     try:
         sys.exit(_run(sys.argv[1:]))
-    except DevServerError as error:
+    except (DevServerError, ImproperlyConfigured) as error:
         sys.exit(str(error))
 
 
 def _run(command: Sequence[str]) -> int:
-    environ.Env.read_env(BASE_DIR / ".env")
-    if os.environ.get("DATABASE_URL"):
+    env.load(BASE_DIR / ".env")
+    if env.DATABASE_URL:
         raise DevServerError(
             "DATABASE_URL names a database, but `make run` and `python -m devserver` only ever work on their own "
             "embedded PostgreSQL: unset it, in the environment or in .env."
         )
     folder = data_folder()
-    durable = os.environ.get("DATABASE_DURABLE", "").lower() != "off"
-    port = None if command else _port()
+    if not command:
+        _refuse_a_real_carrier()
     with owned(folder):
-        if port is not None:
-            _refuse_a_taken_port(port)
-        with postgresql(folder / "postgresql", durable=durable) as server:
+        if not command:
+            _refuse_a_taken_port(env.PORT)
+        with postgresql(folder / "postgresql", durable=env.DATABASE_DURABLE) as server:
             os.environ["DATABASE_URL"] = server.url
-            set_defaults({"SECRET_KEY": secret_key(folder)})
-            return _run_command(command, folder) if port is None else _serve_demo(port, folder, server)
+            os.environ.setdefault("SECRET_KEY", secret_key(folder))
+            return _run_command(command, folder) if command else _serve_demo(folder, server)
 
 
 def _run_command(command: Sequence[str], folder: Path) -> int:
@@ -61,21 +62,23 @@ def _run_command(command: Sequence[str], folder: Path) -> int:
         raise DevServerError(f"{command[0]}: {error.strerror}.") from error
 
 
-def _serve_demo(port: int, folder: Path, server: Server) -> int:
+def _serve_demo(folder: Path, server: Server) -> int:
     # Not another module, which could name another database.
     os.environ["DJANGO_SETTINGS_MODULE"] = "agentmessage.settings"
-    set_defaults({"HTTPS": "off", "LOG_LEVEL": "WARNING"})
+    os.environ.setdefault("HTTPS", "off")
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
     django.setup()
     from devserver import demo  # Its models need Django's setup.
 
-    return demo.serve(port, folder, server)
+    return demo.serve(env.PORT, folder, server)
 
 
-def _port() -> int:
-    text = os.environ.get("PORT") or "8000"
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise DevServerError(f"PORT must be a number from 1 to 65535, not {text!r}.")
-    return int(text)
+def _refuse_a_real_carrier() -> None:
+    if not env.CARRIER_URL.startswith("simulated://"):
+        raise DevServerError(
+            "CARRIER_URL names a real carrier, which must not hear of the demo's invented numbers: unset it, in the "
+            "environment or in .env."
+        )
 
 
 def _refuse_a_taken_port(port: int) -> None:

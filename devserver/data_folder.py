@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agentmessage.make_run import Running, find_running, lock_file, settings_file
 from devserver.errors import DevServerError
+from devserver.processes import pause
 
 # Another owner that starts for the first time, or stops, may take this long.
 _WAIT_SECONDS = 60.0
@@ -98,6 +99,6 @@ def _take(lock: int, folder: Path, *, seconds: float) -> None:
                 ) from None
             if time.monotonic() >= deadline:
                 raise InUse(f"Another process has been starting or stopping in {folder} for a while.") from None
-            time.sleep(_POLL_SECONDS)
+            pause(_POLL_SECONDS)
         else:
             return

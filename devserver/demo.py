@@ -17,12 +17,13 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts.models import Operator, Organization
 from accounts.scopes import Scope
 from accounts.services import create_api_key, find_usable_key
+from agentmessage.environment import env
 from agentmessage.make_run import Running
 from devserver.data_folder import publish, write_private
 from devserver.errors import DevServerError
 from devserver.postgresql.cluster import start_over
 from devserver.postgresql.server import Server
-from devserver.processes import Children, free_port, wait_for_any
+from devserver.processes import Children, free_port, pause, wait_for_any
 from phone_numbers.models import PhoneNumber
 
 HOST = "127.0.0.1"
@@ -72,18 +73,12 @@ def serve(port: int, folder: Path, postgresql: Server) -> int:
 
 def _start_carrier(children: Children, port: int, folder: Path) -> str | None:
     """Start a simulated carrier, unless CARRIER_URL names one, and return its address."""
-    given = os.environ.get("CARRIER_URL", "")
-    if urlsplit(given).scheme not in ("", "simulated"):
-        raise DevServerError(
-            "CARRIER_URL names a real carrier, which must not hear of the demo's invented numbers: unset it, in the "
-            "environment or in .env."
-        )
-    if urlsplit(given).netloc:
+    if urlsplit(env.CARRIER_URL).netloc:
         return None
     address = f"{HOST}:{free_port(port + 1)}"
     os.environ["CARRIER_URL"] = f"simulated://{address}"
     data = folder / "simulated_carrier.sqlite3"
-    children.start("phone_numbers.carriers.simulator", "--port", address.rpartition(":")[2], "--data", str(data))
+    children.start("carriers.simulated", "--port", address.rpartition(":")[2], "--data", str(data))
     return address
 
 
@@ -147,7 +142,7 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> None:
             if probe.getresponse().status == http.HTTPStatus.OK:
                 return
         except OSError:
-            time.sleep(0.05)
+            pause(0.05)
         finally:
             probe.close()
     raise DevServerError(f"The server was not ready after {READY_SECONDS} seconds.")
@@ -194,7 +189,7 @@ def _watch(port: int, key: str) -> None:
         if state["status"] != "pending":
             _say(f"GET {path}\n{json.dumps(state, indent=2)}\n")
             return
-        time.sleep(0.2)
+        pause(0.2)
     _say(f"The carrier has not answered within {WATCH_SECONDS} seconds; the worker keeps trying.\n")
 
 

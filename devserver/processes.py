@@ -9,14 +9,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self
+from types import TracebackType
+from typing import Any, Self
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Loaded before a fork, which must not load anything.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _SECONDS_TO_END = 8.0
 _POLL_SECONDS = 0.1
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_received: list[int] = []
 
 
 def end_with_parent(signum: signal.Signals, *, parent: int) -> None:
@@ -47,16 +49,21 @@ def end_with_session_leader() -> None:
 
 
 def stop_on_signals() -> None:
-    """Turn the first signal that asks this process to stop into SystemExit. What cleans up is not interrupted again."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    """Let `pause` end this process once a signal has asked it to stop.
 
-    def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+    A handler that raises would not do: where it interrupts a callback, Python drops the exception, and the signal with
+    it. Cleaning up does not `pause`, so it is not interrupted.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda received, _frame: _received.append(received))
 
-    for number in numbers:
-        signal.signal(number, stop)
+
+def pause(seconds: float) -> None:
+    """Sleep before the next look at something. Raises SystemExit if a signal has asked this process to stop."""
+    if not _received:
+        time.sleep(seconds)
+    if _received:
+        raise SystemExit(128 + _received[0])
 
 
 def run_command(command: Sequence[str]) -> int:
@@ -65,16 +72,25 @@ def run_command(command: Sequence[str]) -> int:
     Raises:
         OSError: There is no such command.
     """
-    # Ctrl-C reaches the command as well, and what it does about it is the answer.
+    # Ctrl-C reaches the command as well, which may clean up before it ends.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     process = subprocess.Popen(command, **ending_with_us(signal.SIGTERM))  # noqa: S603  (The command is the caller's.)
     try:
-        status = process.wait()
+        status = wait_for_any(process).returncode
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait()
     return status if status >= 0 else 128 - status
+
+
+def wait_for_any(*processes: "subprocess.Popen[Any]") -> "subprocess.Popen[Any]":
+    """Wait until one of the processes ends, and return it."""
+    while True:
+        for process in processes:
+            if process.poll() is not None:
+                return process
+        pause(_POLL_SECONDS)
 
 
 class Children:
@@ -112,15 +128,6 @@ class Children:
         )
         self._running.append(child)
         return child
-
-
-def wait_for_any(*processes: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":
-    """Wait until one of the processes ends, and return it."""
-    while True:
-        for process in processes:
-            if process.poll() is not None:
-                return process
-        time.sleep(_POLL_SECONDS)
 
 
 def free_port(wanted: int = 0) -> int:

@@ -10,6 +10,7 @@ from itertools import count
 
 import pytest
 
+from agentmessage.environment import env
 from agentmessage.make_run import data_folder
 from devserver.data_folder import InUse, owned
 from devserver.errors import DevServerError
@@ -19,7 +20,7 @@ from devserver.postgresql.server import Server, postgresql
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Set DATABASE_URL before pytest-django reads the settings. Workers of xdist inherit it."""
-    if not os.environ.get("DATABASE_URL") and "PYTEST_XDIST_WORKER" not in os.environ:
+    if not env.DATABASE_URL and "PYTEST_XDIST_WORKER" not in os.environ:
         stack = ExitStack()
         early_config.add_cleanup(stack.close)
         try:

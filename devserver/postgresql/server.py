@@ -18,7 +18,7 @@ from pathlib import Path
 
 from devserver.errors import DevServerError
 from devserver.postgresql.cluster import DATABASE, USER, Cluster, environment, open_cluster, start_over
-from devserver.processes import ending_with_us, free_port
+from devserver.processes import ending_with_us, free_port, pause
 
 # A start after a crash has to recover first.
 _START_SECONDS = 120.0
@@ -75,7 +75,7 @@ def _take(lock: int, folder: Path) -> None:
                 _stop_abandoned((folder / "pgdata").resolve())
             if time.monotonic() > deadline:
                 raise DevServerError(f"An old PostgreSQL in {folder} does not end.") from None
-            time.sleep(_POLL_SECONDS)
+            pause(_POLL_SECONDS)
         else:
             return
 
@@ -156,7 +156,7 @@ def _becomes_ready(pgdata: Path, process: "subprocess.Popen[bytes]") -> bool:
             return True
         if time.monotonic() > deadline:
             raise DevServerError(f"PostgreSQL in {pgdata} was not ready after {_START_SECONDS:.0f} seconds.")
-        time.sleep(_POLL_SECONDS)
+        pause(_POLL_SECONDS)
     return False
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agentmessage.environment import SETTINGS
+
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = Path(__file__).with_name("owner.py")
 LIMIT = 60.0
@@ -48,7 +50,7 @@ class Owner:
 
 def environment(**changes: str) -> dict[str, str]:
     """Return the environment of a newcomer: nothing is set that this service reads, except for `changes`."""
-    ours = ("DATABASE", "DATA_DIR", "DJANGO", "SECRET_KEY", "LOG_LEVEL", "HTTPS", "CARRIER", "PORT", "PYTEST", "MAKE")
+    ours = ("DJANGO_", "PYTEST_", "MAKE", *(setting.name for setting in SETTINGS))
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | changes
 
 

@@ -17,6 +17,7 @@ from devserver.postgresql import server
 from devserver.postgresql.account import account_of
 from devserver.postgresql.cluster import find_programs
 from devserver.postgresql.server import postgresql
+from devserver.processes import free_port
 from tests.devserver.conftest import StartOwner
 from tests.devserver.support import is_running, wait_until
 
@@ -147,7 +148,7 @@ def test_a_server_without_its_owner_is_stopped_where_the_kernel_does_not(
     with (folder / "lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         arguments = account_of(pgdata).popen_arguments()
-        command = [found["program"], "-D", str(pgdata), "-p", str(server.free_port()), "-k", ""]
+        command = [found["program"], "-D", str(pgdata), "-p", str(free_port()), "-k", ""]
         abandoned = subprocess.Popen(
             command, cwd="/", stderr=subprocess.DEVNULL, pass_fds=[lock.fileno()], start_new_session=True, **arguments
         )
@@ -160,7 +161,7 @@ def test_a_server_without_its_owner_is_stopped_where_the_kernel_does_not(
 
 def test_another_port_if_its_own_was_taken_meanwhile(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir.mkdir(mode=0o755)
-    free = server.free_port()
+    free = free_port()
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
