@@ -24,12 +24,16 @@ def test_database(number):
 """
 
 
+# Without the plugins of these tests, which are slow to load.
+PLAIN = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
 def start(folder: Path, data_dir: Path, run: str) -> "subprocess.Popen[Any]":
-    options = ("-p", "devserver.pytest_plugin", "-p", "no:django", "-p", "no:cacheprovider", "-n", "2", "-q")
+    options = ("-p", "devserver.pytest_plugin", "-p", "xdist", "-n", "2", "-q")
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, "test_database.py"],
         cwd=folder,
-        env=environment(DATA_DIR=str(data_dir), PYTHONPATH=str(ROOT), MEETING_POINT=str(folder / "met"), RUN=run),
+        env=environment(DATA_DIR=str(data_dir), MEETING_POINT=str(folder / "met"), RUN=run, **PLAIN),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -55,9 +59,9 @@ def test_a_database_that_is_named_is_used(data_dir: Path, tmp_path: Path) -> Non
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "devserver.pytest_plugin", "-p", "no:django", "-q", "test_url.py"],
+        [sys.executable, "-m", "pytest", "-p", "devserver.pytest_plugin", "-q", "test_url.py"],
         cwd=tmp_path,
-        env=environment(DATA_DIR=str(data_dir), PYTHONPATH=str(ROOT), DATABASE_URL="postgres://given/x"),
+        env=environment(DATA_DIR=str(data_dir), DATABASE_URL="postgres://given/x", **PLAIN),
         capture_output=True,
         text=True,
     )
