@@ -15,10 +15,10 @@ from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  #
 
 from agentmessage.api.document import TYPES
 from agentmessage.api.errors import STATUS
-from agentmessage.api.openapi import WHAT_TO_DO
+from agentmessage.api.schema import WHAT_TO_DO
 from agentmessage.errors import ErrorCode
 
-_EXAMPLES: Path = settings.BASE_DIR / "docs" / "examples"
+_EXAMPLES: Path = settings.BASE_DIR / "agentmessage" / "static" / "reference" / "examples"
 _BASE_URL = "http://127.0.0.1:8000"
 
 # Nothing may be asked of anybody but this service. The reference writes its styles into the page, hence the one word.

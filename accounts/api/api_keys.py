@@ -13,12 +13,12 @@ from accounts.api.base import TenantView
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from accounts.services import create_api_key, revoke_api_key
-from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.fields import path_uuid
 from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
+from agentmessage.api.requests import read_object
 from agentmessage.errors import InvalidInput, ValidationFailed
 
 _FIELDS = ("label", "scopes", "expires_at")

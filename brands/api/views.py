@@ -13,7 +13,7 @@ from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import NotFound
-from brands.api import schema
+from brands.api import serializers
 from brands.models import Brand
 
 
@@ -34,7 +34,7 @@ class BrandsView(TenantView):
 
     scopes = {"GET": Scope.BRANDS_READ}
 
-    @documented(schema.LIST_BRANDS)
+    @documented(serializers.LIST_BRANDS)
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first."""
         query = Query(request, known=PAGE_PARAMETERS)
@@ -46,7 +46,7 @@ class BrandView(TenantView):
 
     scopes = {"GET": Scope.BRANDS_READ}
 
-    @documented(schema.GET_BRAND)
+    @documented(serializers.GET_BRAND)
     def get(self, request: Request, brand_id: str) -> HttpResponse:
         """The brand."""
         identifier = path_uuid(brand_id)

@@ -13,7 +13,7 @@ from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
 from agentmessage.errors import NotFound
-from campaigns.api import schema
+from campaigns.api import serializers
 from campaigns.models import Campaign
 
 
@@ -39,7 +39,7 @@ class CampaignsView(TenantView):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
-    @documented(schema.LIST_CAMPAIGNS)
+    @documented(serializers.LIST_CAMPAIGNS)
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first."""
         query = Query(request, known=PAGE_PARAMETERS)
@@ -53,7 +53,7 @@ class CampaignView(TenantView):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
-    @documented(schema.GET_CAMPAIGN)
+    @documented(serializers.GET_CAMPAIGN)
     def get(self, request: Request, campaign_id: str) -> HttpResponse:
         """The campaign."""
         identifier = path_uuid(campaign_id)

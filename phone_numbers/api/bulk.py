@@ -10,13 +10,13 @@ from rest_framework.request import Request
 
 from accounts.api.base import TenantView
 from accounts.scopes import Scope
-from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.operations import documented
+from agentmessage.api.requests import read_object
 from agentmessage.errors import ValidationFailed
 from agentmessage.ids import parse_uuid
-from phone_numbers.api import schema
-from phone_numbers.api.schema import BULK_LIMIT
+from phone_numbers.api import serializers
+from phone_numbers.api.serializers import BULK_LIMIT
 from phone_numbers.services.bulk.attach import bulk_attach_to_campaign
 from phone_numbers.services.bulk.rows import Outcome, RowResult
 
@@ -26,7 +26,7 @@ class CampaignPhoneNumbersView(TenantView):
 
     scopes = {"POST": Scope.NUMBERS_WRITE}
 
-    @documented(schema.BULK_ATTACH)
+    @documented(serializers.BULK_ATTACH)
     def post(self, request: Request, campaign_id: str) -> HttpResponse:
         """Attach the campaign to many numbers. A path id that is no UUID is rule 2, as it is rule 5 of one attach."""
         body = read_object(request, blame="phone_number_ids")

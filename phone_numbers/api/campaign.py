@@ -5,17 +5,17 @@ from rest_framework.request import Request
 
 from accounts.api.base import TenantView
 from accounts.scopes import Scope
-from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid, required_uuid
 from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
+from agentmessage.api.requests import read_object
 from agentmessage.ids import parse_uuid
-from phone_numbers.api import schema
+from phone_numbers.api import serializers
 from phone_numbers.api.render import render_entry, render_phone_number, render_standing
-from phone_numbers.queries import attachment_history, get_attached_phone_number
+from phone_numbers.selectors import attachment_history, get_attached_phone_number
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.propagation.retry import retry_propagation
@@ -26,7 +26,7 @@ class PhoneNumberCampaignView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ, "POST": Scope.NUMBERS_WRITE, "DELETE": Scope.NUMBERS_WRITE}
 
-    @documented(schema.GET_ATTACHMENT)
+    @documented(serializers.GET_ATTACHMENT)
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Where the attachment stands."""
         identifier = path_uuid(phone_number_id)
@@ -34,7 +34,7 @@ class PhoneNumberCampaignView(TenantView):
         phone_number = get_attached_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
         return success_with_etag(request, render_standing(phone_number))
 
-    @documented(schema.ATTACH_CAMPAIGN)
+    @documented(serializers.ATTACH_CAMPAIGN)
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Attach a campaign. A path id that is no UUID is rule 5, so it must not hide rules 1 to 4."""
         campaign_id = required_uuid(read_object(request, blame="campaign_id"), "campaign_id")
@@ -46,7 +46,7 @@ class PhoneNumberCampaignView(TenantView):
         )
         return success(render_phone_number(phone_number))
 
-    @documented(schema.DETACH_CAMPAIGN)
+    @documented(serializers.DETACH_CAMPAIGN)
     def delete(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Detach the campaign."""
         phone_number = detach_campaign(
@@ -60,7 +60,7 @@ class RetryPropagationView(TenantView):
 
     scopes = {"POST": Scope.NUMBERS_WRITE}
 
-    @documented(schema.RETRY_PROPAGATION)
+    @documented(serializers.RETRY_PROPAGATION)
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Send it again. There is nothing to say in a body, so none is looked at."""
         phone_number = retry_propagation(
@@ -74,7 +74,7 @@ class CampaignHistoryView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ}
 
-    @documented(schema.LIST_HISTORY)
+    @documented(serializers.LIST_HISTORY)
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
         """A page of it, newest first."""
         identifier = path_uuid(phone_number_id)

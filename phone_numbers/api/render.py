@@ -8,7 +8,7 @@ from uuid import UUID
 
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
-from phone_numbers.queries import SHOWN
+from phone_numbers.selectors import SHOWN
 
 _OPEN = (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
 

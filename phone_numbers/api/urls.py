@@ -4,7 +4,7 @@ from django.urls import path
 
 from phone_numbers.api.bulk import CampaignPhoneNumbersView
 from phone_numbers.api.campaign import CampaignHistoryView, PhoneNumberCampaignView, RetryPropagationView
-from phone_numbers.api.phone_numbers import PhoneNumbersView, PhoneNumberView
+from phone_numbers.api.views import PhoneNumbersView, PhoneNumberView
 
 urlpatterns = [
     path(

@@ -9,7 +9,7 @@ from agentmessage.errors import NotFound
 from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
 from campaigns.models import Campaign
-from campaigns.queries import get_campaign_with_brand
+from campaigns.selectors import get_campaign_with_brand
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.locking import lock_phone_number

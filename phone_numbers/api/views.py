@@ -5,18 +5,18 @@ from rest_framework.request import Request
 
 from accounts.api.base import TenantView
 from accounts.scopes import Scope
-from agentmessage.api.bodies import read_object
 from agentmessage.api.envelope import success
 from agentmessage.api.etags import success_with_etag
 from agentmessage.api.fields import path_uuid
 from agentmessage.api.operations import documented
 from agentmessage.api.pagination import PAGE_PARAMETERS, QuerySetRows, list_page
 from agentmessage.api.query import Query
-from phone_numbers.api import schema
+from agentmessage.api.requests import read_object
+from phone_numbers.api import serializers
 from phone_numbers.api.changes import read_changes
 from phone_numbers.api.render import render_phone_number
 from phone_numbers.models import LineOptionStatus, NumberType
-from phone_numbers.queries import SHOWN, AllVisible, read_phone_number, search_phone_numbers, visible_phone_numbers
+from phone_numbers.selectors import SHOWN, AllVisible, read_phone_number, search_phone_numbers, visible_phone_numbers
 from phone_numbers.services.update import update_phone_number
 
 FILTERS = ("number_type", "campaign_id", "carrier_line_option_status", "search")
@@ -27,7 +27,7 @@ class PhoneNumbersView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ}
 
-    @documented(schema.LIST_PHONE_NUMBERS)
+    @documented(serializers.LIST_PHONE_NUMBERS)
     def get(self, request: Request) -> HttpResponse:
         """A page of the ASSIGNED ones, newest first."""
         query = Query(request, known=(*PAGE_PARAMETERS, *FILTERS))
@@ -51,7 +51,7 @@ class PhoneNumberView(TenantView):
 
     scopes = {"GET": Scope.NUMBERS_READ, "PATCH": Scope.NUMBERS_WRITE}
 
-    @documented(schema.GET_PHONE_NUMBER)
+    @documented(serializers.GET_PHONE_NUMBER)
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
         """The number."""
         identifier = path_uuid(phone_number_id)
@@ -59,7 +59,7 @@ class PhoneNumberView(TenantView):
         shown = read_phone_number(organization_id=self.organization_id, phone_number_id=identifier)
         return success_with_etag(request, shown)
 
-    @documented(schema.UPDATE_PHONE_NUMBER)
+    @documented(serializers.UPDATE_PHONE_NUMBER)
     def patch(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Change its routing, label and campaign: all of it or nothing."""
         identifier = path_uuid(phone_number_id)
