@@ -7,4 +7,3 @@ class MissingScope(DomainError):
     """The caller's key would give away a scope that it does not have itself."""
 
     code = ErrorCode.FORBIDDEN
-    message = "missing required scope"

@@ -14,8 +14,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]  #
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  # As above.
 
 from agentmessage.api.document import TYPES
-from agentmessage.api.errors import STATUS
-from agentmessage.api.schema import WHAT_TO_DO
+from agentmessage.api.errors import ERRORS
 from agentmessage.errors import ErrorCode
 
 _EXAMPLES: Path = settings.BASE_DIR / "agentmessage" / "static" / "reference" / "examples"
@@ -70,7 +69,7 @@ def _types() -> SafeString:
 @cache
 def _errors() -> list[dict[str, object]]:
     rows = [
-        {"status": status, "code": code, "meaning": _with_code(WHAT_TO_DO[code])} for code, status in STATUS.items()
+        {"status": kind.status, "code": code, "meaning": _with_code(kind.description)} for code, kind in ERRORS.items()
     ]
     rows.append(
         {

@@ -60,7 +60,7 @@ INSTALLED_APPS = [
 # What stands below ServeApi is for people with a browser: requests below /v1 do not come there.
 MIDDLEWARE = [
     "agentmessage.api.middleware.RequestMiddleware",
-    "agentmessage.api.cors.CorsMiddleware",
+    "agentmessage.api.middleware.CorsMiddleware",
     "agentmessage.api.middleware.ServeApi",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -123,7 +123,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 
-DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.error_pages.ErrorPageFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.logs.ErrorPageFilter"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -215,7 +215,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 8, "delete_jobs": "successful"}
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/v1(?:/|$)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"]
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-none-match"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-match", "if-none-match", "if-unmodified-since"]
 CORS_EXPOSE_HEADERS = [
     "X-Request-Id",
     "RateLimit-Limit",
@@ -223,6 +223,7 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit-Reset",
     "Retry-After",
     "ETag",
+    "X-Next-Cursor",
 ]
 
 REST_FRAMEWORK = {
@@ -233,7 +234,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentmessage.api.requests.AlwaysJSON",
     "EXCEPTION_HANDLER": "agentmessage.api.errors.render_exception",
-    "DEFAULT_SCHEMA_CLASS": "agentmessage.api.schema.OperationSchema",
+    "DEFAULT_SCHEMA_CLASS": "agentmessage.api.schema.ApiSchema",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }

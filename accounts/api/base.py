@@ -13,7 +13,7 @@ from accounts.authentication import ApiKeyAuthentication
 from accounts.models import ApiKey
 from accounts.permissions import HasScope
 from accounts.scopes import Scope
-from agentmessage.api.request_ids import request_id_of
+from agentmessage.api.envelope import request_id_of
 
 
 class TenantView(ThrottledView):

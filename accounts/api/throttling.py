@@ -8,18 +8,18 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.models import ApiKey
 from accounts.throttling import Usage, count_hit
 from accounts.throttling.blocked import blocked_networks
 from agentmessage.api.clients import client_network
+from agentmessage.api.views import ApiView
 from agentmessage.rates import Rate
 
 log = structlog.get_logger(__name__)
 
 
-class ThrottledView(APIView):
+class ThrottledView(ApiView):
     """Counts before scopes and body are looked at, so that a refusal of those counts too."""
 
     _usage: Usage | None = None

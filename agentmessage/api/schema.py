@@ -1,19 +1,56 @@
-"""The OpenAPI 3.1 document: what `documented` says of each method, and what holds for all of them."""
+"""The OpenAPI 3.1 document: what each `Operation` declares, and what holds for all of them.
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+The examples are requests to the demo data and the responses to them. `examples.json` is recorded:
+`RECORD_EXAMPLES=1 pytest tests/contract/test_examples.py` sends every request in it again and keeps the response;
+without the variable the same test compares.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from inspect import getdoc
+from pathlib import Path
+from typing import Any, TypedDict
 
 from drf_spectacular.drainage import warn
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+from rest_framework.permissions import SAFE_METHODS
 
-from agentmessage.api.errors import MESSAGE, STATUS
-from agentmessage.api.examples import examples_of
-from agentmessage.api.operations import UUID_SCHEMA, Operation, operation_of
+from agentmessage.api.errors import ERRORS
+from agentmessage.api.pagination import PageQuery
+from agentmessage.api.requests import UUID_SCHEMA
+from agentmessage.api.views import Operation, operation_of
 from agentmessage.errors import ErrorCode
 
+EXAMPLES = Path(__file__).with_name("examples.json")
 JSON = "application/json"
 ULID_EXAMPLE = "01JTBQH2FZ8K1RXC0WJ4Z9P3VM"
+# A line break inside of a docstring's paragraph, which belongs to the code. A list begins with digits.
+_WRAPPED = re.compile(r"(?<=[^\n])\n(?=[^\n\d])")
+
+
+class Example(TypedDict):
+    """One request and its response. `given` is what was sent before it: `[method, path, body]`."""
+
+    operation: str
+    name: str
+    summary: str
+    given: list[tuple[str, str, Any]]
+    method: str
+    path: str
+    body: Any
+    status: int
+    answer: Any
+
+
+@cache
+def all_examples() -> Sequence[Example]:
+    """Return every example, in the document's order."""
+    examples: list[Example] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    return examples
+
 
 HEADERS: Mapping[str, dict[str, Any]] = {
     "X-Request-Id": {
@@ -47,38 +84,37 @@ HEADERS: Mapping[str, dict[str, Any]] = {
         "description": "The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed.",
         "schema": {"type": "string", "example": 'W/"0f2d1c"'},
     },
+    "X-Next-Cursor": {
+        "description": "The same as `meta.next_cursor`; absent on the last page.",
+        "schema": {"type": "string", "format": "cursor"},
+    },
 }
 _ALWAYS = ("X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+_HEADERS_BY_STATUS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
-WHAT_TO_DO: Mapping[ErrorCode, str] = {
-    ErrorCode.INVALID_INPUT: "A field, a query parameter or a cursor that is not taken here; the message says which.",
-    ErrorCode.VALIDATION_FAILED: "The input cannot be taken; `details` has a sentence for each field.",
-    ErrorCode.UNAUTHORIZED: "No key, or one that is unknown, revoked or expired.",
-    ErrorCode.FORBIDDEN: "The key lacks the scope.",
-    ErrorCode.NOT_FOUND: "No such thing in your organization.",
-    ErrorCode.METHOD_NOT_ALLOWED: "The route does not know the method; `Allow` has those that it knows.",
-    ErrorCode.CAMPAIGN_NOT_ACTIVE: "The campaign is pending, rejected or expired.",
-    ErrorCode.BRAND_NOT_VERIFIED: "The campaign's brand is neither VERIFIED nor VETTED_VERIFIED.",
-    ErrorCode.NUMBER_NOT_ASSIGNED: "The number is not in use: ordered, porting in, or released.",
-    ErrorCode.NOT_FAILED: "There is no failed propagation to send again.",
-    ErrorCode.PAYLOAD_TOO_LARGE: "The body is larger than the service takes (1 MiB unless it says otherwise).",
-    ErrorCode.UNSUPPORTED_MEDIA_TYPE: "The body is declared as something other than JSON.",
-    ErrorCode.RATE_LIMITED: "Too many requests, or wrong keys from your address; wait for `Retry-After` seconds.",
-    ErrorCode.INTERNAL_ERROR: "Our fault. Tell us the request id.",
-    ErrorCode.SERVICE_UNAVAILABLE: "The service cannot reach its database; wait for `Retry-After` seconds.",
-}
-_EVERYWHERE = (
+_EVERY_OPERATION = (
+    ErrorCode.INVALID_INPUT,
     ErrorCode.UNAUTHORIZED,
     ErrorCode.FORBIDDEN,
     ErrorCode.RATE_LIMITED,
     ErrorCode.INTERNAL_ERROR,
     ErrorCode.SERVICE_UNAVAILABLE,
 )
-_OF_A_BODY = (ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.VALIDATION_FAILED)
+_EVERY_WRITE = (
+    ErrorCode.PRECONDITION_FAILED,
+    ErrorCode.PAYLOAD_TOO_LARGE,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.VALIDATION_FAILED,
+)
+# What an example of these codes says, where none is recorded.
+_TYPICAL: Mapping[ErrorCode, dict[str, Any]] = {
+    ErrorCode.INVALID_INPUT: {"message": "unknown query parameter 'dryrun'; there are none"},
+    ErrorCode.VALIDATION_FAILED: {"details": {"body": "must come in a JSON object; this body is JSON of another kind"}},
+}
 
 
 def error_component(code: ErrorCode) -> str:
-    """The name of the component that describes the code's answer: `NotFoundError`."""
+    """Return the name of the component that describes the code's response: `NotFoundError`."""
     return "".join(word.capitalize() for word in code.split("_")).removesuffix("Error") + "Error"
 
 
@@ -99,7 +135,7 @@ def _error_schema(code: ErrorCode) -> dict[str, Any]:
         required.append("details")
     return {
         "type": "object",
-        "description": WHAT_TO_DO[code],
+        "description": ERRORS[code].description,
         "required": ["success", "error"],
         "properties": {
             "success": {"type": "boolean", "const": False},
@@ -138,82 +174,98 @@ COMPONENTS: dict[str, Any] = {
 }
 
 
-class OperationSchema(AutoSchema):
-    """Writes one operation. A method without `documented` is a warning, which fails the check of the document."""
+class ApiSchema(AutoSchema):
+    """Writes one operation. A method without an `Operation` is a warning, which fails the check of the document."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> dict[str, Any] | None:
-        """The operation of one route and method."""
+        """Return the operation of one route and method."""
         self.registry, self.path, self.path_regex, self.path_prefix = registry, path, path_regex, path_prefix
         self.method = method.upper()
-        operation = operation_of(self.view, method)
-        if operation is None:
-            warn(f"{method} {path} does not say what it is: give it `documented`")
+        self.operation: Operation = operation_of(self.view, method)
+        if not self.operation.id:
+            warn(f"{method} {path} does not say what it is: give it an `Operation`")
             return None
-        scope = str(self.view.scopes[self.method])  # type: ignore[attr-defined]  # Every view below /v1 is a TenantView.
+        self.is_list = isinstance(self.operation.query, PageQuery)
+        self.examples = [each for each in all_examples() if each["operation"] == self.operation.id]
+        scope = str(self.view.scopes[self.method])  # type: ignore[attr-defined]  # Every such view is a TenantView.
+        summary, _, description = (getdoc(getattr(self.view, method.lower())) or "").partition("\n\n")
         written: dict[str, Any] = {
-            "operationId": operation.id,
-            "summary": operation.summary,
-            "description": f"{operation.description}\n\nRequires the `{scope}` scope.",
-            "tags": [operation.tag],
+            "operationId": self.operation.id,
+            "summary": summary.removesuffix("."),
+            "description": f"{_WRAPPED.sub(' ', description)}\n\nRequires the `{scope}` scope.",
+            "tags": [self.view.tag],  # type: ignore[attr-defined]  # As above.
             "security": [{"apiKey": [scope]}],
             "x-scope": scope,
+            "parameters": [*self._path_parameters(), *self._query_parameters()],
         }
-        parameters = [*self._path_parameters(operation), *_query_parameters(operation)]
-        if parameters:
-            written["parameters"] = parameters
-        if operation.body is not None:
-            component = self.resolve_serializer(operation.body, "request")
-            if operation.refuses_unknown_fields:
-                component.schema["additionalProperties"] = False
+        if not written["parameters"]:
+            del written["parameters"]
+        if self.operation.body.fields:
+            component = self.resolve_serializer(self.operation.body, "request")
+            component.schema["additionalProperties"] = False
+            bodies = {
+                each["name"]: {"summary": each["summary"], "value": each["body"]}
+                for each in self.examples
+                if each["status"] < 300
+            }
             written["requestBody"] = {
                 "required": True,
-                "content": {JSON: {"schema": component.ref, "examples": _body_examples(operation)}},
+                "content": {JSON: {"schema": component.ref, "examples": bodies}},
             }
-        written["responses"] = self._responses(operation)
+        written["responses"] = self._responses()
         return written
 
-    def _path_parameters(self, operation: Operation) -> Iterable[dict[str, Any]]:
-        if "{" in self.path:
-            name = self.path.partition("{")[2].partition("}")[0]
-            yield {
-                "in": "path",
-                "name": name,
-                "required": True,
-                "description": operation.path_id,
-                "schema": UUID_SCHEMA,
-                "example": _path_id_example(operation, self.path),
-            }
+    def _path_parameters(self) -> Iterable[dict[str, Any]]:
+        parts = self.path.split("/")
+        for place, part in enumerate(parts):
+            if part.startswith("{"):
+                yield {
+                    "in": "path",
+                    "name": part[1:-1],
+                    "required": True,
+                    "description": self.view.path_id,  # type: ignore[attr-defined]  # As above.
+                    "schema": UUID_SCHEMA,
+                    # The first example is one that goes well.
+                    "example": next((each["path"].split("/")[place] for each in self.examples), None),
+                }
 
-    def _responses(self, operation: Operation) -> dict[str, Any]:
-        headers = [*_ALWAYS, *(["ETag"] if operation.has_etag else [])]
-        shown = _examples(operation, operation.status)
+    def _query_parameters(self) -> Iterable[dict[str, Any]]:
+        if self.operation.query.fields:
+            query = self._map_serializer(self.operation.query, "request")  # type: ignore[no-untyped-call]  # It has no types.
+            for name, schema in query["properties"].items():
+                yield {"in": "query", "name": name, "description": schema.pop("description"), "schema": schema}
+
+    def _responses(self) -> dict[str, Any]:
+        has_etag = self.method == "GET" and not self.is_list
+        headers = [*_ALWAYS, *(["ETag"] if has_etag else []), *(["X-Next-Cursor"] if self.is_list else [])]
         responses: dict[str, Any] = {
-            str(operation.status): {
-                "description": operation.success_description,
+            str(self.operation.status): {
+                "description": self.operation.returns,
                 "headers": _header_refs(headers),
-                "content": {JSON: {"schema": self._answer(operation), "examples": shown}},
+                "content": {JSON: {"schema": self._answer(), "examples": self._examples(self.operation.status)}},
             }
         }
-        if operation.has_etag:
+        if has_etag:
             responses["304"] = {
                 "description": "Nothing has changed since the state that `If-None-Match` names.",
                 "headers": _header_refs(headers),
             }
         by_status: dict[int, list[ErrorCode]] = {}
-        for status, code in _refusals(operation, self.method, has_path_id="{" in self.path):
+        for status, code in self._refusals():
             by_status.setdefault(status, []).append(code)
         for status in sorted(by_status):
-            responses[str(status)] = _refusal(operation, status, by_status[status])
+            responses[str(status)] = self._refusal(status, by_status[status])
         return responses
 
-    def _answer(self, operation: Operation) -> dict[str, Any]:
-        """The envelope around the answer, as a component that is named after what is in it."""
-        data = self.resolve_serializer(operation.answer, "response").ref
-        name = operation.answer.__name__.removesuffix("Serializer") + ("ListAnswer" if operation.is_list else "Answer")
+    def _answer(self) -> dict[str, Any]:
+        """Return the envelope around the answer, as a component that is named after what is in it."""
+        answer = self.operation.answer
+        data = self.resolve_serializer(answer, "response").ref
+        name = answer.__name__.removesuffix("Serializer") + ("ListAnswer" if self.is_list else "Answer")
         properties: dict[str, Any] = {"success": {"type": "boolean", "const": True}, "data": data}
-        if operation.is_list:
+        if self.is_list:
             properties["data"] = {"type": "array", "items": data}
             properties["meta"] = {"$ref": "#/components/schemas/ListMeta"}
         component = ResolvedComponent(  # type: ignore[no-untyped-call]  # It has no types.
@@ -225,82 +277,48 @@ class OperationSchema(AutoSchema):
         self.registry.register_on_missing(component)
         return component.ref
 
+    def _refusals(self) -> Iterable[tuple[int, ErrorCode]]:
+        """Yield every status and code that the operation can answer, once each."""
+        codes = dict.fromkeys([*_EVERY_OPERATION, *self.operation.refusals])
+        if self.method not in SAFE_METHODS:
+            codes |= dict.fromkeys(_EVERY_WRITE)
+        if "{" in self.path:
+            codes[ErrorCode.NOT_FOUND] = None
+            if self.method != "POST":
+                yield 400, ErrorCode.VALIDATION_FAILED
+        for code in codes:
+            yield ERRORS[code].status, code
 
-def _query_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
-    for parameter in operation.query:
-        yield {
-            "in": "query",
-            "name": parameter.name,
-            "description": parameter.description,
-            "schema": parameter.schema,
+    def _refusal(self, status: int, codes: list[ErrorCode]) -> dict[str, Any]:
+        refs: list[dict[str, Any]] = [{"$ref": f"#/components/schemas/{error_component(code)}"} for code in codes]
+        examples = self._examples(status)
+        shown = {example["value"]["error"]["code"] for example in examples.values()}
+        for code in codes:
+            if code not in shown:
+                error = {"code": code.value, "message": code.message, "request_id": ULID_EXAMPLE} | _TYPICAL.get(
+                    code, {}
+                )
+                examples[code.value] = {"value": {"success": False, "error": error}}
+        return {
+            "description": " ".join(f"`{code}`: {ERRORS[code].description}" for code in codes),
+            "headers": _header_refs([*_ALWAYS, *_HEADERS_BY_STATUS.get(status, [])]),
+            "content": {JSON: {"schema": refs[0] if len(refs) == 1 else {"oneOf": refs}, "examples": examples}},
         }
 
-
-def _refusals(operation: Operation, method: str, *, has_path_id: bool) -> Iterable[tuple[int, ErrorCode]]:
-    """Every status and code that the operation can answer, once each."""
-    codes = dict.fromkeys([*_EVERYWHERE, *operation.refusals, *(_OF_A_BODY if operation.body else ())])
-    if method == "GET":  # A query parameter that it does not take.
-        codes[ErrorCode.INVALID_INPUT] = None
-    if has_path_id:
-        codes[ErrorCode.NOT_FOUND] = None
-        if method != "POST":
-            yield STATUS[ErrorCode.INVALID_INPUT], ErrorCode.VALIDATION_FAILED
-    for code in codes:
-        yield STATUS[code], code
-
-
-def _refusal(operation: Operation, status: int, codes: list[ErrorCode]) -> dict[str, Any]:
-    extra = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
-    refs: list[dict[str, Any]] = [{"$ref": f"#/components/schemas/{error_component(code)}"} for code in codes]
-    content: dict[str, Any] = {"schema": refs[0] if len(refs) == 1 else {"oneOf": refs}}
-    examples = _examples(operation, status)
-    shown = {example["value"]["error"]["code"] for example in examples.values()}
-    examples |= {code.value: {"value": _typical(code)} for code in codes if code in MESSAGE and code not in shown}
-    content["examples"] = examples
-    return {
-        "description": " ".join(f"`{code}`: {WHAT_TO_DO[code]}" for code in codes),
-        "headers": _header_refs([*_ALWAYS, *extra]),
-        "content": {JSON: content},
-    }
-
-
-def _typical(code: ErrorCode) -> dict[str, Any]:
-    error: dict[str, Any] = {
-        "code": code.value,
-        "message": MESSAGE[code],
-        "request_id": ULID_EXAMPLE,
-    }
-    return {"success": False, "error": error}
+    def _examples(self, status: int) -> dict[str, Any]:
+        return {
+            each["name"]: {"summary": each["summary"], "value": each["answer"]}
+            for each in self.examples
+            if each["status"] == status
+        }
 
 
 def _header_refs(names: Iterable[str]) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _examples(operation: Operation, status: int) -> dict[str, Any]:
-    return {
-        example["name"]: {"summary": example["summary"], "value": example["answer"]}
-        for example in examples_of(operation.id)
-        if example["status"] == status
-    }
-
-
-def _path_id_example(operation: Operation, path: str) -> str:
-    """The id in the path of the first example, which is one that goes well."""
-    place = path.split("/").index(next(part for part in path.split("/") if part.startswith("{")))
-    return next((example["path"].split("/")[place] for example in examples_of(operation.id)), ULID_EXAMPLE)
-
-
-def _body_examples(operation: Operation) -> dict[str, Any]:
-    return {
-        example["name"]: {"summary": example["summary"], "value": example["body"]}
-        for example in examples_of(operation.id)
-        if example["status"] < 300
-    }
-
-
 def name_path_ids(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
-    """Calls every path's variable `id`, as the product's page does; the views give it a name that says of what."""
+    """Call every path's variable `id`, as the product's page does; the views give it a name that says of what."""
     renamed: dict[str, Any] = {}
     for path, operations in result["paths"].items():
         name = path.partition("{")[2].partition("}")[0]
@@ -314,8 +332,8 @@ def name_path_ids(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
 
 
 def add_components(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
-    """Adds what every operation refers to: the scheme of the key, headers, errors, the meta of lists."""
-    _forget_marks(result["components"])
+    """Add what every operation refers to: the scheme of the key, headers, errors, the meta of lists."""
+    _forget_marks(result)
     components = result["components"]
     for kind, named in COMPONENTS.items():
         components[kind] = {**components.get(kind, {}), **named}
@@ -323,7 +341,7 @@ def add_components(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
 
 
 def _forget_marks(part: Any) -> None:
-    """Takes out the generator's own marks, which are no part of OpenAPI."""
+    """Take out the generator's own marks, which are not part of OpenAPI."""
     if isinstance(part, dict):
         part.pop("x-spec-enum-id", None)
     for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():

@@ -1,28 +1,37 @@
-"""What the OpenAPI document says about numbers. The serializers are never called."""
+"""What /v1 takes and shows of phone numbers and their attachments."""
 
-from typing import Any
+from typing import Any, ClassVar
+from uuid import UUID
 
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.actors import ActorKind
-from agentmessage.api.operations import PAGE, UUID_SCHEMA, Operation, Parameter
+from agentmessage.api.pagination import PageQuery
+from agentmessage.api.requests import (
+    NOT_A_UUID,
+    UUID_SCHEMA,
+    ChoiceField,
+    RequestBody,
+    UUIDField,
+    has_control_characters,
+)
 from agentmessage.errors import ErrorCode
-from phone_numbers.failures import FailureCode
-from phone_numbers.models import AttachmentStatus, LineOptionStatus, NumberType, PhoneNumber
+from agentmessage.ids import parse_uuid
+from phone_numbers.failures import FailureCode, remedy_of
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, NumberType, PhoneNumber
+from phone_numbers.selectors import SHOWN
 
-_NUMBERS = "Phone numbers"
-_CAMPAIGN_OF_A_NUMBER = "Campaign of a number"
-_NUMBER_ID = "The id of a number of your organization."
 _STATUS = (
     "What the carrier knows. `pending`: recorded here, not confirmed there; `propagated`: confirmed; `failed`: the "
     "carrier refused; `removing`: detached here, not confirmed there; null: nothing to know."
 )
+_is_https = URLValidator(schemes=["https"])
 
 # The most numbers that one bulk attach takes.
 BULK_LIMIT = 1000
-# What can be wrong with one of its numbers: rules 5 and 6.
-BULK_ROW_CODES = (ErrorCode.NOT_FOUND, ErrorCode.NUMBER_NOT_ASSIGNED)
 
 
 class PhoneNumberSerializer(serializers.Serializer[Any]):
@@ -47,6 +56,11 @@ class PhoneNumberSerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField(help_text="When it last changed. A call that changes nothing leaves it.")
 
 
+def render_phone_number(phone_number: PhoneNumber) -> dict[str, Any]:
+    """Return what `PhoneNumberSerializer` does, by hand: on this hot path a serializer takes seventy times as long."""
+    return {name: getattr(phone_number, name) for name in SHOWN}
+
+
 class FailureSerializer(serializers.Serializer[Any]):
     """Why the carrier's side failed, and what to do."""
 
@@ -55,6 +69,19 @@ class FailureSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(allow_null=True, help_text="The carrier's own words.")
     retryable = serializers.BooleanField(help_text="Whether it passes by itself.")
     resolution = serializers.CharField(help_text="What to do.")
+
+    def to_representation(self, attachment: CampaignAttachment) -> dict[str, Any] | None:  # type: ignore[override]  # Null where nothing has failed.
+        """Return the failure of an attachment, in words, and what to do."""
+        if attachment.failure_code is None:
+            return None
+        remedy = remedy_of(attachment.failure_code, has_ended=attachment.status == AttachmentStatus.FAILED)
+        return {
+            "code": attachment.failure_code,
+            "carrier_code": attachment.failure_carrier_code,
+            "message": attachment.failure_message,
+            "retryable": remedy.is_retryable,
+            "resolution": remedy.resolution,
+        }
 
 
 class AttachmentSerializer(serializers.Serializer[Any]):
@@ -70,14 +97,33 @@ class AttachmentSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="When it is told next; null where nothing is due, or it waits for the campaign's approval.",
     )
-    failure = FailureSerializer(allow_null=True)
+    failure = FailureSerializer(allow_null=True, source="*")
+
+    def to_representation(self, phone_number: PhoneNumber) -> dict[str, Any]:
+        """Return the state of a number's current attachment: all null where there is none."""
+        attachment = phone_number.current_attachment
+        # The last attachment of a number that came from another organization may still be that organization's.
+        if attachment is None or attachment.organization_id != phone_number.organization_id:
+            return dict.fromkeys(self.fields) | {"attempts": 0}
+        return {
+            "campaign_id": phone_number.campaign_id,
+            "status": phone_number.carrier_line_option_status,
+            "attached_at": attachment.created_at if attachment.campaign_id else None,
+            "submitted_at": attachment.submitted_at,
+            "propagated_at": attachment.propagated_at,
+            "attempts": attachment.attempts,
+            "next_attempt_at": attachment.next_attempt_at,
+            "failure": self.fields["failure"].to_representation(attachment),
+        }
 
 
 class ActorSerializer(serializers.Serializer[Any]):
     """Who did it."""
 
-    kind = serializers.ChoiceField(choices=ActorKind.choices)
-    id = serializers.CharField(help_text="The id of the key or operator, or the name of the command.")
+    kind = serializers.ChoiceField(choices=ActorKind.choices, source="actor_kind")
+    id = serializers.CharField(
+        source="actor_id", help_text="The id of the key or operator, or the name of the command."
+    )
 
 
 class HistoryEntrySerializer(serializers.Serializer[Any]):
@@ -86,7 +132,7 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     campaign_id = serializers.UUIDField(allow_null=True, help_text="To which campaign; null: detached.")
     previous_campaign_id = serializers.UUIDField(allow_null=True, help_text="From which one; null: from none.")
-    actor = ActorSerializer()
+    actor = ActorSerializer(source="*")
     request_id = serializers.CharField(allow_null=True, help_text="The request that did it.")
     created_at = serializers.DateTimeField()
     status = serializers.ChoiceField(
@@ -94,23 +140,73 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
         help_text="How the carrier's side ended; `superseded`: a later change overtook it.",
     )
     propagated_at = serializers.DateTimeField(allow_null=True)
-    failure = FailureSerializer(allow_null=True)
+    failure = FailureSerializer(allow_null=True, source="*")
+
+    def to_representation(self, attachment: CampaignAttachment) -> dict[str, Any]:
+        """Return the entry. One that was overtaken before the carrier's side had ended is `superseded`."""
+        shown: dict[str, Any] = super().to_representation(attachment)
+        is_open = attachment.status in (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
+        if is_open and attachment.id != self.context["current_id"]:
+            shown["status"] = AttachmentStatus.SUPERSEDED.value
+        return shown
 
 
-@extend_schema_field(UUID_SCHEMA)
-class _Id(serializers.Field[Any, Any, Any, Any]):
-    """36 characters, in the usual hyphenated form."""
+@extend_schema_field({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*$"})
+class _SearchField(serializers.Field[Any, Any, Any, Any]):
+    """Any text."""
+
+    def to_internal_value(self, data: str) -> str:
+        """Return it."""
+        return data
 
 
-@extend_schema_field(UUID_SCHEMA | {"type": ["string", "null"]})
-class _IdOrNull(serializers.Field[Any, Any, Any, Any]):
-    """As above, or null."""
+class PhoneNumberQuery(PageQuery):
+    """The filters of the list."""
+
+    number_type = ChoiceField(choices=NumberType.choices, required=False, help_text="Only numbers of this kind.")
+    campaign_id = UUIDField(
+        required=False, help_text="Only numbers on this campaign.", error_messages={"invalid": "must be a UUID"}
+    )
+    carrier_line_option_status = ChoiceField(
+        choices=LineOptionStatus.choices, required=False, help_text="Only numbers of which the carrier knows this."
+    )
+    search = _SearchField(default="", help_text="A part of the number or of the label.")
 
 
-class AttachCampaignSerializer(serializers.Serializer[Any]):
+class AttachCampaignSerializer(RequestBody):
     """The campaign to attach."""
 
-    campaign_id = _Id(help_text="36 characters, in the usual hyphenated form.")
+    whole = "campaign_id"
+    unknown_keys_in_details = True
+
+    campaign_id = UUIDField(help_text="36 characters, in the usual hyphenated form.")
+
+
+class _Changed(serializers.Field[Any, Any, Any, Any]):
+    """A value to change. Null leaves it as it is, as if it had been left out."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Let null through."""
+        return (True, None) if data is None else super().validate_empty_values(data)
+
+
+class _ChangedText(_Changed):
+    """Text that an empty string clears."""
+
+    default_error_messages = {"invalid": "must be a string, or null to leave it as it is"}
+    form: ClassVar[str]
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if data and not self.is_valid(data):
+            raise serializers.ValidationError(self.form)
+        return data
+
+    def is_valid(self, text: str) -> bool:
+        """Return whether the text has the field's form."""
+        raise NotImplementedError
 
 
 @extend_schema_field(
@@ -122,8 +218,18 @@ class AttachCampaignSerializer(serializers.Serializer[Any]):
         ]
     }
 )
-class _ChangedUrl(serializers.Field[Any, Any, Any, Any]):
+class _ChangedUrl(_ChangedText):
     """An https URL, or nothing."""
+
+    form = f"must be an https URL of at most {PhoneNumber.URL_LENGTH} characters"
+
+    def is_valid(self, text: str) -> bool:
+        """Return whether the text is an https URL that fits."""
+        try:
+            _is_https(text)
+        except DjangoValidationError:
+            return False
+        return len(text) <= PhoneNumber.URL_LENGTH and not has_control_characters(text)
 
 
 @extend_schema_field(
@@ -133,167 +239,77 @@ class _ChangedUrl(serializers.Field[Any, Any, Any, Any]):
         "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
     }
 )
-class _ChangedLabel(serializers.Field[Any, Any, Any, Any]):
+class _ChangedLabel(_ChangedText):
     """One line of text."""
 
+    form = f"must have at most {PhoneNumber.LABEL_LENGTH} characters and no control characters"
 
-class PhoneNumberChangesSerializer(serializers.Serializer[Any]):
+    def is_valid(self, text: str) -> bool:
+        """Return whether the text is one line that fits."""
+        return len(text) <= PhoneNumber.LABEL_LENGTH and not has_control_characters(text)
+
+
+@extend_schema_field(UUID_SCHEMA | {"type": ["string", "null"]})
+class _ChangedId(_Changed, UUIDField):
+    """An ID, or null."""
+
+
+class PhoneNumberChangesSerializer(RequestBody):
     """What to change. A field that is left out, or null, stays as it is; an empty string clears it."""
 
     inbound_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
     status_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
     label = _ChangedLabel(required=False, help_text='One line of text; `""` clears it.')  # type: ignore[assignment]  # As above.
-    campaign_id = _IdOrNull(
+    campaign_id = _ChangedId(
         required=False, help_text="Attaches by the six rules. It cannot be cleared: detach instead."
     )
 
 
-LIST_PHONE_NUMBERS = Operation(
-    id="listPhoneNumbers",
-    tag=_NUMBERS,
-    summary="List phone numbers",
-    description="The assigned numbers of your organization, newest first. Numbers that come and go meanwhile neither "
-    "repeat nor hide others, and the thousandth page costs what the first does.",
-    query=(
-        *PAGE,
-        Parameter("number_type", "Only numbers of this kind.", {"type": "string", "enum": NumberType.values}),
-        Parameter("campaign_id", "Only numbers on this campaign.", UUID_SCHEMA),
-        Parameter(
-            "carrier_line_option_status",
-            "Only numbers of which the carrier knows this.",
-            {"type": "string", "enum": LineOptionStatus.values},
-        ),
-        Parameter(
-            "search",
-            "A part of the number or of the label.",
-            {"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*$"},
-        ),
-    ),
-    answer=PhoneNumberSerializer,
-    is_list=True,
-    success_description="A page of numbers.",
-)
-GET_PHONE_NUMBER = Operation(
-    id="getPhoneNumber",
-    tag=_NUMBERS,
-    summary="Get a phone number",
-    description="One assigned number of your organization.",
-    path_id=_NUMBER_ID,
-    answer=PhoneNumberSerializer,
-    success_description="The number.",
-    has_etag=True,
-)
-UPDATE_PHONE_NUMBER = Operation(
-    id="updatePhoneNumber",
-    tag=_NUMBERS,
-    summary="Change a phone number",
-    description="Changes routing, label and campaign, all of it or nothing. A `campaign_id` attaches by the six rules "
-    "of [Attach a campaign](#tag/campaign-of-a-number/POST/v1/phone-numbers/{id}/campaign).",
-    path_id=_NUMBER_ID,
-    body=PhoneNumberChangesSerializer,
-    refuses_unknown_fields=True,
-    answer=PhoneNumberSerializer,
-    success_description="The number, changed.",
-    refusals=(
-        ErrorCode.INVALID_INPUT,
-        ErrorCode.CAMPAIGN_NOT_ACTIVE,
-        ErrorCode.BRAND_NOT_VERIFIED,
-        ErrorCode.NUMBER_NOT_ASSIGNED,
-    ),
-)
-ATTACH_CAMPAIGN = Operation(
-    id="attachCampaign",
-    tag=_CAMPAIGN_OF_A_NUMBER,
-    summary="Attach a campaign to a phone number",
-    description="""\
-Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is
-told afterwards, once it has approved the campaign.
-
-The rules are checked in this order, and the first one that is broken answers:
-
-1. `campaign_id` is missing or no valid id: 422 `VALIDATION_FAILED`.
-2. The campaign is not in your organization: 404 `NOT_FOUND`.
-3. The campaign is not ACTIVE: 409 `CAMPAIGN_NOT_ACTIVE`.
-4. Its brand is neither VERIFIED nor VETTED_VERIFIED: 409 `BRAND_NOT_VERIFIED`.
-5. The number is not in your organization: 404 `NOT_FOUND`.
-6. The number is not assigned: 409 `NUMBER_NOT_ASSIGNED`.
-
-Attaching the campaign that is already on the number changes nothing and answers 200. Another campaign replaces the
-present one in the same moment: a reader sees the old one or the new one, and never none.""",
-    path_id=_NUMBER_ID,
-    body=AttachCampaignSerializer,
-    answer=PhoneNumberSerializer,
-    success_description="The number, with the campaign on it.",
-    refusals=(ErrorCode.CAMPAIGN_NOT_ACTIVE, ErrorCode.BRAND_NOT_VERIFIED, ErrorCode.NUMBER_NOT_ASSIGNED),
-)
-DETACH_CAMPAIGN = Operation(
-    id="detachCampaign",
-    tag=_CAMPAIGN_OF_A_NUMBER,
-    summary="Detach the campaign",
-    description="Takes the number off its campaign; the carrier is told afterwards. A number without a campaign stays "
-    "as it is and answers 200.",
-    path_id=_NUMBER_ID,
-    answer=PhoneNumberSerializer,
-    success_description="The number, without a campaign.",
-    refusals=(ErrorCode.NUMBER_NOT_ASSIGNED,),
-)
-GET_ATTACHMENT = Operation(
-    id="getAttachment",
-    tag=_CAMPAIGN_OF_A_NUMBER,
-    summary="See where the attachment stands",
-    description="Which campaign the number is on and what the carrier has said to it.",
-    path_id=_NUMBER_ID,
-    answer=AttachmentSerializer,
-    success_description="Where it stands.",
-    has_etag=True,
-)
-RETRY_PROPAGATION = Operation(
-    id="retryPropagation",
-    tag=_CAMPAIGN_OF_A_NUMBER,
-    summary="Send a failed propagation again",
-    description="Tells the carrier of the attach or detach once more, after whatever made it fail has been mended. "
-    "Nothing else needs it: what can pass by itself is tried again by itself.",
-    path_id=_NUMBER_ID,
-    answer=AttachmentSerializer,
-    success_description="Where it stands now.",
-    refusals=(ErrorCode.NUMBER_NOT_ASSIGNED, ErrorCode.NOT_FAILED),
-)
-LIST_HISTORY = Operation(
-    id="listAttachmentHistory",
-    tag=_CAMPAIGN_OF_A_NUMBER,
-    summary="List the history of a number",
-    description="Every attach and detach, newest first: who, when, from which campaign to which, and how the carrier's "
-    "side ended.",
-    path_id=_NUMBER_ID,
-    query=PAGE,
-    answer=HistoryEntrySerializer,
-    is_list=True,
-    success_description="A page of entries.",
-)
-
-
 @extend_schema_field({"type": "array", "items": UUID_SCHEMA, "minItems": 1, "maxItems": BULK_LIMIT})
-class _Ids(serializers.Field[Any, Any, Any, Any]):
-    """Ids of numbers."""
+class _IdsField(serializers.Field[Any, Any, Any, Any]):
+    """IDs of numbers. By hand: DRF's list of a thousand takes ten times as long."""
+
+    _FORM = f"must be a list of 1 to {BULK_LIMIT} ids"
+    default_error_messages = {"required": "is required", "null": _FORM, "invalid": _FORM}
+
+    def to_internal_value(self, data: Any) -> list[UUID]:
+        """Return the IDs."""
+        if not isinstance(data, list) or not 1 <= len(data) <= BULK_LIMIT:
+            self.fail("invalid")
+        ids = [parse_uuid(item) for item in data]
+        wrong = {index: [NOT_A_UUID] for index, identifier in enumerate(ids) if identifier is None}
+        if wrong:
+            raise serializers.ValidationError(wrong)  # type: ignore[arg-type]  # As DRF's own lists do it.
+        return [identifier for identifier in ids if identifier is not None]
 
 
-@extend_schema_field({"type": "boolean", "default": False})
-class _Switch(serializers.Field[Any, Any, Any, Any]):
+@extend_schema_field({"type": "boolean"})
+class _SwitchField(serializers.Field[Any, Any, Any, Any]):
     """Off, unless it is sent as true."""
 
+    default_error_messages = {"null": "must be true or false", "invalid": "must be true or false"}
 
-class BulkAttachSerializer(serializers.Serializer[Any]):
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the switch. DRF's own field takes "yes" and 1 too."""
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class BulkAttachSerializer(RequestBody):
     """The numbers to attach."""
 
-    phone_number_ids = _Ids(help_text="Each id as 36 characters, in the usual hyphenated form.")
-    dry_run = _Switch(required=False, help_text="The same answer, nothing written.")
-    atomic = _Switch(required=False, help_text="One number that fails, and nothing is attached.")
+    whole = "phone_number_ids"
+
+    phone_number_ids = _IdsField(help_text="Each id as 36 characters, in the usual hyphenated form.")
+    dry_run = _SwitchField(default=False, help_text="The same answer, nothing written.")
+    atomic = _SwitchField(default=False, help_text="One number that fails, and nothing is attached.")
 
 
 class BulkErrorSerializer(serializers.Serializer[Any]):
     """Why a number failed."""
 
-    code = serializers.ChoiceField(choices=[code.value for code in BULK_ROW_CODES])
+    code = serializers.ChoiceField(choices=[ErrorCode.NOT_FOUND.value, ErrorCode.NUMBER_NOT_ASSIGNED.value])
     message = serializers.CharField()
 
 
@@ -312,22 +328,3 @@ class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     unchanged = serializers.IntegerField(min_value=0)
     failed = serializers.IntegerField(min_value=0)
     results = BulkResultSerializer(many=True, help_text="In the order sent.")
-
-
-BULK_ATTACH = Operation(
-    id="bulkAttachCampaign",
-    tag=_CAMPAIGN_OF_A_NUMBER,
-    summary="Attach a campaign to many phone numbers",
-    description=f"""\
-Up to {BULK_LIMIT} numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the
-call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and unchanged
-the second time.
-
-With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With
-`dry_run` the answer is the same and nothing is written.""",
-    path_id="The id of a campaign of your organization.",
-    body=BulkAttachSerializer,
-    answer=BulkAttachmentsSerializer,
-    success_description="What became of each number.",
-    refusals=(ErrorCode.CAMPAIGN_NOT_ACTIVE, ErrorCode.BRAND_NOT_VERIFIED),
-)

@@ -10,9 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from agentmessage.api.envelope import failure
-from agentmessage.api.errors import MESSAGE, STATUS, PayloadTooLarge, render_exception
-from agentmessage.api.request_ids import request_id_of
+from agentmessage.api.errors import PayloadTooLarge, refuse, render_exception
 from agentmessage.errors import DomainError, ErrorCode, InvalidInput
 
 Key = TypeVar("Key")
@@ -22,7 +20,6 @@ class Unauthorized(DomainError):
     """The sender has not shown that it is the carrier."""
 
     code = ErrorCode.UNAUTHORIZED
-    message = MESSAGE[ErrorCode.UNAUTHORIZED]
 
 
 def webhook(
@@ -66,7 +63,7 @@ def read_body(request: HttpRequest) -> bytes:
 
 
 def _refusal(request: HttpRequest, code: ErrorCode, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    response = failure(code, MESSAGE[code], request_id=request_id_of(request), status=STATUS[code])
+    response = refuse(request, code)
     for name, value in (headers or {}).items():
         response[name] = value
     return response

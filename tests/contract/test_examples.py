@@ -21,7 +21,7 @@ from accounts.keys import digest_of
 from accounts.models import ApiKey, Organization
 from accounts.scopes import Scope
 from agentmessage.api.document import document
-from agentmessage.api.examples import EXAMPLES, Example, all_examples
+from agentmessage.api.schema import EXAMPLES, Example, all_examples
 from agentmessage.rates import Rate
 from phone_numbers.management.commands.run_demo import INVENTORY
 from phone_numbers.models import CampaignAttachment

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.scopes import Scope
 from agentmessage.api.pagination import Cursor
-from phone_numbers.api.render import render_phone_number
+from phone_numbers.api.serializers import render_phone_number
 from phone_numbers.models import LineOptionStatus, NumberState, NumberType, PhoneNumber
 from tests.api import ApiClient, assert_refused
 from tests.factories import PhoneNumberFactory, make_key
