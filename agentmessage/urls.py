@@ -7,7 +7,6 @@ from agentmessage.api.document import OpenApiView, TypesView
 from agentmessage.metrics import metrics_view
 from agentmessage.reference import reference_page
 from agentmessage.views import healthz
-from phone_numbers.metrics import collect_propagation
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),
@@ -16,11 +15,11 @@ urlpatterns = [
     path("v1/", include("accounts.api.urls")),
     path("v1/openapi.json", OpenApiView.as_view(), name="openapi"),
     path("v1/types.d.ts", TypesView.as_view(), name="types"),
-    path("carrier/", include("phone_numbers.webhooks.urls")),
+    path("carrier/", include("propagation.webhooks.urls")),
     path("", reference_page, name="reference"),
     path("docs", reference_page),
     # `include` would import it now.
     URLResolver(RoutePattern("admin/"), "agentmessage.admin_urls", app_name="admin", namespace="admin"),
     path("healthz", healthz),
-    path("metrics", metrics_view, {"collectors": [collect_propagation]}, name="metrics"),
+    path("metrics", metrics_view, name="metrics"),
 ]

@@ -13,7 +13,7 @@ from accounts.scopes import Scope
 from agentmessage.api.document import OpenApiView, TypesView
 from tests.api import ApiClient, assert_refused
 from tests.factories import make_key
-from tests.propagation import fail_propagation
+from tests.support.propagation import fail_propagation
 from tests.worlds import World
 
 if TYPE_CHECKING:

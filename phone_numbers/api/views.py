@@ -39,7 +39,7 @@ from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.bulk.attach import bulk_attach_to_campaign
 from phone_numbers.services.bulk.rows import Outcome, RowResult
 from phone_numbers.services.detach import detach_campaign
-from phone_numbers.services.propagation.retry import retry_propagation
+from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.update import update_phone_number
 
 _NUMBERS = "Phone numbers"
