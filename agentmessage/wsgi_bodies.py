@@ -7,6 +7,7 @@ connection while the client is still sending resets it: the client never sees th
 
 import io
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 # What a Content-Type that Django cannot parse becomes. It is malformed too, so /v1 refuses it.
 _MALFORMED = "malformed"
-# A client that goes on sending after it has been refused is listened to for this long, as nginx does it ...
-_DRAIN_SECONDS = 5.0
+# A client that goes on sending after it has been refused is listened to for so long (nginx: lingering_time).
+_DRAIN_SECONDS = 30.0
 _DRAIN_BYTES = 65_536
-# ... and only this many at a time in one process, because each of them keeps a thread of the server waiting.
-_drains = threading.BoundedSemaphore(2)
+# A read blocks while the client sends nothing, and holds a thread of the server. Before the service has begun to read,
+# the client may be a stranger, so each process waits for one such client at a time. The others may see a reset.
+_strangers = threading.Lock()
 
 
 class RequestBodies:
@@ -46,9 +48,14 @@ class RequestBodies:
             return self.application(environ, start_response)
         environ["wsgi.input"] = body
         response = self.application(environ, start_response)
+        if body.has_begun:
+            body.drain()
         # A client that asked whether to send its body (`Expect: 100-continue`) does so only once something is read.
-        if not body.has_ended and (body.has_begun or "HTTP_EXPECT" not in environ):
-            _drain(body)
+        elif "HTTP_EXPECT" not in environ and _strangers.acquire(blocking=False):
+            try:
+                body.drain()
+            finally:
+                _strangers.release()
         return response
 
 
@@ -90,19 +97,9 @@ class _Body(io.RawIOBase):
         self.has_ended = not self._left
         return data
 
-
-def _drain(body: _Body) -> None:
-    """Read the rest of a body, for a while, before the response is sent. A client may stop sending without notice."""
-    if _drains.acquire(blocking=False):
-        reader = threading.Thread(target=_read_rest, args=(body,), daemon=True)
-        reader.start()
-        reader.join(_DRAIN_SECONDS)
-
-
-def _read_rest(body: _Body) -> None:
-    try:
-        with suppress(OSError):  # The client has gone, and nobody is left to respond to.
-            while not body.has_ended:
-                body.read(_DRAIN_BYTES)
-    finally:
-        _drains.release()
+    def drain(self) -> None:
+        """Read the rest, for a while, so that the client gets to reading the response."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        with suppress(OSError):  # The client has gone, and there is nobody to respond to.
+            while not self.has_ended and time.monotonic() < deadline:
+                self.read(_DRAIN_BYTES)
