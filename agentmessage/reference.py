@@ -3,7 +3,6 @@
 from functools import cache, lru_cache
 from pathlib import Path
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
@@ -17,7 +16,7 @@ from agentmessage.api.document import TYPES
 from agentmessage.api.errors import ERRORS
 from agentmessage.errors import ErrorCode
 
-_EXAMPLES: Path = settings.BASE_DIR / "agentmessage" / "static" / "reference" / "examples"
+_EXAMPLES = Path(__file__).parent / "static" / "reference" / "examples"
 _BASE_URL = "http://127.0.0.1:8000"
 
 # Nothing may be asked of anybody but this service. The reference writes its styles into the page, hence the one word.

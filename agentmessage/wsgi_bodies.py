@@ -100,6 +100,6 @@ class _Body(io.RawIOBase):
     def drain(self) -> None:
         """Read the rest, for a while, so that the client gets to reading the response."""
         deadline = time.monotonic() + _DRAIN_SECONDS
-        with suppress(OSError):  # The client has gone, and there is nobody to respond to.
+        with suppress(OSError):  # The client has disconnected: there is nothing left to read.
             while not self.has_ended and time.monotonic() < deadline:
                 self.read(_DRAIN_BYTES)

@@ -27,7 +27,7 @@ SHOWN = (
     "updated_at",
 )
 _ONE = (
-    f"SELECT {', '.join(SHOWN)} FROM numbers_phonenumber WHERE organization_id = %s AND state = 'ASSIGNED' AND id = %s"  # noqa: S608  (Words of ours alone.)
+    f"SELECT {', '.join(SHOWN)} FROM numbers_phonenumber WHERE organization_id = %s AND state = 'ASSIGNED' AND id = %s"  # noqa: S608  (Only constants.)
 )
 
 

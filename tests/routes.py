@@ -77,7 +77,7 @@ def call(client: ApiClient, name: str, method: str, path: str, world: World) -> 
 
 
 def send(client: ApiClient, method: str, path: str, body: str | bytes = b"", **extra: Any) -> "Answer":
-    """Send the body as it is, declared as JSON unless the test says otherwise."""
+    """Send a body of text or bytes, declared as JSON unless the test says otherwise."""
     extra.setdefault("content_type", "application/json")
     return client.client.generic(method, path, body, **extra)
 

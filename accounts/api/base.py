@@ -1,11 +1,8 @@
 """The view that every endpoint below /v1 is."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
-
-from django.http import HttpResponse
-from rest_framework.request import Request
 
 from accounts.actors import Actor
 from accounts.api.throttling import ThrottledView
@@ -22,21 +19,6 @@ class TenantView(ThrottledView):
     authentication_classes = (ApiKeyAuthentication,)
     permission_classes = (HasScope,)
     scopes: ClassVar[Mapping[str, Scope]]
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticates and authorizes; all but OPTIONS, which says nothing that the documentation does not.
-
-        What DRF does here besides, to choose a renderer and a version, has nothing to choose from.
-        """
-        if request.method != "OPTIONS":
-            self.perform_authentication(request)
-            self.check_permissions(request)
-
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """The methods that the resource takes, in `Allow`."""
-        response = HttpResponse(status=204)
-        del response["Content-Type"]
-        return response
 
     @property
     def api_key(self) -> ApiKey:

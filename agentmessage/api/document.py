@@ -29,22 +29,24 @@ def types() -> bytes:
     return TYPES.read_bytes()
 
 
-class OpenApiView(ApiView):
-    """/v1/openapi.json"""
+class _DocumentView(ApiView):
+    """A file for everybody."""
 
     permission_classes = (AllowAny,)
+    http_method_names = ["get", "head"]
     schema = None
+
+
+class OpenApiView(_DocumentView):
+    """/v1/openapi.json"""
 
     def get(self, request: Request) -> HttpResponse:
         """Return the OpenAPI document."""
         return _file(request, document(), "application/json")
 
 
-class TypesView(ApiView):
+class TypesView(_DocumentView):
     """/v1/types.d.ts"""
-
-    permission_classes = (AllowAny,)
-    schema = None
 
     def get(self, request: Request) -> HttpResponse:
         """Return the TypeScript types."""

@@ -6,14 +6,13 @@ DRF's own JSON parser turns a deep nest into a 500 and takes NaN and lone surrog
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, ClassVar
 from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
-from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
@@ -21,7 +20,6 @@ from rest_framework.fields import empty
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from agentmessage.api.errors import MalformedPathId, PayloadTooLarge
@@ -79,22 +77,12 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """Answers JSON whatever Accept says. Takes a body that is declared as JSON or not declared at all."""
+    """Takes a body that is declared as JSON or not declared at all. Responses are JSON whatever Accept says."""
 
     def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:  # type: ignore[override]  # The stub forgets None, which is DRF's word for 415.
         """Return the parser, or None for a body that is declared as something else."""
         declared = request.content_type.partition(";")[0].strip().lower()
         return parsers[0] if declared in ("", JSONParser.media_type) else None
-
-    def select_renderer(
-        self,
-        request: HttpRequest | Request,
-        renderers: Iterable[BaseRenderer],
-        format_suffix: str | None = None,
-    ) -> tuple[BaseRenderer, str]:
-        """Return the only renderer."""
-        renderer = next(iter(renderers))
-        return renderer, renderer.media_type
 
 
 def check_representation(request: Request) -> None:
@@ -105,6 +93,10 @@ def check_representation(request: Request) -> None:
     is_coded = coding.strip().lower() not in ("", "identity")
     if not is_well_formed or (is_coded and request.method not in SAFE_METHODS):
         raise UnsupportedMediaType(declared)
+
+
+# How many keys that are not fields a response names.
+_MOST_UNKNOWN = 20
 
 
 class RequestBody(serializers.Serializer[Any]):
@@ -119,7 +111,7 @@ class RequestBody(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields' values. Raises InvalidInput and DRF's ValidationError."""
-        unknown = [name for name in data if name not in self.fields]
+        unknown = [name for name in data if name not in self.fields][:_MOST_UNKNOWN]
         taken = f"the fields are {', '.join(self.fields)}" if self.fields else "there are none"
         if unknown and not self.unknown_keys_in_details:
             raise InvalidInput(f"unknown field {unknown[0]!r}; {taken}")

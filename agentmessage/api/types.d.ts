@@ -15,12 +15,9 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to many phone numbers
-         * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the
-         *     call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and unchanged
-         *     the second time.
+         * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and unchanged the second time.
          *
-         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With
-         *     `dry_run` the answer is the same and nothing is written.
+         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With `dry_run` the answer is the same and nothing is written.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -98,8 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to a phone number
-         * @description Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is
-         *     told afterwards, once it has approved the campaign.
+         * @description Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is told afterwards, once it has approved the campaign.
          *
          *     The rules are checked in this order, and the first one that is broken answers:
          *
@@ -110,8 +106,7 @@ export interface paths {
          *     5. The number is not in your organization: 404 `NOT_FOUND`.
          *     6. The number is not assigned: 409 `NUMBER_NOT_ASSIGNED`.
          *
-         *     Attaching the campaign that is already on the number changes nothing and answers 200. Another campaign replaces the
-         *     present one in the same moment: a reader sees the old one or the new one, and never none.
+         *     Attaching the campaign that is already on the number changes nothing and answers 200. Another campaign replaces the present one in the same moment: a reader sees the old one or the new one, and never none.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -815,6 +810,19 @@ export interface components {
                 request_id: string;
             };
         };
+        /** @description `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+        PreconditionFailedError: {
+            /** @constant */
+            success: false;
+            error: {
+                /** @constant */
+                code: "PRECONDITION_FAILED";
+                /** @description One sentence for people. */
+                message: string;
+                /** @description The same as in `X-Request-Id`. */
+                request_id: string;
+            };
+        };
         /** @description The body is larger than the service takes (1 MiB unless it says otherwise). */
         PayloadTooLargeError: {
             /** @constant */
@@ -828,7 +836,7 @@ export interface components {
                 request_id: string;
             };
         };
-        /** @description The body is declared as something other than JSON. */
+        /** @description The body is declared as something other than JSON, or with a `Content-Encoding`. */
         UnsupportedMediaTypeError: {
             /** @constant */
             success: false;
@@ -854,7 +862,7 @@ export interface components {
                 request_id: string;
             };
         };
-        /** @description Our fault. Tell us the request id. */
+        /** @description Unexpected error. Contact support and quote the request ID. */
         InternalError: {
             /** @constant */
             success: false;
@@ -899,6 +907,8 @@ export interface components {
         "WWW-Authenticate": "Bearer";
         /** @description The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. */
         ETag: string;
+        /** @description The same as `meta.next_cursor`; absent on the last page. */
+        "X-Next-Cursor": string;
     };
     pathItems: never;
 }
@@ -934,6 +944,19 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BulkAttachmentsAnswer"];
+                };
+            };
+            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
@@ -989,6 +1012,19 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -1002,7 +1038,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1042,7 +1078,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1100,6 +1136,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1160,7 +1197,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1297,7 +1334,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1424,6 +1461,19 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -1437,7 +1487,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1477,7 +1527,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1614,7 +1664,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1675,6 +1725,19 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberAnswer"];
                 };
             };
+            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvalidInputError"];
+                };
+            };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
             401: {
                 headers: {
@@ -1728,6 +1791,19 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -1741,7 +1817,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1781,7 +1857,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1838,7 +1914,7 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1848,7 +1924,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ValidationFailedError"];
+                    "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
@@ -1904,6 +1980,58 @@ export interface operations {
                     "application/json": components["schemas"]["NumberNotAssignedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadTooLargeError"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsupportedMediaTypeError"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationFailedError"];
+                };
+            };
             /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
             429: {
                 headers: {
@@ -1918,7 +2046,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1975,6 +2103,19 @@ export interface operations {
                     "application/json": components["schemas"]["AttachmentAnswer"];
                 };
             };
+            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvalidInputError"];
+                };
+            };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
             401: {
                 headers: {
@@ -2028,6 +2169,58 @@ export interface operations {
                     "application/json": components["schemas"]["NumberNotAssignedError"] | components["schemas"]["NotFailedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadTooLargeError"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsupportedMediaTypeError"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationFailedError"];
+                };
+            };
             /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
             429: {
                 headers: {
@@ -2042,7 +2235,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2098,6 +2291,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2171,7 +2365,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2221,6 +2415,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2281,7 +2476,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2418,7 +2613,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2468,6 +2663,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2528,7 +2724,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2665,7 +2861,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2715,6 +2911,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2775,7 +2972,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2870,6 +3067,19 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -2883,7 +3093,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2923,7 +3133,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2980,7 +3190,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2990,7 +3200,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ValidationFailedError"];
+                    "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
@@ -3033,6 +3243,58 @@ export interface operations {
                     "application/json": components["schemas"]["NotFoundError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadTooLargeError"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsupportedMediaTypeError"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationFailedError"];
+                };
+            };
             /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
             429: {
                 headers: {
@@ -3047,7 +3309,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
@@ -61,15 +61,6 @@ def operation_of(view: object, method: str) -> Operation:
     return declared
 
 
-class Versioned(Protocol):
-    """A row that knows when it last changed."""
-
-    updated_at: datetime
-
-
-Row = TypeVar("Row", bound=Versioned)
-
-
 class ApiView(APIView):
     """One resource below /v1. A method takes what its `Operation` declares, and a request with more is refused."""
 
@@ -78,8 +69,24 @@ class ApiView(APIView):
     operation: Operation
     query: Mapping[str, Any]
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check the request, unless it is OPTIONS, whose response is public.
+
+        DRF also negotiates a renderer and a version here, which this API does not have.
+        """
+        if request.method != "OPTIONS":
+            self.check_throttles(request)
+            self.perform_authentication(request)
+            self.check_permissions(request)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the methods of the resource in `Allow`."""
+        response = HttpResponse(status=204)
+        del response["Content-Type"]
+        return response
+
     def check_permissions(self, request: Request) -> None:
-        """Authorize, then refuse what would be understood only in part. DRF calls it last before the method."""
+        """Authorize, then refuse what would be understood only in part. It is the last check before the method."""
         super().check_permissions(request)
         method = request.method or ""
         if method.lower() not in self.http_method_names or not hasattr(self, method.lower()):
@@ -99,7 +106,7 @@ class ApiView(APIView):
         """The request's body, as the operation's serializer reads it."""
         return read_body(self.request, self.operation.body)
 
-    def precondition(self, render: Callable[[Row], Any]) -> Callable[[Row], None] | None:
+    def precondition(self, render: Callable[[Any], Any]) -> Callable[[Any], None] | None:
         """Return what a service calls with the locked row before it writes, or None if the request has no condition.
 
         It raises PreconditionFailed unless the conditional headers hold for what `render` makes of the row.
@@ -107,7 +114,7 @@ class ApiView(APIView):
         if not has_preconditions(self.request):
             return None
 
-        def check(row: Row) -> None:
+        def check(row: Any) -> None:
             check_preconditions(self.request, etag=etag_of(success(render(row))), modified_at=row.updated_at)
 
         return check
@@ -115,7 +122,7 @@ class ApiView(APIView):
     def paginated(
         self, queryset: QuerySet[Any, Any], serializer: type[Serializer[Any]] | None = None, **context: Any
     ) -> Envelope:
-        """Return a page of the queryset, rendered by the serializer, or as it is if its rows are dicts."""
+        """Return a page of the queryset, rendered by the serializer. Without one, its rows are dicts already."""
         paginator = KeysetPagination()
         rows = paginator.paginate_queryset(queryset, self.request, self)
         data = rows if serializer is None else serializer(rows, many=True, context=context).data

@@ -143,7 +143,7 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     failure = FailureSerializer(allow_null=True, source="*")
 
     def to_representation(self, attachment: CampaignAttachment) -> dict[str, Any]:
-        """Return the entry. One that was overtaken before the carrier's side had ended is `superseded`."""
+        """Return the entry. It is `superseded` if a later one replaced it before the carrier side had ended."""
         shown: dict[str, Any] = super().to_representation(attachment)
         is_open = attachment.status in (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
         if is_open and attachment.id != self.context["current_id"]:
@@ -183,7 +183,7 @@ class AttachCampaignSerializer(RequestBody):
 
 
 class _Changed(serializers.Field[Any, Any, Any, Any]):
-    """A value to change. Null leaves it as it is, as if it had been left out."""
+    """A value to change. Null means unchanged, as does absence."""
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         """Let null through."""

@@ -185,6 +185,8 @@ def _wait_until_locked(sessions: int) -> None:
     while waiting < sessions:
         assert timezone.now() < deadline, f"{waiting} of {sessions} sessions wait for the lock"
         with connection.cursor() as cursor:
+            # A transaction sees one snapshot of the sessions, unless it asks for another.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
