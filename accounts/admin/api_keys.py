@@ -17,11 +17,11 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilte
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.admin.base import RowAdmin, selected_ids
-from accounts.admin.looks import action, display
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from accounts.services import create_api_key, revoke_api_key
+from agentmessage.admin.base import RowAdmin, selected_ids
+from agentmessage.admin.unfold_typing import action, display
 from agentmessage.errors import InvalidInput
 
 # The answer is the page with the key, so there is nothing to go on to.

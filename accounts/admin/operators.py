@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.admin.looks import ModelAdmin
 from accounts.models import Operator
+from agentmessage.admin.unfold_typing import ModelAdmin
 
 admin.site.unregister(Group)
 

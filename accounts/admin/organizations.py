@@ -6,10 +6,10 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin.base import RowAdmin
-from accounts.admin.forms import RowForm
-from accounts.admin.looks import display
 from accounts.models import Organization
+from agentmessage.admin.base import RowAdmin
+from agentmessage.admin.forms import RowForm
+from agentmessage.admin.unfold_typing import display
 
 
 class OrganizationForm(RowForm):

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.models import ApiKey
 from accounts.throttling import Usage, count_hit
 from accounts.throttling.blocked import blocked_networks
-from agentmessage.api.clients import client_network
+from agentmessage.clients import client_network
 from agentmessage.rates import Rate
 
 log = structlog.get_logger(__name__)

@@ -2,8 +2,9 @@
 
 from django.conf import settings
 
-from accounts.throttling import postgresql, redis_server
+from accounts.throttling import redis_server
 from accounts.throttling.usage import Usage
+from agentmessage import counter
 from agentmessage.rates import Rate
 
 __all__ = ["Usage", "count_hit"]
@@ -17,4 +18,4 @@ def count_hit(subject: str, rate: Rate) -> Usage | None:
     """
     if settings.REDIS_URL:
         return redis_server.count_hit(subject, rate)
-    return postgresql.count_hit(subject, rate)
+    return counter.count_hit(subject, rate)

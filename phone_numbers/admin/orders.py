@@ -7,9 +7,9 @@ from django.http import HttpRequest
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.admin.base import RowAdmin
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import display
+from agentmessage.admin.base import RowAdmin
+from agentmessage.admin.filters import MomentRangeFilter
+from agentmessage.admin.unfold_typing import display
 from phone_numbers.models import CarrierOrder
 
 # Jobs come and go; what there is to know of them is said by the orders.

@@ -19,8 +19,9 @@ from pytest_django import Settings
 from accounts.models import ThrottleWindow
 from accounts.scopes import Scope
 from accounts.services import revoke_api_key
-from accounts.throttling import Usage, count_hit, postgresql, redis_server
+from accounts.throttling import Usage, count_hit, redis_server
 from accounts.throttling.blocked import BlockedNetworks, blocked_networks
+from agentmessage import counter
 from agentmessage.rates import Rate
 from tests.api import ApiClient, assert_refused
 from tests.factories import make_key
@@ -142,23 +143,23 @@ def test_a_missing_scope_and_a_wrong_method_count_too(settings: Settings, world:
 
 
 def test_a_window_that_is_over_begins_anew(db: None) -> None:
-    assert [postgresql.count_hit("key:x", HOURLY).hits for _ in range(3)] == [1, 2, 3]
+    assert [counter.count_hit("key:x", HOURLY).hits for _ in range(3)] == [1, 2, 3]
     ThrottleWindow.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
-    usage = postgresql.count_hit("key:x", HOURLY)
+    usage = counter.count_hit("key:x", HOURLY)
     assert usage == Usage(rate=HOURLY, hits=1, reset=3600)
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out(db: None) -> None:
-    postgresql.count_hit("key:x", HOURLY)
+    counter.count_hit("key:x", HOURLY)
     ThrottleWindow.objects.update(ends_at=timezone.now() + timedelta(days=9), hits=1000)
-    assert postgresql.count_hit("key:x", HOURLY) == Usage(rate=HOURLY, hits=1, reset=3600)
+    assert counter.count_hit("key:x", HOURLY) == Usage(rate=HOURLY, hits=1, reset=3600)
 
 
 def test_windows_that_are_over_are_cleared_away(db: None) -> None:
     for subject in ("old", "older", "new"):
-        postgresql.count_hit(subject, HOURLY)
+        counter.count_hit(subject, HOURLY)
     ThrottleWindow.objects.filter(subject__startswith="old").update(ends_at=timezone.now() - timedelta(minutes=2))
-    assert postgresql.purge() == 2
+    assert counter.purge() == 2
     assert ThrottleWindow.objects.get().subject == "new"
 
 

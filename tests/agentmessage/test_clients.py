@@ -4,7 +4,7 @@ import pytest
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from agentmessage.api.clients import client_network
+from agentmessage.clients import client_network
 
 
 @pytest.mark.parametrize(

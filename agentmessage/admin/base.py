@@ -16,8 +16,8 @@ from django.http import Http404, HttpRequest
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from accounts.admin.forms import RowForm
-from accounts.admin.looks import ModelAdmin
+from agentmessage.admin.forms import RowForm
+from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
 
 _PROTECTED_SHOWN = 20
