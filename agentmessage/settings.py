@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
-    "accounts.apps.AccountsConfig",
+    "accounts",
     "corsheaders",
     "drf_spectacular",
     "rest_framework",

@@ -10,8 +10,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
-from agentmessage.admin.base import RowAdmin
-from agentmessage.admin.filters import MomentRangeFilter
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin
 from agentmessage.admin.unfold_typing import TabularInline, display
 from phone_numbers.admin.search import number_condition
 from phone_numbers.models import AttachmentStatus, CampaignAttachment

@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from agentmessage.admin.base import RowAdmin
-from agentmessage.admin.filters import MomentRangeFilter
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin
 from agentmessage.admin.unfold_typing import display
 from phone_numbers.models import CarrierOrder
 

@@ -12,8 +12,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from agentmessage.admin.base import RowAdmin, selected_ids
-from agentmessage.admin.filters import MomentRangeFilter
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin, selected_ids
 from agentmessage.admin.unfold_typing import action, display
 from phone_numbers.admin.bulk import BulkAttachPage
 from phone_numbers.admin.forms import PhoneNumberForm
