@@ -1,4 +1,4 @@
-"""Organizations, their API keys, the operators who use the admin, and the counters of the rate limits."""
+"""Organizations, their API keys, and the operators who use the admin."""
 
 from datetime import datetime
 
@@ -80,21 +80,3 @@ class ApiKey(models.Model):
     def has_scope(self, scope: Scope) -> bool:
         """Whether `scope` was granted to the key."""
         return scope.value in self.scopes
-
-
-class ThrottleWindow(models.Model):
-    """How often a subject (a key, or a network that sends wrong keys) has come in its present window.
-
-    Written by `accounts.throttling` alone. The table is not logged: a crash of the database, which empties it, starts
-    every window anew, and no hit waits for the disk.
-    """
-
-    subject = models.CharField(primary_key=True, max_length=100)
-    hits = models.BigIntegerField()
-    ends_at = models.DateTimeField()
-
-    class Meta:
-        indexes = [models.Index(fields=["ends_at"], name="accounts_throttle_ends_at")]
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.hits}"

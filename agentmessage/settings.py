@@ -165,10 +165,9 @@ def _rate(name: str, *, default: str) -> Rate | None:
         raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
-# Requests of one key, and wrong keys from one address. None: unlimited. Counted in PostgreSQL, or in Redis.
+# Requests of one key, and wrong secrets from one address. None: unlimited.
 THROTTLE_RATE = _rate("THROTTLE_RATE", default="")
 THROTTLE_UNAUTHORIZED_RATE = _rate("THROTTLE_UNAUTHORIZED_RATE", default="100/min")
-REDIS_URL: str | None = env.str("REDIS_URL", default="") or None
 
 # The carrier that hears of attachments, and how fast it may be asked: requests a second (0: no limit) and orders that
 # are open there at once (0: no limit), for all workers together. Unset: what the adapter's carrier is known to bear.

@@ -8,7 +8,7 @@ os.environ.setdefault("DATABASE_DURABLE", "off")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 os.environ["DATABASE_POOL"] = "0"
 # Tests of the limits switch them on.
-os.environ["THROTTLE_RATE"] = os.environ["THROTTLE_UNAUTHORIZED_RATE"] = os.environ["REDIS_URL"] = ""
+os.environ["THROTTLE_RATE"] = os.environ["THROTTLE_UNAUTHORIZED_RATE"] = ""
 
 from agentmessage.settings import *  # noqa: F403  (The environment first.)
 
