@@ -17,6 +17,19 @@ class Operator(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
+    def may_edit(self, other: "Operator") -> bool:
+        """Whether this operator may edit `other`: superusers edit everyone, the rest only those who may do less.
+
+        That excludes the operator's own record, so nobody who is not a superuser can gain permissions.
+        """
+        if self.is_superuser:
+            return True
+        return other.is_active and not other.is_superuser and self.may_do_more_than(other.get_all_permissions())
+
+    def may_do_more_than(self, permissions: set[str]) -> bool:
+        """Whether `permissions` are a proper subset of this operator's own, those of groups included."""
+        return permissions < self.get_all_permissions()
+
 
 class Organization(models.Model):
     """A tenant. Everything that a key can name is looked up inside the key's organization."""

@@ -26,6 +26,21 @@ def check_database_is_given(app_configs: Sequence[Any] | None, **kwargs: object)
     return []
 
 
+@register(Tags.security, deploy=True)
+def check_proxy_is_trusted(app_configs: Sequence[Any] | None, **kwargs: object) -> list[CheckMessage]:  # noqa: ARG001  (Django's signature)
+    """A deployment with HTTPS usually has a proxy that ends TLS."""
+    if settings.HTTPS and not settings.TRUST_PROXY:
+        return [
+            CheckWarning(
+                "HTTPS is on and TRUST_PROXY is off: behind a proxy, all clients share the proxy's address, so wrong "
+                "keys and passwords of one client count for all, and the admin redirects to HTTPS forever.",
+                hint="Set TRUST_PROXY=on behind a proxy that sets X-Forwarded-For and X-Forwarded-Proto.",
+                id="agentmessage.W004",
+            )
+        ]
+    return []
+
+
 @register(Tags.database)
 def check_lock_timeout(
     app_configs: Sequence[Any] | None,  # noqa: ARG001  (Django's signature, here and below)

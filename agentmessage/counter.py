@@ -8,6 +8,7 @@ not return a hit. The clock is the database's, the same for all processes.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -109,7 +110,7 @@ def count_attempt(subject: str, delays: Sequence[int]) -> int:
     Returns:
         0 if the secret may be checked, or the whole seconds that the next attempt has to wait.
     """
-    values = {"subject": subject, "delays": list(delays), "count": len(delays)}
+    values: dict[str, Any] = {"subject": subject, "delays": list(delays), "count": len(delays)}
     with connection.cursor() as cursor:
         cursor.execute(_ATTEMPT, values)
         passed = cursor.fetchone()

@@ -30,7 +30,7 @@ class KeyThrottle(BaseThrottle):
         if self.usage is not None:
             return False
         try:
-            key = request.auth
+            key: Any = request.auth
         except AuthenticationFailed:
             self.usage = view.usage = wrong_keys.count(request)
             if self.usage is None or not self.usage.is_over:

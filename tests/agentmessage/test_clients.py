@@ -75,7 +75,7 @@ def _from(address: str) -> HttpRequest:
 
 
 def test_another_process_learns_of_a_block_with_the_next_wrong_secret(settings: Settings, db: None) -> None:
-    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=60)
+    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=3600)
     one, other = WrongSecrets("v1"), WrongSecrets("v1")
     request = _from("203.0.113.66")
     assert [usage.is_over for usage in (one.count(request), one.count(request)) if usage] == [False, True]
@@ -88,7 +88,7 @@ def test_another_process_learns_of_a_block_with_the_next_wrong_secret(settings: 
 
 
 def test_a_private_network_is_counted_and_never_blocked(settings: Settings, db: None) -> None:
-    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=60)
+    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=3600)
     limit = WrongSecrets("v1")
     usages = [limit.count(_from("10.0.0.1")) for _ in range(3)]
     assert [usage.hits for usage in usages if usage] == [1, 2, 3]
@@ -96,7 +96,7 @@ def test_a_private_network_is_counted_and_never_blocked(settings: Settings, db: 
 
 
 def test_endpoints_are_counted_apart(settings: Settings, db: None) -> None:
-    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=60)
+    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=3600)
     request = _from("203.0.113.66")
     one, other = WrongSecrets("v1"), WrongSecrets("metrics")
     assert [one.count(request) for _ in range(2)]
@@ -109,7 +109,7 @@ def test_endpoints_are_counted_apart(settings: Settings, db: None) -> None:
 def test_a_block_ends_and_the_memory_of_blocks_is_bounded(
     settings: Settings, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=60)
+    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=3600)
     monkeypatch.setattr(clients, "_MOST_REMEMBERED", 2)
     limit = WrongSecrets("v1")
     requests = [_from(f"203.0.113.{n}") for n in range(3)]
@@ -118,8 +118,8 @@ def test_a_block_ends_and_the_memory_of_blocks_is_bounded(
     assert [limit.block(request) is not None for request in requests] == [True, True, False]
     usage = limit.block(requests[0])
     assert usage
-    assert 1 <= usage.reset <= 60
-    later = time.monotonic() + 61
+    assert 1 <= usage.reset <= 3600
+    later = time.monotonic() + 3601
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert [limit.block(request) for request in requests] == [None, None, None]
     assert limit.count(requests[2])
@@ -127,7 +127,7 @@ def test_a_block_ends_and_the_memory_of_blocks_is_bounded(
 
 
 def test_an_excess_is_logged_once(settings: Settings, db: None, log_lines: list[MutableMapping[str, Any]]) -> None:
-    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=60)
+    settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=1, seconds=3600)
     limit = WrongSecrets("metrics")
     assert [limit.count(_from("10.0.0.1")) for _ in range(4)]
     assert [(line["event"], line["endpoint"], line["network"]) for line in log_lines] == [

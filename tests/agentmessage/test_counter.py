@@ -16,7 +16,8 @@ from agentmessage.models import Counter
 from agentmessage.rates import Rate
 
 HOURLY = Rate(limit=100, seconds=3600)
-DELAYS = (0, 0, 10, 20, 40, 60)
+# So long that none ends while a test runs, however slow the machine is.
+DELAYS = (0, 0, 1000, 2000, 4000, 6000)
 
 
 def _of_eight_threads(times: int, passes: Callable[[], bool]) -> int:
@@ -61,19 +62,19 @@ def test_a_clock_that_was_set_back_locks_no_one_out(db: None) -> None:
 
 
 def test_attempts_wait_longer_and_longer(db: None) -> None:
-    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(7)] == [0, 0, 0, 20, 40, 60, 60]
+    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(7)] == [0, 0, 0, 2000, 4000, 6000, 6000]
     assert counter.count_attempt("sign-in:y", DELAYS) == 0
 
 
 def test_an_attempt_passes_after_its_delay(db: None) -> None:
     for _ in range(3):
         assert counter.count_attempt("sign-in:x", DELAYS) == 0
-    _move_clock(seconds=10)
+    _move_clock(seconds=1000)
     assert counter.count_attempt("sign-in:x", DELAYS) == 0
     # The fourth one was let through, and doubled the delay.
-    _move_clock(seconds=19)
-    assert counter.count_attempt("sign-in:x", DELAYS) == 40
-    _move_clock(seconds=40)
+    _move_clock(seconds=1900)
+    assert counter.count_attempt("sign-in:x", DELAYS) == 4000
+    _move_clock(seconds=4000)
     assert counter.count_attempt("sign-in:x", DELAYS) == 0
 
 
@@ -81,28 +82,28 @@ def test_attempts_are_forgotten_on_success_and_after_a_day(db: None) -> None:
     for _ in range(4):
         counter.count_attempt("sign-in:x", DELAYS)
     counter.forget("sign-in:x")
-    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(4)] == [0, 0, 0, 20]
-    _move_clock(days=1, seconds=21)
-    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(4)] == [0, 0, 0, 20]
+    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(4)] == [0, 0, 0, 2000]
+    _move_clock(days=1, seconds=2001)
+    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(4)] == [0, 0, 0, 2000]
 
 
 def test_an_old_attempt_still_counts_within_the_day(db: None) -> None:
     for _ in range(3):
         counter.count_attempt("sign-in:x", DELAYS)
     _move_clock(hours=23)
-    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(2)] == [0, 40]
+    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(2)] == [0, 4000]
 
 
 def test_ten_thousand_attempts_do_not_overflow(db: None) -> None:
     counter.count_attempt("sign-in:x", DELAYS)
     Counter.objects.update(hits=10_000)
-    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(2)] == [0, 60]
+    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(2)] == [0, 6000]
 
 
 def test_attempts_under_a_clock_that_was_set_back(db: None) -> None:
     counter.count_attempt("sign-in:x", DELAYS)
     Counter.objects.update(ends_at=timezone.now() + timedelta(days=9), hits=1000)
-    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(4)] == [0, 0, 0, 20]
+    assert [counter.count_attempt("sign-in:x", DELAYS) for _ in range(4)] == [0, 0, 0, 2000]
 
 
 @pytest.mark.django_db(transaction=True)
