@@ -14,9 +14,9 @@ from pytest_django import Settings
 
 from accounts.api.throttling import wrong_keys
 from accounts.scopes import Scope
-from agentmessage.metrics import wrong_tokens
 from agentmessage.rates import Rate
-from phone_numbers.webhooks.common import wrong_credentials
+from agentmessage.views import wrong_tokens
+from propagation.webhooks.base import wrong_credentials
 from tests.factories import make_key
 from tests.worlds import World
 

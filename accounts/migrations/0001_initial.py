@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Organizations, API keys, operators and their groups."""
 
 import django.contrib.auth.models
 import django.contrib.auth.validators
@@ -8,6 +8,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -15,6 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
+        ("contenttypes", "0002_remove_content_type_name"),
     ]
 
     operations = [
@@ -61,10 +63,7 @@ class Migration(migrations.Migration):
                         verbose_name="active",
                     ),
                 ),
-                (
-                    "date_joined",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined"),
-                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
                 (
                     "id",
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
@@ -116,8 +115,7 @@ class Migration(migrations.Migration):
                 "ordering": ["name", "id"],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True),
-                        name="accounts_organization_name_not_empty",
+                        condition=models.Q(("name", ""), _negated=True), name="accounts_organization_name_not_empty"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("slug__regex", "^[a-z0-9][a-z0-9-]*$")),
@@ -181,8 +179,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="accounts_apikey_organization_id"),
                     models.CheckConstraint(
-                        condition=models.Q(("label", ""), _negated=True),
-                        name="accounts_apikey_label_not_empty",
+                        condition=models.Q(("label", ""), _negated=True), name="accounts_apikey_label_not_empty"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -203,5 +200,17 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        grant("auth"),
+        grant(
+            "accounts",
+            administrator=[
+                "add_organization",
+                "change_organization",
+                "add_apikey",
+                "change_apikey",
+                "add_operator",
+                "change_operator",
+            ],
         ),
     ]

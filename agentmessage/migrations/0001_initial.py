@@ -1,4 +1,6 @@
-"""The table of the counter."""
+"""The counter, and what Django's models cannot express for all apps: `constraints.sql` beside this file."""
+
+from pathlib import Path
 
 from django.db import migrations, models
 
@@ -6,7 +8,13 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [
+        ("accounts", "0001_initial"),
+        ("brands", "0001_initial"),
+        ("campaigns", "0001_initial"),
+        ("numbers", "0001_initial"),
+        ("propagation", "0001_initial"),
+    ]
 
     operations = [
         migrations.CreateModel(
@@ -21,9 +29,5 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["ends_at"], name="agentmessage_counter_ends_at")],
             },
         ),
-        # UNLOGGED: nobody misses the counts after a crash. The fillfactor leaves room for the next version of each row.
-        migrations.RunSQL(
-            "ALTER TABLE agentmessage_counter SET UNLOGGED; ALTER TABLE agentmessage_counter SET (fillfactor = 50)",
-            migrations.RunSQL.noop,
-        ),
+        migrations.RunSQL(Path(__file__).with_name("constraints.sql").read_text(encoding="utf-8")),
     ]

@@ -1,10 +1,11 @@
-"""The first tables."""
+"""Brands."""
 
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -23,10 +24,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
                 ("name", models.CharField(max_length=255)),
-                (
-                    "tcr_brand_id",
-                    models.CharField(blank=True, max_length=7, null=True, verbose_name="TCR brand id"),
-                ),
+                ("tcr_brand_id", models.CharField(blank=True, max_length=7, null=True, verbose_name="TCR brand id")),
                 (
                     "identity_status",
                     models.CharField(
@@ -73,10 +71,7 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            (
-                                "identity_status__in",
-                                ["SELF_DECLARED", "UNVERIFIED", "VERIFIED", "VETTED_VERIFIED"],
-                            )
+                            ("identity_status__in", ["SELF_DECLARED", "UNVERIFIED", "VERIFIED", "VETTED_VERIFIED"])
                         ),
                         name="brands_brand_identity_status_known",
                     ),
@@ -87,4 +82,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        grant("brands", administrator=["add_brand", "change_brand"]),
     ]

@@ -1,10 +1,11 @@
-"""The first tables."""
+"""Campaigns."""
 
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -125,12 +126,10 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="campaigns_campaign_organization_id"),
                     models.UniqueConstraint(
-                        fields=("organization", "tcr_campaign_id"),
-                        name="campaigns_campaign_tcr_campaign_id_once",
+                        fields=("organization", "tcr_campaign_id"), name="campaigns_campaign_tcr_campaign_id_once"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True),
-                        name="campaigns_campaign_name_not_empty",
+                        condition=models.Q(("name", ""), _negated=True), name="campaigns_campaign_name_not_empty"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -183,4 +182,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        grant("campaigns", administrator=["add_campaign", "change_campaign"]),
     ]

@@ -14,8 +14,8 @@ from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk.attach import bulk_attach
 from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
 from phone_numbers.services.detach import detach_campaign
-from phone_numbers.services.propagation.retry import retry_propagation
 from phone_numbers.services.release import release_phone_number
+from phone_numbers.services.retry import retry_propagation
 
 _IN_WORDS: dict[type[DomainError], str] = {
     NotFound: "The number or the campaign is not in this organization any more.",

@@ -18,7 +18,7 @@ from phone_numbers.api.render import render_entry, render_phone_number, render_s
 from phone_numbers.queries import attachment_history, get_attached_phone_number
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.detach import detach_campaign
-from phone_numbers.services.propagation.retry import retry_propagation
+from phone_numbers.services.retry import retry_propagation
 
 
 class PhoneNumberCampaignView(TenantView):

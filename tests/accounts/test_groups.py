@@ -15,7 +15,7 @@ from campaigns.models import Campaign
 from phone_numbers.models import CampaignAttachment, LineOptionStatus, NumberState, PhoneNumber
 from tests.factories import OperatorFactory, make_key
 from tests.operators import browser_of, member_of, page, run_action
-from tests.propagation import attach, fail_propagation
+from tests.support.propagation import attach, fail_propagation
 from tests.worlds import World
 
 OPERATIONS = "/admin/numbers/phonenumber/operation/"
