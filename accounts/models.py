@@ -32,7 +32,7 @@ class Operator(AbstractUser):
 
 
 class Organization(models.Model):
-    """A tenant. Everything that a key can name is looked up inside the key's organization."""
+    """A tenant. Every lookup for a key is limited to the key's organization."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200)
@@ -53,7 +53,7 @@ class Organization(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key of one organization. The key itself is shown once; what stays is its digest and a readable prefix."""
+    """A key of one organization. The key itself is shown once; its digest and a readable prefix are stored."""
 
     LABEL_LENGTH = 100
 
@@ -87,7 +87,7 @@ class ApiKey(models.Model):
         return f"{self.label} ({self.prefix}…)"
 
     def is_usable(self, *, at: datetime) -> bool:
-        """Whether the key authenticates at the moment `at`: neither revoked nor expired."""
+        """Whether the key authenticates at the time `at`: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
 
     def has_scope(self, scope: Scope) -> bool:
