@@ -191,8 +191,8 @@ class Environment:
     THROTTLE_UNAUTHORIZED_RATE = Setting(
         _RATE,
         Rate(100, 60),
-        "wrong keys, carrier credentials and metrics tokens per client address (IPv6: per /64 network); above it, "
-        "requests from there are 429, except right secrets from private networks. Behind a proxy it needs "
+        "wrong or missing keys, carrier credentials and metrics tokens per client address (IPv6: per /64 network); "
+        "above it, requests from there are 429, except right secrets from private networks. Behind a proxy it needs "
         "`TRUST_PROXY`, or all clients share one address",
         shown="100/min",
     )
