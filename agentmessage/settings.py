@@ -38,7 +38,7 @@ INSTALLED_APPS = [
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
-    "accounts.apps.AccountsConfig",
+    "accounts",
     "corsheaders",
     "drf_spectacular",
     "rest_framework",
@@ -139,22 +139,22 @@ HTTPS = not DEBUG if env.HTTPS is None else env.HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(?!admin/)"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.HSTS_INCLUDE_SUBDOMAINS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 TRUST_PROXY = env.TRUST_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # Other services below the same domain may not have HTTPS: HSTS_INCLUDE_SUBDOMAINS is opt-in.
     "security.W021",  # Whether a host joins the browsers' preload list is for the owner of its domain to say.
 ]
 
 MAX_BODY_BYTES = env.MAX_BODY_BYTES
 
-# None: unlimited. Counted in PostgreSQL, or in Redis.
+# None: unlimited.
 THROTTLE_RATE = env.THROTTLE_RATE
 THROTTLE_UNAUTHORIZED_RATE = env.THROTTLE_UNAUTHORIZED_RATE
-REDIS_URL = env.REDIS_URL
 
 CARRIER_URL = env.CARRIER_URL
 # None: the default limits of the carrier's adapter.

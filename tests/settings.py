@@ -18,6 +18,5 @@ os.environ["THROTTLE_RATE"] = os.environ["THROTTLE_UNAUTHORIZED_RATE"] = "off"
 from agentmessage.settings import *  # noqa: E402, F403  (The environment first.)
 
 ALLOWED_HOSTS = ["*"]
-REDIS_URL = None
 SECURE_SSL_REDIRECT = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

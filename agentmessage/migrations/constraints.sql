@@ -61,9 +61,9 @@ CREATE TRIGGER numbers_campaignattachment_no_truncate
     FOR EACH STATEMENT EXECUTE FUNCTION numbers_campaignattachment_append_only();
 
 
--- Counters that need not survive a crash of the database. The throttle's rows change all the time: half of each page
--- is left free for their next versions.
+-- Counters that need not survive a crash of the database. The counter's rows change all the time: half of each page is
+-- left free for their next versions.
 
-ALTER TABLE accounts_throttlewindow SET UNLOGGED;
-ALTER TABLE accounts_throttlewindow SET (fillfactor = 50);
+ALTER TABLE agentmessage_counter SET UNLOGGED;
+ALTER TABLE agentmessage_counter SET (fillfactor = 50);
 ALTER TABLE propagation_carrierratelimit SET UNLOGGED;

@@ -9,10 +9,9 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
-from accounts.admin.base import RowAdmin
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import TabularInline, display
 from accounts.models import ApiKey, Operator
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin
+from agentmessage.admin.unfold_typing import TabularInline, display
 from phone_numbers.admin.search import number_condition
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 

@@ -12,9 +12,8 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from accounts.admin.base import RowAdmin, selected_ids
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import action, display
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin, selected_ids
+from agentmessage.admin.unfold_typing import action, display
 from phone_numbers.admin.bulk import BulkAttachPage
 from phone_numbers.admin.forms import PhoneNumberForm
 from phone_numbers.admin.history import AttachmentInline

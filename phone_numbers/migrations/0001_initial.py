@@ -9,6 +9,7 @@ from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtensi
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -467,4 +468,6 @@ class Migration(migrations.Migration):
                 name="numbers_campaignattachment_is_a_move",
             ),
         ),
+        # Attach, detach, retry and release change a number.
+        grant("numbers", operator=["change_phonenumber"], administrator=["add_phonenumber"]),
     ]

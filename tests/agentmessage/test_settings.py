@@ -45,7 +45,6 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "CSRF_TRUSTED_ORIGINS": ("a.example", "https://a.example/", "ftp://a.example", "https://", "https://a,b"),
     "THROTTLE_RATE": NO_RATES,
     "THROTTLE_UNAUTHORIZED_RATE": NO_RATES,
-    "REDIS_URL": ("localhost:6379", "http://localhost"),
     "CORS_ORIGINS": ("*", "a.example", "https://a.example/", "https://*.a.example", "null"),
     "MAX_BODY_BYTES": (*NO_NUMBERS, "0", "1023", "104857601", "1MB"),
     "CARRIER_URL": ("twilio://u:p@host", "bandwidth", "bandwidth:u:p", "telnyx://:a key@"),

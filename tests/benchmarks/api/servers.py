@@ -94,7 +94,7 @@ def serving(application: str, found: Database, *, log: Path) -> Iterator[int]:
 
 def _environment(found: Database) -> dict[str, str]:
     """What the service's own settings are by default, whatever is set here; and what the floor reads."""
-    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "REDIS", "DJANGO", "CORS", "DEBUG", "GRANIAN", "PROMETHEUS", "METRICS")
+    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "DJANGO", "CORS", "DEBUG", "GRANIAN", "PROMETHEUS", "METRICS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
         "DJANGO_SETTINGS_MODULE": "agentmessage.settings",
         "SECRET_KEY": secrets.token_urlsafe(50),

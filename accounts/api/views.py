@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from accounts.api import schema
+from accounts.api import serializers
 from accounts.api.base import TenantView
 from accounts.models import ApiKey
 from accounts.scopes import Scope
@@ -48,7 +48,7 @@ class ApiKeysView(TenantView):
 
     scopes = {"GET": Scope.APIKEYS_READ, "POST": Scope.APIKEYS_WRITE}
 
-    @documented(schema.LIST_API_KEYS)
+    @documented(serializers.LIST_API_KEYS)
     def get(self, request: Request) -> HttpResponse:
         """A page of them, newest first; revoked and expired ones too."""
         query = Query(request, known=PAGE_PARAMETERS)
@@ -56,7 +56,7 @@ class ApiKeysView(TenantView):
             QuerySetRows(ApiKey.objects.filter(organization_id=self.organization_id)), query, render_api_key
         )
 
-    @documented(schema.CREATE_API_KEY)
+    @documented(serializers.CREATE_API_KEY)
     def post(self, request: Request) -> HttpResponse:
         """Create a key. The answer is the one time that it is shown."""
         body = read_object(request)
@@ -76,7 +76,7 @@ class ApiKeyView(TenantView):
 
     scopes = {"DELETE": Scope.APIKEYS_WRITE}
 
-    @documented(schema.REVOKE_API_KEY)
+    @documented(serializers.REVOKE_API_KEY)
     def delete(self, request: Request, api_key_id: str) -> HttpResponse:
         """Revoke it, from the next request on. One that is revoked already stays as it is."""
         key = revoke_api_key(organization_id=self.organization_id, api_key_id=path_uuid(api_key_id))

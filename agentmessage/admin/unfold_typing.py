@@ -1,6 +1,6 @@
-"""Unfold's classes and decorators, as types that can be checked: Django's classes, which they are.
+"""Unfold's classes and decorators, typed as the Django classes that they extend.
 
-Unfold has annotations of its own that subclasses cannot keep to: `add_fieldsets = ()` is an empty tuple for ever.
+Unfold's own annotations do not allow subclasses: `add_fieldsets = ()` is inferred as an empty tuple.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What every form of the admin does: say in words what the database would refuse."""
+"""The base of all admin forms: it reports in words what the database would refuse."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -9,23 +9,23 @@ from django.db.models import Model
 
 
 class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a form class per model from it.
-    """A form that holds the whole row against its model's constraints before the database does.
+    """Validate the whole row against its model's constraints.
 
-    Django skips a constraint if one of its fields is not on the form; here it would then be the database that refuses,
-    with a 500. `sentences` maps a constraint to the field it is shown at and to what the operator reads.
+    Django skips a constraint if one of its fields is not on the form; the database would then refuse the row, a 500.
+    `sentences` maps a constraint to the field that shows its error and to the error's text.
     """
 
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def _post_clean(self) -> None:
-        # Django's own look at the constraints is set aside for the moment, or each would be complained of twice.
+        # Django's own validation of the constraints is switched off meanwhile, or each error would appear twice.
         self.instance.validate_constraints = lambda **_kwargs: None
         super()._post_clean()  # type: ignore[misc]  # The stubs leave out what Django's own forms override.
         del self.instance.validate_constraints
-        self._hold_against_constraints()
+        self._check_constraints()
 
-    def _hold_against_constraints(self) -> None:
-        """Adds an error for each constraint that the row breaks, except where one of its fields is wrong already."""
+    def _check_constraints(self) -> None:
+        """Add an error for each constraint that the row violates, unless one of its fields already has an error."""
         wrong = set(self.errors)
         for model, constraints in self.instance.get_constraints():
             for constraint in constraints:
@@ -37,15 +37,15 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a f
 
 
 class SameOrganizationForm(RowForm):
-    """A form whose row belongs to an organization, and so must what it refers to.
+    """Require that the rows of `same_organization` belong to the organization of the form's row.
 
-    The database holds that by a composite foreign key, which Django cannot validate.
+    The database enforces it with a composite foreign key, which Django cannot validate.
     """
 
     same_organization: ClassVar[tuple[str, ...]] = ()
 
     def clean(self) -> dict[str, Any] | None:
-        """Adds an error to each of `same_organization` that belongs to another one."""
+        """Add an error to each field whose row belongs to another organization."""
         cleaned = super().clean() or self.cleaned_data
         organization_id = getattr(cleaned.get("organization"), "id", None) or self.instance.organization_id
         for name in self.same_organization:
