@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.scratch import scratch_database
+from tests.support.waiting import wait_until
 
 NUMBERS = 2_000
 WORKERS = 3
@@ -88,7 +89,7 @@ def _trial(lots: random.Random, seconds: float, folder: Path) -> bool:
         while (unsettled := _unsettled()) and time.monotonic() - began < SETTLE_SECONDS:
             sys.stdout.write(f"\r{unsettled:5} not settled, {time.monotonic() - began:4.0f} s  ")
             sys.stdout.flush()
-            time.sleep(1)
+            time.sleep(1)  # A line of progress a second.
         sys.stdout.write(f"\rsettled after {time.monotonic() - began:.0f} s{' ' * 30}\n")
         deaths = sum(worker.deaths for worker in workers)
         sys.stdout.write(f"{changes} changes, {deaths} workers and {carrier.deaths} carriers killed\n")
@@ -127,7 +128,7 @@ def _live(
             next_death = now + lots.uniform(2, 6)
             sys.stdout.write(f"\r{_unsettled():5} not settled, {now - began:4.0f} s  ")
             sys.stdout.flush()
-        time.sleep(0.02)
+        time.sleep(0.02)  # The pace of the changes.
     return changes
 
 
@@ -199,13 +200,15 @@ def _get(port: int, path: str) -> Any:
 
 
 def _retried(request: urllib.request.Request) -> Any:
-    for _ in range(100):
+    def answered() -> list[Any]:
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
-                return json.load(response)
+                return [json.load(response)]
         except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("The simulated carrier does not answer.")
+            return []
+
+    [answer] = wait_until(answered, "the simulated carrier answers")
+    return answer
 
 
 if __name__ == "__main__":

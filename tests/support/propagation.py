@@ -10,6 +10,7 @@ from django.db import connection
 from accounts.actors import Actor
 from campaigns.models import Campaign
 from carriers.base import Carrier
+from carriers.simulated.clock import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
@@ -20,13 +21,17 @@ from propagation.services.record import AttachmentFailure, record_failures
 from propagation.services.send import process_order
 
 ACTOR = Actor.for_command("test")
+HOUR = 3600.0
+# What `settle` settles takes a handful of rounds, on any machine: the clocks are moved between them.
+MOST_ROUNDS = 10
 
 
 class Worker:
-    """Works against a carrier, round by round."""
+    """Works against a carrier, round by round. `clock` is the carrier's, if it has one that can be moved."""
 
-    def __init__(self, carrier: Carrier, *, open_orders: int = 0) -> None:
+    def __init__(self, carrier: Carrier, *, clock: Clock | None = None, open_orders: int = 0) -> None:
         self.carrier = carrier
+        self.clock = clock
         self.rate_limiter = RateLimiter(carrier.name, 0)
         self.open_orders = open_orders
         self.jobs: list[tuple[Sequence[UUID], datetime]] = []
@@ -53,18 +58,24 @@ class Worker:
         self.claim()
         self.work()
 
-    def settle(self, *, rounds: int = 100) -> None:
-        """Rounds until nothing is open, without the waiting between them."""
-        for _ in range(rounds):
+    def settle(self) -> None:
+        """Run rounds until nothing is open. Between two of them an hour passes at the carrier, and all is due here."""
+        for _ in range(MOST_ROUNDS):
             self.run()
             if not is_anything_open():
                 return
-            hurry()
-        raise AssertionError(f"Not settled after {rounds} rounds.")
+            self.skip_waiting()
+        raise AssertionError(f"Not settled after {MOST_ROUNDS} rounds.")
+
+    def skip_waiting(self) -> None:
+        """Make due whatever only waits for its time: here, and at the carrier whatever takes up to an hour."""
+        hurry()
+        if self.clock is not None:
+            self.clock.advance(HOUR)
 
 
 def hurry() -> None:
-    """Makes due whatever only waits for its time, leases of dead workers among it."""
+    """Make due whatever only waits for its time here, leases of dead workers included."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE propagation_carrierorder SET next_poll_at = now() WHERE ended_at IS NULL")
         cursor.execute(
