@@ -43,3 +43,12 @@ def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) ->
         return None
     row = fetch_one(_LOCK_ONE, [organization_id, phone_number_id])
     return None if row is None else instance(PhoneNumber, row)
+
+
+def lock_attached_phone_numbers(condition: Q, *, skip_locked: bool = False) -> QuerySet[PhoneNumber]:
+    """Return the numbers whose `attachments` match, of any organization, locked in the order of their IDs.
+
+    With `skip_locked`, without those that another transaction holds.
+    """
+    numbers = PhoneNumber.objects.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+    return numbers.filter(condition).order_by("id")
