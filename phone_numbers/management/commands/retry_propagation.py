@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 from django.db.models import F, QuerySet
 
 from accounts.management.arguments import organization
@@ -41,9 +42,9 @@ class Command(BaseCommand):
             except NotFailed:
                 # Somebody else was faster.
                 continue
-            except DomainError as error:
+            except (DomainError, OperationalError) as error:
                 left += 1
-                self.stderr.write(f"{number}: {error.sentence}")
+                self.stderr.write(f"{number}: {error.sentence if isinstance(error, DomainError) else error}")
                 continue
             sent += 1
             if sent % _SHOW_EVERY == 0 and options["verbosity"] > 0:
