@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce, Now
 from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
+from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import lock_attached_phone_numbers
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
@@ -166,14 +167,6 @@ def record_failures(
         attachments = _lock_numbers(condition if still is None else condition & still)
         outcomes = [_final(failures[attachment.id]) for attachment in attachments]
         _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=cause)
-
-
-def database_now() -> datetime:
-    """Return the database's time, which all machines share."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
 
 
 def make_successors_due(phone_number_ids: Collection[UUID]) -> None:

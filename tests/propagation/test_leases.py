@@ -34,7 +34,7 @@ class Answering(Meanwhile):
         super().__init__(carrier, lambda: None)
         self._answer = answer
 
-    def until(self, deadline: Deadline) -> "Answering":  # type: ignore[override]
+    def until(self, deadline: Deadline) -> "Answering":
         return type(self)(self._carrier.until(deadline), self._answer)
 
     def submit(self, order: OrderRequest) -> OrderReport:
@@ -137,7 +137,11 @@ def test_news_during_a_poll_is_not_postponed(
     worker.run()
     order_id = CarrierOrder.objects.get().id
     hurry()
-    worker.carrier = Meanwhile(carrier, lambda: make_orders_due(order_ids=[str(order_id)]) and None)
+
+    def announce() -> None:
+        assert make_orders_due(order_ids=[str(order_id)]) == 1
+
+    worker.carrier = Meanwhile(carrier, announce)
     worker.run()
     assert worker.claim().orders == 1, "It is due at once."
 

@@ -54,9 +54,9 @@ def _age(*, days: float) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_update")
         cursor.execute(
-            "UPDATE numbers_campaignattachment"
-            " SET created_at = created_at - %(age)s, resumed_at = resumed_at - %(age)s",
-            {"age": timedelta(days=days)},
+            "UPDATE numbers_campaignattachment SET created_at = created_at - %(days)s * interval '1 day',"
+            " resumed_at = resumed_at - %(days)s * interval '1 day'",
+            {"days": days},
         )
         cursor.execute("ALTER TABLE numbers_campaignattachment ENABLE TRIGGER numbers_campaignattachment_no_update")
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -151,6 +153,13 @@ def test_what_is_said_of_a_failure_is_what_happens(
         assert api.client.post(f"/v1/phone-numbers/{world.phone_number.id}/campaign/retry").status_code == 200
 
 
+def test_the_admin_says_what_to_do(world: World, admin_client: Client) -> None:
+    fail_propagation(world.phone_number, world.campaign, FailureCode.NOT_CONFIGURED)
+    entry = CampaignAttachment.objects.get()
+    page = admin_client.get(reverse("admin:numbers_campaignattachment_change", args=[entry.id])).content.decode()
+    assert FAILURES[FailureCode.NOT_CONFIGURED].resolution in page
+
+
 def test_a_failure_that_is_retried_cannot_be_retried_by_hand(world: World, worker: Worker, api: ApiClient) -> None:
     fail_propagation(world.phone_number, world.campaign)
     attach(world.phone_number, world.other_campaign)
@@ -189,7 +198,7 @@ def test_a_number_that_is_locked_is_resumed_later(world: World) -> None:
 
 
 def test_a_webhook_and_an_approval_round_read_indexes(world: World) -> None:
-    plans = {
+    plans: dict[str, dict[str, Any]] = {
         dispatch._MAKE_ORDERS_DUE: {"ids": [world.phone_number.id]},
         dispatch._OPEN_ORDERS_OF_NUMBERS: {"numbers": [world.phone_number.number]},
         dispatch._DECIDED_CAMPAIGNS: {},

@@ -10,7 +10,7 @@ from phone_numbers.models import PhoneNumber
 from phone_numbers.services.attach import check_campaign, check_phone_number
 from phone_numbers.services.bulk.rows import ATTACHED, BUSY, UNCHANGED, Outcome, Row, RowResult
 from phone_numbers.services.bulk.writing import Move
-from phone_numbers.services.moving import moment_after
+from phone_numbers.services.clock import database_now, moment_after
 
 
 def judge_campaigns(campaign_ids: set[UUID], *, organization_id: UUID) -> dict[UUID, Campaign | DomainError]:
@@ -39,6 +39,7 @@ def judge_rows(
     """
     results: list[RowResult] = []
     moves: list[Move] = []
+    now = database_now()
     for row in rows:
         campaign = campaigns[row.campaign_id]
         if isinstance(campaign, DomainError):
@@ -55,8 +56,8 @@ def judge_rows(
         if number.campaign_id == campaign.id:
             results.append(UNCHANGED)
             continue
-        moment = moment_after(number.updated_at)
-        moves.append(Move(uuid7(), number.id, number.campaign_id, campaign, moment))
+        moment = moment_after(number.updated_at, now=now)
+        moves.append(Move(uuid7(), number.id, number.campaign_id, campaign, moment, now))
         number.campaign_id = campaign.id
         number.updated_at = moment
         results.append(ATTACHED)

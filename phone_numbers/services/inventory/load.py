@@ -1,10 +1,9 @@
 """Load an inventory: the use case."""
 
-from datetime import UTC, datetime
-
 from django.db import connection, transaction
 
 from accounts.actors import Actor
+from phone_numbers.services.clock import database_now
 from phone_numbers.services.inventory.conflicts import refuse_conflicts
 from phone_numbers.services.inventory.counts import InventoryCounts
 from phone_numbers.services.inventory.document import Inventory, read_inventory
@@ -51,7 +50,7 @@ def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCo
         report(Stage.WRITING, 0, 0)
         lock_staged_phone_numbers(cursor)
         refuse_conflicts(cursor)
-        now = datetime.now(UTC)
+        now = database_now()
         organizations = merge_organizations(cursor, now=now, total=totals[ORGANIZATIONS.name])
         brands = merge_brands(cursor, now=now, total=totals[BRANDS.name])
         campaigns = merge_campaigns(cursor, now=now, total=totals[CAMPAIGNS.name])
