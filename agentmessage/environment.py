@@ -244,7 +244,7 @@ class Environment:
     PROPAGATION_LEASE_SECONDS = Setting(
         _number(1, 3600),
         90.0,
-        "a worker that is silent for this long is considered dead; longer than a call to the carrier (30)",
+        "a worker that is silent for this long is considered dead; all calls of one order end within half of it",
     )
     PROPAGATION_ORDER_DAYS = Setting(
         _number(1, 365), 7.0, "an order that the carrier has not finished after so long fails with ORDER_EXPIRED"

@@ -1,17 +1,22 @@
 """One writer for an order: a worker that has lost its lease, that meets an error, or that runs out of time."""
 
+import re
 import threading
 from collections.abc import Callable, MutableMapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, connections
 from django.utils import timezone
 from pytest_django import Settings
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from accounts.actors import Actor
 from carriers.base import Carrier, CarrierUnavailable, Deadline, Failure, FailureKind, OrderReport, OrderRequest
+from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
@@ -246,6 +251,29 @@ def test_one_order_that_raises_stops_no_other(
     assert order.next_poll_at != lease
     [line] = [line for line in log_lines if line["event"] == "order could not be processed"]
     assert line["exc_info"]
+
+
+def test_the_calls_of_an_order_end_before_its_lease(
+    world: World, worker: Worker, httpserver: HTTPServer, settings: Settings
+) -> None:
+    settings.PROPAGATION_LEASE_SECONDS = 1.0
+    over = threading.Event()
+
+    def hang(_request: Request) -> Response:
+        over.wait(60)
+        return Response("late")
+
+    httpserver.expect_request("/orders").respond_with_handler(hang)
+    hanging = SimulatedCarrier.from_url(urlsplit(f"simulated://127.0.0.1:{httpserver.port}"), pace=lambda: None)
+    attach(world.phone_number, world.campaign)
+    worker.carrier = hanging
+    worker.run()
+    over.set()
+    hanging.close()
+    message = CampaignAttachment.objects.get().failure_message
+    assert message is not None
+    assert re.match(r"No answer within 0\.\d|The time for this order's calls is over", message), message
+    assert statuses(world.phone_number) == ["submitted"], "It may have arrived, so it is looked up first."
 
 
 def test_a_job_whose_time_is_up_returns_its_orders(world: World, worker: Worker, simulator: SimulatorServer) -> None:
