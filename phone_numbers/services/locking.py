@@ -8,6 +8,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 
 from agentmessage.database.statements import fetch_one, instance, select
 from phone_numbers.models import PhoneNumber
@@ -22,7 +23,8 @@ def matching_phone_numbers(*, organization_id: UUID, asked: Collection[UUID | st
     numbers = [name for name in asked if isinstance(name, str)]
     by_id, by_number = UuidEqualsAny(F("id"), array_literal(ids)), TextEqualsAny(F("number"), array_literal(numbers))
     condition = by_id if not numbers else by_number if not ids else Q(by_id) | Q(by_number)
-    return PhoneNumber.objects.filter(condition, organization_id=organization_id)
+    # The database's clock comes with the rows, which saves a statement.
+    return PhoneNumber.objects.filter(condition, organization_id=organization_id).annotate(read_at=Now())
 
 
 def lock_matching_phone_numbers(

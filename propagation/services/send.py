@@ -1,6 +1,7 @@
 """Send an order to the carrier, or poll it. Never inside a transaction."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -99,16 +100,14 @@ def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_lim
         if leased is None:
             return
         try:
-            try:
-                _process(leased, carrier.until(deadline), rate_limiter)
-            except LeaseLost:
-                raise
-            except Exception:
-                # Without the database this raises as well, and the lease runs out.
-                log.exception("order could not be processed")
-                _postpone(leased, poll_delay(leased.age, retry_after=_ERROR_SECONDS))
+            _process(leased, carrier.until(deadline), rate_limiter)
         except LeaseLost:
             log.warning("lease lost")
+        except Exception:
+            log.exception("order could not be processed")
+            # Without the database this raises as well, and the lease runs out.
+            with suppress(LeaseLost):
+                _postpone(leased, poll_delay(leased.age, retry_after=_ERROR_SECONDS))
 
 
 def _process(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:

@@ -1,9 +1,10 @@
 """Load an inventory: the use case."""
 
+from datetime import UTC, datetime
+
 from django.db import connection, transaction
 
 from accounts.actors import Actor
-from phone_numbers.services.clock import database_now
 from phone_numbers.services.inventory.conflicts import refuse_conflicts
 from phone_numbers.services.inventory.counts import InventoryCounts
 from phone_numbers.services.inventory.document import Inventory, read_inventory
@@ -50,7 +51,7 @@ def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCo
         report(Stage.WRITING, 0, 0)
         lock_staged_phone_numbers(cursor)
         refuse_conflicts(cursor)
-        now = database_now()
+        now = datetime.now(UTC)
         organizations = merge_organizations(cursor, now=now, total=totals[ORGANIZATIONS.name])
         brands = merge_brands(cursor, now=now, total=totals[BRANDS.name])
         campaigns = merge_campaigns(cursor, now=now, total=totals[CAMPAIGNS.name])
