@@ -242,7 +242,16 @@ class Environment:
     PROPAGATION_LEASE_SECONDS = Setting(
         _number(1, 3600),
         90.0,
-        "a worker that is silent for this long is considered dead; longer than a call to the carrier (30)",
+        "a worker that is silent for this long is considered dead; all calls of one order end within half of it",
+    )
+    PROPAGATION_ORDER_DAYS = Setting(
+        _number(1, 365), 7.0, "an order that the carrier has not finished after so long fails with ORDER_EXPIRED"
+    )
+    PROPAGATION_APPROVAL_DAYS = Setting(
+        _number(1, 365), 60.0, "an attachment that waits for so long for approval fails with APPROVAL_EXPIRED"
+    )
+    PROPAGATION_DETACH_DAYS = Setting(
+        _number(1, 365), 14.0, "a detach that is not confirmed after so long fails with DETACH_EXPIRED"
     )
     RECONCILE_MAX_DETACH_SHARE = Setting(
         _number(0, 1), 0.05, "share of an organization's numbers that one reconciliation may detach"

@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("next_attempt_at", models.DateTimeField(null=True)),
                 ("order_id", models.UUIDField(null=True)),
+                ("resumed_at", models.DateTimeField(null=True)),
                 ("submitted_at", models.DateTimeField(null=True)),
                 ("propagated_at", models.DateTimeField(null=True)),
                 ("failure_code", models.CharField(max_length=40, null=True)),
@@ -388,7 +389,8 @@ class Migration(migrations.Migration):
                     models.Q(
                         ("status", "pending"),
                         models.Q(
-                            ("failure_code__in", ("CAMPAIGN_REJECTED", "CAMPAIGN_SUSPENDED")), ("status", "failed")
+                            ("failure_code__in", ("CAMPAIGN_REJECTED", "CAMPAIGN_SUSPENDED", "APPROVAL_EXPIRED")),
+                            ("status", "failed"),
                         ),
                         _connector="OR",
                     ),

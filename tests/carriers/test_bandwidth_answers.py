@@ -434,16 +434,16 @@ def test_who_waits_for_a_token_does_not_wait_for_ever(httpserver: HTTPServer) ->
 
     httpserver.expect_request("/token").respond_with_handler(hang)
     caller = HttpCaller(pace=lambda: None)
-    token = Token(caller=caller, url=httpserver.url_for("/token"), credentials=("u", "s"), longest_wait=0.1)
+    token = Token(url=httpserver.url_for("/token"), credentials=("u", "s"), longest_wait=0.1)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(token.value)
+        first = pool.submit(token.value, caller)
         assert asked.wait(DEADLINE)
         with pytest.raises(CarrierUnavailable) as raised:
-            token.value()
+            token.value(caller)
         answer.set()
         assert first.result() == "t"
     assert not raised.value.was_sent
-    assert token.value() == "t"
+    assert token.value(caller) == "t"
     caller.close()
 
 

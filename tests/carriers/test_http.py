@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import time_machine
 from pytest_httpserver import HTTPServer
-from werkzeug import Response
+from werkzeug import Request, Response
 
-from carriers.base import CarrierUnavailable
+from carriers.base import CarrierUnavailable, Deadline
 from carriers.http import MAX_ANSWER_BYTES, HttpCaller, retry_after
 from tests.support.ports import closed_port
 from tests.support.waiting import DEADLINE
@@ -154,3 +154,27 @@ def test_the_reset_of_a_rate(headers: dict[str, str], seconds: float | None) -> 
 @time_machine.travel(1_800_000_000, tick=False)
 def test_the_reset_as_a_moment() -> None:
     assert retry_after({"x-ratelimit-reset": "1800000060"}) == 60
+
+
+def test_one_deadline_bounds_all_calls_together(httpserver: HTTPServer) -> None:
+    answer = threading.Event()
+
+    def hang(_request: Request) -> Response:
+        answer.wait(DEADLINE)
+        return Response("late")
+
+    httpserver.expect_request("/prompt").respond_with_data("ok")
+    httpserver.expect_request("/hangs").respond_with_handler(hang)
+    caller = HttpCaller(pace=lambda: None)
+    bound = caller.until(Deadline.after(0.2))
+    try:
+        with pytest.raises(CarrierUnavailable, match="No answer within") as raised:
+            bound.call("POST", httpserver.url_for("/hangs"))
+        assert raised.value.was_sent
+        with pytest.raises(CarrierUnavailable, match="time for this order's calls is over") as raised:
+            bound.call("GET", httpserver.url_for("/prompt"))
+        assert raised.value.was_sent, "An earlier call may have placed the order."
+        assert caller.call("GET", httpserver.url_for("/prompt")).body == b"ok", "The deadline is that of the work."
+    finally:
+        answer.set()
+        caller.close()

@@ -154,6 +154,7 @@ def test_creates_every_row_with_every_column(ids: Ids) -> None:
         "attempts": 0,
         "next_attempt_at": NOW,
         "order_id": None,
+        "resumed_at": None,
         "submitted_at": None,
         "propagated_at": None,
         "failure_code": None,

@@ -6,12 +6,12 @@ here, at every place in turn: the connection is closed, uncommitted work is lost
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from django.db import connection
 
-from carriers.base import Carrier, OrderReport, OrderRequest
+from carriers.base import Carrier, Deadline, OrderReport, OrderRequest
 from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.clock import Clock
 from carriers.simulated.faults import Faults
@@ -51,6 +51,10 @@ class MortalCarrier:
     def __init__(self, carrier: SimulatedCarrier, killer: Killer) -> None:
         self.name, self.batch_size = carrier.name, carrier.batch_size
         self._carrier, self._killer = carrier, killer
+
+    def until(self, deadline: Deadline) -> Self:
+        """As the carrier does."""
+        return type(self)(self._carrier.until(deadline), self._killer)
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """As the carrier does."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import closing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from carriers.base import CampaignDecision, OrderReport, OrderRequest
+from carriers.base import CampaignDecision, Deadline, OrderReport, OrderRequest
 from carriers.telnyx import TelnyxCarrier
 from propagation.models import CarrierOrder
 from tests.api import assert_refused
@@ -73,6 +73,9 @@ class Busy:
 
     def __init__(self) -> None:
         self.looks = 0
+
+    def until(self, deadline: Deadline) -> Self:
+        return self
 
     def submit(self, order: OrderRequest) -> OrderReport:
         return OrderReport(is_open=True)
