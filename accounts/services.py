@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.errors import MissingScope
 from accounts.models import ApiKey
 from accounts.scopes import Scope
-from agentmessage.database.statements import fetch_one, instance, select
+from agentmessage.db.prepared import fetch_one, instance, select
 from agentmessage.errors import InvalidInput, NotFound
 
 # `last_used_at` is updated at most this often.

@@ -137,7 +137,9 @@ class Environment:
     SECRET_KEY = Setting(
         _TEXT, None, "signs operators' sessions; `make run` creates its own", shown="required", secret=True
     )
-    DATABASE_URL = Setting(_POSTGRESQL, None, "PostgreSQL 15 to 18", shown="the embedded PostgreSQL", secret=True)
+    DATABASE_URL = Setting(
+        _POSTGRESQL, None, "PostgreSQL 15 to 18; `make run` has its own", shown="required", secret=True
+    )
     DATABASE_POOL = Setting(
         _or_off(_integer(0, 1000), 0),
         0,
@@ -151,11 +153,8 @@ class Environment:
         False,
         "`DATABASE_URL` names a pgbouncer in transaction mode: for web processes ([docs/scale.md](docs/scale.md))",
     )
-    DATABASE_DURABLE = Setting(_FLAG, True, "off: the embedded PostgreSQL does not wait for the disk; for tests only")
-    DATABASE_REPLICA_URL = Setting(
-        _POSTGRESQL, None, "a streaming replica that answers lists for as long as it is not behind", secret=True
-    )
-    DATA_DIR = Setting(_text(r".+", "a folder"), ".data", "where the embedded PostgreSQL lives")
+    DATABASE_DURABLE = Setting(_FLAG, True, "off: the database of `make run` does not wait for the disk")
+    DATA_DIR = Setting(_text(r".+", "a folder"), ".data", "where `make run` keeps its database")
     PORT = Setting(_integer(1, 65535), 8000, "the port of `make run`")
 
     ALLOWED_HOSTS = Setting(

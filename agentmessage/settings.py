@@ -5,7 +5,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from agentmessage.database import database_settings, replica_settings
+from agentmessage.db.configuration import database_settings
 from agentmessage.environment import env
 from agentmessage.logs import configure_logging
 
@@ -13,21 +13,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env.load(BASE_DIR / ".env")
 
 DEBUG = env.DEBUG
-DATA_DIR = (BASE_DIR / env.DATA_DIR).resolve()
 DATABASE_URL = env.DATABASE_URL
-
-
-def _secret_key() -> str:
-    """SECRET_KEY, or the one that `make run` made for its own embedded database. Nothing else goes without one."""
-    if env.SECRET_KEY is not None:
-        return env.SECRET_KEY
-    demo = DATA_DIR / "secret_key"
-    if DATABASE_URL is None and demo.is_file():
-        return demo.read_text(encoding="ascii").strip()
+if env.SECRET_KEY is None:
     raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env (`make run` needs none).")
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env.SECRET_KEY
 ALLOWED_HOSTS = env.ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 
@@ -85,25 +74,16 @@ TEMPLATES = [
     },
 ]
 
-# With DATABASE_POOL each of a server's threads keeps its connection between requests: a new one per request costs a
-# factor of seven.
-_keep = env.DATABASE_POOL > 0
 DATABASE_PGBOUNCER = env.DATABASE_PGBOUNCER
 DATABASES = {
     "default": database_settings(
         database_url=DATABASE_URL,
-        data_dir=DATA_DIR / "postgresql",
-        durable=env.DATABASE_DURABLE,
+        # Each thread keeps its connection between requests: a new one per request costs a factor of seven.
+        keep=env.DATABASE_POOL > 0,
         prepare=env.DATABASE_PREPARE,
-        keep=_keep,
         behind_pgbouncer=DATABASE_PGBOUNCER,
     )
 }
-# A streaming replica of that database, for lists and exports.
-DATABASE_REPLICA_URL = env.DATABASE_REPLICA_URL
-if DATABASE_REPLICA_URL is not None:
-    DATABASES["replica"] = replica_settings(database_url=DATABASE_REPLICA_URL, keep=_keep)
-    DATABASE_ROUTERS = ["agentmessage.database.routers.PrimaryRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.Operator"

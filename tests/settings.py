@@ -1,4 +1,4 @@
-"""Settings of the tests: the service's own, on an embedded PostgreSQL that does not wait for the disk."""
+"""Settings of the tests: the service's own, on the database that `devserver.pytest_plugin` starts."""
 
 import os
 
@@ -8,8 +8,6 @@ env.remove_blank()
 # The tests do not depend on what a developer or a deployment has in this folder.
 os.environ["READ_ENV_FILE"] = "off"
 os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "x" * 50)
-os.environ.setdefault("DATA_DIR", ".data/tests")
-os.environ.setdefault("DATABASE_DURABLE", "off")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 os.environ["DATABASE_POOL"] = "0"
 # Tests of the limits switch them on.

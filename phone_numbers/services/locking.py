@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from agentmessage.database.statements import fetch_one, instance, select
+from agentmessage.db.prepared import fetch_one, instance, select
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.arrays import TextEqualsAny, UuidEqualsAny, array_literal
 

@@ -1,7 +1,7 @@
 """What changes when a number changes campaign: its row and one entry of history, which is the outbox too."""
 
 from accounts.actors import Actor
-from agentmessage.database.statements import fetch_one
+from agentmessage.db.prepared import fetch_one
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber

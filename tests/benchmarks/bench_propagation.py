@@ -1,7 +1,7 @@
 """How fast a worker settles pending numbers, and whether a long queue slows claiming down.
 
-`DJANGO_SETTINGS_MODULE=tests.settings python -m tests.benchmarks.bench_propagation [--numbers 20000]
-[--pending 1000000]`
+    export DJANGO_SETTINGS_MODULE=tests.settings
+    python -m devserver python -m tests.benchmarks.bench_propagation [--numbers 20000] [--pending 1000000]
 
 The carriers are fakes that answer at once, in processes of their own: Bandwidth with orders of 1,000 numbers, Telnyx
 with one number a call. The floor is the carrier alone: the same calls by the same adapter from as many threads, and

@@ -1,4 +1,4 @@
-"""Two minutes in the life of unlucky workers: `make chaos`, or for longer: `make chaos ARGS="--seconds 300"`.
+"""Two minutes in the life of unlucky workers: `make chaos`, or `make chaos ARGS="--seconds 300 --seed 1"`.
 
 2,000 numbers, a carrier of which 30 % of all numbers fail and 20 % of all orders lose their answer, moves and detaches
 all the while, and every few seconds kill -9 for a worker or for the carrier, or an outage of the carrier or of the

@@ -23,7 +23,7 @@ from accounts.services import digest_of
 from agentmessage.api.document import document
 from agentmessage.api.examples import EXAMPLES, Example, all_examples
 from agentmessage.rates import Rate
-from phone_numbers.management.commands.run_demo import INVENTORY
+from devserver.demo import INVENTORY
 from phone_numbers.models import CampaignAttachment
 from tests.api import ApiClient
 from tests.support.propagation import fail_attachment
