@@ -4,9 +4,8 @@ from django.urls import URLResolver, include, path
 from django.urls.resolvers import RoutePattern
 
 from agentmessage.api.document import OpenApiView, TypesView
-from agentmessage.metrics import metrics_view
 from agentmessage.reference import reference_page
-from agentmessage.views import healthz
+from agentmessage.views import healthz, metrics_view
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Upper
 
-from agentmessage.database.statements import fetch_one
+from agentmessage.db.prepared import fetch_one
 from agentmessage.errors import NotFound
 from phone_numbers.models import SEARCHED, CampaignAttachment, NumberState, PhoneNumber
 

@@ -20,7 +20,6 @@ from rest_framework.request import Request
 
 from agentmessage.api.envelope import Envelope, success
 from agentmessage.api.requests import RequestQuery, WholeNumberField
-from agentmessage.database.replica import read_from_replica
 
 _NOT_OURS = "is not one that this API gave; take next_cursor of the page before as it is"
 
@@ -77,7 +76,7 @@ class PageQuery(RequestQuery):
 class KeysetPagination(BasePagination):
     """Pages of any queryset whose rows have `id` and `created_at`, by the `PageQuery` that the view has read.
 
-    Two statements, whatever the page: the rows, and how many there are in all. A replica may answer them.
+    Two statements, whatever the page: the rows, and how many there are in all.
     """
 
     def paginate_queryset(self, queryset: QuerySet[Any, Any], request: Request, view: Any = None) -> list[Any]:
@@ -90,16 +89,12 @@ class KeysetPagination(BasePagination):
             # filter over all that come before.
             boundary = _row(Value(after.created_at, DateTimeField()), Value(after.id, UUIDField()))
             page = page.filter(LessThan(_row(F("created_at"), F("id")), boundary))
-
-        def read(database: str) -> tuple[list[Any], int]:
-            # One more than asked for tells whether there is a next page.
-            found = list(page.using(database)[: self.limit + 1])
-            is_all = after is None and len(found) <= self.limit
-            return found, len(found) if is_all else queryset.using(database).count()
-
-        found, self.total = read_from_replica(read)
+        # One more than asked for tells whether there is a next page.
+        found = list(page[: self.limit + 1])
+        has_more = len(found) > self.limit
+        self.total = queryset.count() if has_more or after is not None else len(found)
         rows = found[: self.limit]
-        self.next_cursor = _boundary_after(rows[-1]).encode() if len(found) > self.limit else None
+        self.next_cursor = _boundary_after(rows[-1]).encode() if has_more else None
         return rows
 
     def get_paginated_response(self, data: Any) -> Envelope:  # type: ignore[override]  # An envelope, not DRF's response.

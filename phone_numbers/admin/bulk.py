@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from accounts.actors import Actor
-from accounts.admin.base import RowAdmin
 from accounts.models import Operator
+from agentmessage.admin.base import RowAdmin
 from agentmessage.api.envelope import request_id_of
 from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIteratorValue
 from unfold.widgets import UnfoldAdminSelect2Widget
 
-from accounts.admin.forms import RowForm
+from agentmessage.admin.forms import RowForm
 from campaigns.models import Campaign
 
 

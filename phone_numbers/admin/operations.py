@@ -15,7 +15,7 @@ from phone_numbers.services.bulk.attach import bulk_attach
 from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
 from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.release import release_phone_number
-from phone_numbers.services.retry import retry_propagation
+from phone_numbers.services.retry import retry_attachment
 
 _IN_WORDS: dict[type[DomainError], str] = {
     NotFound: "The number or the campaign is not in this organization any more.",
@@ -83,13 +83,17 @@ def release_rows(*, phone_numbers: Sequence[PhoneNumber], actor: Actor) -> list[
 
 
 def retry_rows(*, phone_numbers: Sequence[PhoneNumber]) -> list[RowOutcome]:
-    """Sends the failed propagation of each of the numbers again, released ones too."""
+    """Sends the failed propagation of each of the numbers again, wherever the number is now."""
+    attachments = {phone_number.id: phone_number.current_attachment_id for phone_number in phone_numbers}
 
-    def retry(organization_id: UUID, phone_number_id: UUID) -> bool:
-        retry_propagation(organization_id=organization_id, phone_number_id=phone_number_id, released_too=True)
+    def retry(phone_number_id: UUID) -> bool:
+        attachment_id = attachments[phone_number_id]
+        if attachment_id is None:
+            raise NotFailed
+        retry_attachment(attachment_id=attachment_id)
         return True
 
-    return _each_of_its_organization(phone_numbers, retry)
+    return [_outcome(retry, phone_number_id) for phone_number_id in attachments]
 
 
 def _each_of_its_organization(

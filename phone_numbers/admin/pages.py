@@ -15,8 +15,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.utils import display_for_label
 
 from accounts.actors import Actor
-from accounts.admin.base import RowAdmin
 from accounts.models import Operator
+from agentmessage.admin.base import RowAdmin
 from agentmessage.api.envelope import request_id_of
 from phone_numbers.admin.forms import AttachForm
 from phone_numbers.admin.operations import RowOutcome, attach_to_rows, detach_rows, release_rows, retry_rows

@@ -12,17 +12,16 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from accounts.admin.base import RowAdmin, selected_ids
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import action, display
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin, selected_ids
+from agentmessage.admin.unfold_typing import action, display
 from phone_numbers.admin.bulk import BulkAttachPage
 from phone_numbers.admin.forms import PhoneNumberForm
 from phone_numbers.admin.history import AttachmentInline
 from phone_numbers.admin.pages import MAX_ROWS, PAGES, AttachPage, DetachPage, OperationPage, ReleasePage, RetryPage
 from phone_numbers.admin.search import number_condition
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after
 
 
 class HasCampaignFilter(DropdownFilter):

@@ -4,7 +4,7 @@ import re
 
 from django.db.models import Q
 
-from accounts.admin.base import any_of
+from agentmessage.admin.base import any_of
 
 _LIKE_A_NUMBER = re.compile(r"[+0-9][0-9 ().\-]*")
 

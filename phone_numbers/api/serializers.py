@@ -67,19 +67,28 @@ class FailureSerializer(serializers.Serializer[Any]):
     code = serializers.ChoiceField(choices=FailureCode.choices)
     carrier_code = serializers.CharField(allow_null=True, help_text="The carrier's own code.")
     message = serializers.CharField(allow_null=True, help_text="The carrier's own words.")
-    retryable = serializers.BooleanField(help_text="Whether it passes by itself.")
+    retried_automatically = serializers.BooleanField(
+        help_text="Whether the attempt is repeated without a call: at next_attempt_at, or when the carrier approves "
+        "the campaign."
+    )
+    can_retry = serializers.BooleanField(help_text="Whether a call of the retry endpoint is accepted now.")
     resolution = serializers.CharField(help_text="What to do.")
 
     def to_representation(self, attachment: CampaignAttachment) -> dict[str, Any] | None:  # type: ignore[override]  # Null where nothing has failed.
         """Return the failure of an attachment, in words, and what to do."""
         if attachment.failure_code is None:
             return None
-        remedy = remedy_of(attachment.failure_code, has_ended=attachment.status == AttachmentStatus.FAILED)
+        remedy = remedy_of(
+            attachment.failure_code,
+            has_failed=attachment.status == AttachmentStatus.FAILED,
+            is_current=attachment.id == self.context["current_id"],
+        )
         return {
             "code": attachment.failure_code,
             "carrier_code": attachment.failure_carrier_code,
             "message": attachment.failure_message,
-            "retryable": remedy.is_retryable,
+            "retried_automatically": remedy.retried_automatically,
+            "can_retry": remedy.can_retry,
             "resolution": remedy.resolution,
         }
 
@@ -92,7 +101,7 @@ class AttachmentSerializer(serializers.Serializer[Any]):
     attached_at = serializers.DateTimeField(allow_null=True)
     submitted_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier was last told.")
     propagated_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier confirmed.")
-    attempts = serializers.IntegerField(min_value=0, help_text="How often the carrier was told.")
+    attempts = serializers.IntegerField(min_value=0, help_text="Attempts since the kind of failure last changed.")
     next_attempt_at = serializers.DateTimeField(
         allow_null=True,
         help_text="When it is told next; null where nothing is due, or it waits for the campaign's approval.",
@@ -113,7 +122,7 @@ class AttachmentSerializer(serializers.Serializer[Any]):
             "propagated_at": attachment.propagated_at,
             "attempts": attachment.attempts,
             "next_attempt_at": attachment.next_attempt_at,
-            "failure": self.fields["failure"].to_representation(attachment),
+            "failure": FailureSerializer(context={"current_id": attachment.id}).to_representation(attachment),
         }
 
 

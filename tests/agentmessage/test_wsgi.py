@@ -302,12 +302,12 @@ def test_a_client_that_asks_first_is_not_told_to_send_what_is_refused(world: Wor
         "v1/phone-numbers",
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "X"])
-def test_v1_in_another_spelling_is_not_found(method: str, path: str, key: str, log_lines: Lines) -> None:
-    for authorization in (f"Bearer {key}", None):
-        error = call(method, path, HTTP_AUTHORIZATION=authorization).error(404)
-        assert (error["code"], error["message"]) == ("NOT_FOUND", "not found")
-    assert [line["event"] for line in log_lines] == ["request", "request"]
+def test_v1_in_another_spelling_is_not_found(path: str, key: str, log_lines: Lines) -> None:
+    for method in ("GET", "POST", "DELETE", "OPTIONS", "X"):
+        for authorization in (f"Bearer {key}", None):
+            error = call(method, path, HTTP_AUTHORIZATION=authorization).error(404)
+            assert (error["code"], error["message"]) == ("NOT_FOUND", "not found")
+    assert {line["event"] for line in log_lines} == {"request"}
 
 
 @pytest.mark.parametrize("path", ["/v1x", "/v10/phone-numbers", "/x/v1", "/docs/v1", "/static/v1"])

@@ -25,10 +25,10 @@ from phone_numbers.services.bulk.attach import apply_bulk_attach, bulk_attach
 from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
 from phone_numbers.services.locking import lock_phone_number
 from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
+from tests.support.waiting import DEADLINE
 from tests.worlds import Tenant, World
 
 ACTOR = Actor.for_command("test")
-SECONDS = 30
 
 Told = list[tuple[str, str | None]]
 
@@ -166,7 +166,6 @@ def _tried(run: Callable[[], Told]) -> tuple[Told, Any]:
 
 @settings(
     max_examples=60,
-    deadline=None,
     # The database is asked for once, and each example takes back what it wrote.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -235,7 +234,7 @@ class Holder:
                 assert self.number.organization_id is not None
                 lock_phone_number(organization_id=self.number.organization_id, phone_number_id=self.number.id)
                 self.locked.set()
-                assert self.release.wait(SECONDS)
+                assert self.release.wait(DEADLINE)
         finally:
             connection.close()
 
@@ -253,13 +252,13 @@ def test_a_locked_number_is_busy_and_the_rest_goes_on(transactional_db: None) ->
     holder = Holder(world.phone_number)
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(holder)
-        assert holder.locked.wait(SECONDS)
+        assert holder.locked.wait(DEADLINE)
         results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=0.2)
         kept = bulk_attach(
             organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=0.05, atomic=True
         )
         holder.release.set()
-        held.result(SECONDS)
+        held.result(DEADLINE)
     assert [result.outcome for result in results] == [Outcome.BUSY, Outcome.ATTACHED, Outcome.FAILED, Outcome.BUSY]
     assert [result.outcome for result in kept] == [Outcome.BUSY, Outcome.UNCHANGED, Outcome.FAILED, Outcome.BUSY]
     again = bulk_attach(organization_id=world.organization.id, rows=rows[:2], actor=ACTOR, lock_seconds=0.2)
@@ -301,7 +300,7 @@ def _race(world: World, numbers: list[PhoneNumber]) -> list[object]:
     with ThreadPoolExecutor(4) as pool:
         order = sorted(numbers, key=lambda number: number.id)
         jobs = [bulk(order, 0), bulk(order[::-1], 1), bulk(order[10:] + order[:10], 0), single]
-        return [future.result(SECONDS * 2) for future in [pool.submit(run, job) for job in jobs]]
+        return [future.result(DEADLINE) for future in [pool.submit(run, job) for job in jobs]]
 
 
 def _assert_one_line(numbers: list[PhoneNumber]) -> None:
@@ -335,7 +334,7 @@ def test_without_the_order_of_locks_two_runs_deadlock(transactional_db: None) ->
                 for number in order:
                     lock_phone_number(organization_id=world.organization.id, phone_number_id=number.id)
                     if number is order[0]:
-                        both_hold_one.wait(SECONDS)
+                        both_hold_one.wait(DEADLINE)
         except Exception as error:  # noqa: BLE001  (Asserted below.)
             return str(error)
         finally:
@@ -344,6 +343,6 @@ def test_without_the_order_of_locks_two_runs_deadlock(transactional_db: None) ->
 
     with ThreadPoolExecutor(2) as pool:
         ends = [
-            future.result(SECONDS) for future in [pool.submit(run, [first, second]), pool.submit(run, [second, first])]
+            future.result(DEADLINE) for future in [pool.submit(run, [first, second]), pool.submit(run, [second, first])]
         ]
     assert [end for end in ends if end is not None and "deadlock detected" in end]

@@ -1,6 +1,7 @@
 """Judges a batch of rows by the rules of one attach, in the order sent, as if each came after the one before."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from agentmessage.errors import DomainError
@@ -10,7 +11,7 @@ from phone_numbers.models import PhoneNumber
 from phone_numbers.services.attach import check_campaign, check_phone_number
 from phone_numbers.services.bulk.rows import ATTACHED, BUSY, UNCHANGED, Outcome, Row, RowResult
 from phone_numbers.services.bulk.writing import Move
-from phone_numbers.services.moving import moment_after
+from phone_numbers.services.clock import moment_after
 
 
 def judge_campaigns(campaign_ids: set[UUID], *, organization_id: UUID) -> dict[UUID, Campaign | DomainError]:
@@ -55,8 +56,9 @@ def judge_rows(
         if number.campaign_id == campaign.id:
             results.append(UNCHANGED)
             continue
-        moment = moment_after(number.updated_at)
-        moves.append(Move(uuid7(), number.id, number.campaign_id, campaign, moment))
+        now: datetime = number.read_at  # type: ignore[attr-defined]  # Annotated by matching_phone_numbers.
+        moment = moment_after(number.updated_at, now=now)
+        moves.append(Move(uuid7(), number.id, number.campaign_id, campaign, moment, now))
         number.campaign_id = campaign.id
         number.updated_at = moment
         results.append(ATTACHED)

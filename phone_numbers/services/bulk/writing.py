@@ -46,6 +46,7 @@ class Move:
     previous_campaign_id: UUID | None
     campaign: Campaign
     at: datetime
+    due_at: datetime
 
 
 def write_moves(moves: Sequence[Move], *, organization_id: UUID, actor: Actor) -> None:
@@ -73,7 +74,7 @@ def write_moves(moves: Sequence[Move], *, organization_id: UUID, actor: Actor) -
                         move.at,
                         AttachmentStatus.PENDING.value,
                         0,
-                        None if move.campaign.awaits_carrier else move.at,
+                        None if move.campaign.awaits_carrier else move.due_at,
                     )
                 )
         last = {move.phone_number_id: move.attachment_id for move in moves}
