@@ -39,6 +39,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "agentmessage.apps.AgentMessageConfig",
+    "inventory",
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from django.core.management import CommandError, call_command
 
-from phone_numbers.services.inventory.e164 import is_e164, is_possible_e164
+from phone_numbers.e164 import is_e164, is_possible_e164
 from tests.inventories import NOTHING, Ids, all_rows, load_file, small_inventory
 
 pytestmark = pytest.mark.django_db

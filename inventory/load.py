@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 
 from accounts.actors import Actor
-from phone_numbers.services.inventory.conflicts import refuse_conflicts
-from phone_numbers.services.inventory.counts import InventoryCounts
-from phone_numbers.services.inventory.document import Inventory, read_inventory
-from phone_numbers.services.inventory.kinds import BRANDS, CAMPAIGNS, ORGANIZATIONS, PHONE_NUMBERS
-from phone_numbers.services.inventory.locking import lock_staged_phone_numbers, wait_for_other_loads
-from phone_numbers.services.inventory.phone_numbers import merge_phone_numbers
-from phone_numbers.services.inventory.progress import Report, Stage, silent
-from phone_numbers.services.inventory.staging import stage, unstage
-from phone_numbers.services.inventory.tenants import merge_brands, merge_campaigns, merge_organizations
+from inventory.conflicts import refuse_conflicts
+from inventory.counts import InventoryCounts
+from inventory.document import Inventory, read_inventory
+from inventory.kinds import BRANDS, CAMPAIGNS, ORGANIZATIONS, PHONE_NUMBERS
+from inventory.locking import lock_staged_phone_numbers, wait_for_other_loads
+from inventory.phone_numbers import merge_phone_numbers
+from inventory.progress import Report, Stage, silent
+from inventory.staging import stage, unstage
+from inventory.tenants import merge_brands, merge_campaigns, merge_organizations
 
 # So many changes at once turn what the planner knows of the tables into fiction.
 _ANALYZE_FROM = 1_000

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from django.db.backends.utils import CursorWrapper
 
-from phone_numbers.services.inventory.kinds import ALL, BRANDS, CAMPAIGNS, ORGANIZATIONS, PHONE_NUMBERS, Kind
-from phone_numbers.services.inventory.problems import MOST_PROBLEMS, Entry, Problems
+from inventory.kinds import ALL, BRANDS, CAMPAIGNS, ORGANIZATIONS, PHONE_NUMBERS, Kind
+from inventory.problems import MOST_PROBLEMS, Entry, Problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from django.db.backends.utils import CursorWrapper
 
 from accounts.actors import Actor
 from campaigns.models import CarrierStatus
+from inventory.counts import Counts
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, NumberState
-from phone_numbers.services.inventory.counts import Counts
 
 _PLAN_TABLE = """
 CREATE TEMPORARY TABLE inventory_plan (

@@ -12,7 +12,7 @@ from django.core.validators import URLValidator
 from django.db.models import TextChoices
 
 from agentmessage.ids import parse_uuid
-from phone_numbers.services.inventory.problems import Entry, Problems
+from inventory.problems import Entry, Problems
 
 
 class Unfit(ValueError):

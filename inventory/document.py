@@ -8,12 +8,12 @@ from uuid import UUID
 
 import orjson
 
+from inventory.fields import read_entry
+from inventory.kinds import ALL, OF_AN_ORGANIZATION, ORGANIZATIONS, PHONE_NUMBERS, Kind
+from inventory.problems import Entry, InventoryRefused, Problems
+from inventory.progress import REPORT_EVERY, Report, Stage
+from phone_numbers.e164 import is_e164
 from phone_numbers.models import NumberState, NumberType
-from phone_numbers.services.inventory.e164 import is_e164
-from phone_numbers.services.inventory.fields import read_entry
-from phone_numbers.services.inventory.kinds import ALL, OF_AN_ORGANIZATION, ORGANIZATIONS, PHONE_NUMBERS, Kind
-from phone_numbers.services.inventory.problems import Entry, InventoryRefused, Problems
-from phone_numbers.services.inventory.progress import REPORT_EVERY, Report, Stage
 
 _SHORT_CODE = re.compile(r"[1-9][0-9]{4,5}")
 

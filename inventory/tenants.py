@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.backends.utils import CursorWrapper
 
 from campaigns.models import CarrierStatus
-from phone_numbers.services.inventory.counts import Counts
+from inventory.counts import Counts
 
 _UPDATE_ORGANIZATIONS = """
 UPDATE accounts_organization o

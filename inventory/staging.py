@@ -8,9 +8,9 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from agentmessage.ids import uuid7
-from phone_numbers.services.inventory.document import Inventory, Row
-from phone_numbers.services.inventory.kinds import ALL, PHONE_NUMBERS
-from phone_numbers.services.inventory.progress import REPORT_EVERY, Report, Stage
+from inventory.document import Inventory, Row
+from inventory.kinds import ALL, PHONE_NUMBERS
+from inventory.progress import REPORT_EVERY, Report, Stage
 
 _TABLES = """
 CREATE TEMPORARY TABLE inventory_organizations (

@@ -17,11 +17,11 @@ from accounts.actors import Actor, ActorKind
 from accounts.models import Organization
 from brands.models import Brand
 from campaigns.models import Campaign
+from inventory.counts import Counts
+from inventory.load import load_inventory
+from inventory.problems import InventoryRefused
+from inventory.progress import Stage
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.inventory.counts import Counts
-from phone_numbers.services.inventory.load import load_inventory
-from phone_numbers.services.inventory.problems import InventoryRefused
-from phone_numbers.services.inventory.progress import Stage
 from tests.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.worlds import World
 

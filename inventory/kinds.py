@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus, CarrierStatus, Usecase
+from inventory.fields import Field, choice, https_url, pattern, string, text, uuid
 from phone_numbers.models import NumberState, NumberType
-from phone_numbers.services.inventory.fields import Field, choice, https_url, pattern, string, text, uuid
 
 
 @dataclass(frozen=True, slots=True)

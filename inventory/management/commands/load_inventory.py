@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from accounts.actors import Actor
-from phone_numbers.services.inventory.counts import InventoryCounts
-from phone_numbers.services.inventory.load import load_inventory
-from phone_numbers.services.inventory.problems import InventoryRefused
-from phone_numbers.services.inventory.progress import Stage
+from inventory.counts import InventoryCounts
+from inventory.load import load_inventory
+from inventory.problems import InventoryRefused
+from inventory.progress import Stage
 
 
 class Command(BaseCommand):

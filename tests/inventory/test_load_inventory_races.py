@@ -15,10 +15,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import Actor
+from inventory import load as loading
+from inventory.counts import Counts
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.attach import apply_attach, attach_campaign
-from phone_numbers.services.inventory import load as loading
-from phone_numbers.services.inventory.counts import Counts
 from tests.factories import PhoneNumberFactory
 from tests.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.worlds import World
