@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from agentmessage.errors import DomainError
-from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.attach import check_campaign, check_phone_number
@@ -56,7 +55,7 @@ def judge_rows(
             results.append(UNCHANGED)
             continue
         moment = moment_after(number.updated_at)
-        moves.append(Move(uuid7(), number.id, number.campaign_id, campaign, moment))
+        moves.append(Move(campaign.organization_id, number.id, number.campaign_id, campaign, moment))
         number.campaign_id = campaign.id
         number.updated_at = moment
         results.append(ATTACHED)
