@@ -1,5 +1,5 @@
-"""Loading an inventory: one JSON document with organizations, their brands, campaigns and numbers.
+"""Getting data in: the inventory document.
 
-`load` is the use case; `document` reads and judges the bytes, `staging` copies them beside the tables, `conflicts` asks
-what the database says against them, `tenants` and `phone_numbers` write. What the document means: docs/adr/0006.
+`schema` says what a document may say, `reading` reads one, `staging` copies its numbers beside the table, `conflicts`
+compares it with what is stored, `merge` writes it, and `load` is the use case. docs/inventory.md documents the format.
 """

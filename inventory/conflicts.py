@@ -1,136 +1,181 @@
-"""What the database says against a document that is right by itself."""
+"""What is stored that contradicts a document. Everything is checked before anything is written."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Exists, Model, OuterRef
 
-from inventory.kinds import ALL, BRANDS, CAMPAIGNS, ORGANIZATIONS, PHONE_NUMBERS, Kind
-from inventory.problems import MOST_PROBLEMS, Entry, Problems
+from accounts.models import Organization
+from brands.models import Brand
+from campaigns.models import Campaign
+from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries, shown
+from inventory.schema import KINDS
+from phone_numbers.models import PhoneNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The rows that the document names and that exist, by ID, locked."""
+
+    organizations: dict[UUID, Organization]
+    brands: dict[UUID, Brand]
+    campaigns: dict[UUID, Campaign]
+
+
+def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> None:
+    """Raise InventoryRefused with every conflict, in the order of the document."""
+    problems = [
+        *_slugs(inventory),
+        *_foreign(inventory, "brands", stored.brands),
+        *_foreign(inventory, "campaigns", stored.campaigns),
+        *_tcr_ids(inventory, "brands", Brand),
+        *_tcr_ids(inventory, "campaigns", Campaign),
+        *_tcr_ids_in_use(inventory, stored.campaigns),
+        *_brands_of_campaigns(inventory),
+        *_phone_numbers(cursor),
+        *_campaigns_of_phone_numbers(cursor, inventory),
+    ]
+    if problems:
+        raise InventoryRefused(problems=sorted(problems, key=_position))
+
+
+def _position(problem: Problem) -> tuple[int, int, int]:
+    """Return the organization, kind and index of an entry. The problems of one entry keep their order."""
+    _root, organization, *inner = problem.place
+    if len(inner) == 1:
+        return int(organization), 0, 0
+    return int(organization), list(KINDS).index(str(inner[0])), int(inner[1])
+
+
+def _slugs(inventory: Inventory) -> Iterator[Problem]:
+    slugs = [organization["slug"] for organization in inventory]
+    holders = dict(Organization.objects.filter(slug__in=slugs).values_list("slug", "id"))
+    for place, organization, _entry in entries(inventory, "organizations"):
+        holder = holders.get(organization["slug"], organization["id"])
+        if holder != organization["id"]:
+            yield Problem((*place, "slug"), f"{shown(organization['slug'])} is the slug of the organization {holder}")
+
+
+def _foreign(inventory: Inventory, kind: str, stored: dict[UUID, Brand] | dict[UUID, Campaign]) -> Iterator[Problem]:
+    for place, organization, entry in entries(inventory, kind):
+        row = stored.get(entry["id"])
+        if row is not None and row.organization_id != organization["id"]:
+            sentence = f"{shown(entry['id'])} is a {kind.removesuffix('s')} of another organization"
+            yield Problem((*place, "id"), sentence)
+
+
+def _tcr_ids(inventory: Inventory, kind: str, model: type[Model]) -> Iterator[Problem]:
+    key = f"tcr_{kind.removesuffix('s')}_id"
+    given = [entry[key] for _place, _organization, entry in entries(inventory, kind) if entry.get(key)]
+    rows = model._default_manager.filter(**{f"{key}__in": given}).values_list("organization_id", key, "id")
+    holders = {(organization_id, tcr_id): holder for organization_id, tcr_id, holder in rows}
+    for place, organization, entry in entries(inventory, kind):
+        holder = holders.get((organization["id"], entry.get(key)), entry["id"])
+        if holder != entry["id"]:
+            yield Problem((*place, key), f"{shown(entry[key])} is that of the {kind.removesuffix('s')} {holder}")
+
+
+def _tcr_ids_in_use(inventory: Inventory, stored: dict[UUID, Campaign]) -> Iterator[Problem]:
+    """Yield TCR IDs that change while numbers are on the campaign: by the ID the carrier knows what they are on."""
+    key = "tcr_campaign_id"
+    changed = {
+        entry["id"]: (place, entry[key])
+        for place, _organization, entry in entries(inventory, "campaigns")
+        if key in entry and entry["id"] in stored and stored[entry["id"]].tcr_campaign_id not in (None, entry[key])
+    }
+    numbers = PhoneNumber.objects.filter(organization_id=OuterRef("organization_id"), campaign_id=OuterRef("id"))
+    for campaign in Campaign.objects.filter(Exists(numbers), id__in=changed):
+        place, new = changed[campaign.id]
+        sentence = f"{shown(new)} cannot replace {shown(campaign.tcr_campaign_id)} while numbers are on the campaign"
+        yield Problem((*place, key), f"{sentence}; detach them first")
+
+
+def _brands_of_campaigns(inventory: Inventory) -> Iterator[Problem]:
+    known = {(organization["id"], entry["id"]) for _place, organization, entry in entries(inventory, "brands")}
+    named = {entry["brand_id"] for _place, _organization, entry in entries(inventory, "campaigns")}
+    known.update(Brand.objects.filter(id__in=named).values_list("organization_id", "id"))
+    for place, organization, entry in entries(inventory, "campaigns"):
+        if (organization["id"], entry["brand_id"]) not in known:
+            sentence = f"{shown(entry['brand_id'])} is not a brand of this organization"
+            yield Problem((*place, "brand_id"), sentence)
+
+
+# Phone numbers, of which there are many: SQL finds the staged ones at fault.
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One question. `sql` finds the entries at fault: where they stand, and a word for the sentence's `{}`."""
+    """A statement that returns the place of an entry and the words of the sentence about its key."""
 
-    kind: Kind
     key: str
     sentence: str
-    sql: str
+    statement: str
 
 
 _CHECKS = (
     _Check(
-        ORGANIZATIONS,
-        "slug",
-        "is the slug of the organization {}",
-        """
-        SELECT s.organization_index, s.entry_index, o.id
-        FROM inventory_organizations s JOIN accounts_organization o ON o.slug = s.slug AND o.id <> s.id
-        """,
-    ),
-    _Check(
-        BRANDS,
         "id",
-        "is a brand of another organization",
+        '"{}" is a number of another organization',
         """
-        SELECT s.organization_index, s.entry_index, NULL
-        FROM inventory_brands s JOIN brands_brand b ON b.id = s.id AND b.organization_id <> s.organization_id
-        """,
-    ),
-    _Check(
-        BRANDS,
-        "tcr_brand_id",
-        "is that of the brand {}",
-        """
-        SELECT s.organization_index, s.entry_index, b.id
-        FROM inventory_brands s
-        JOIN brands_brand b
-            ON b.organization_id = s.organization_id AND b.tcr_brand_id = s.tcr_brand_id AND b.id <> s.id
-        """,
-    ),
-    _Check(
-        CAMPAIGNS,
-        "id",
-        "is a campaign of another organization",
-        """
-        SELECT s.organization_index, s.entry_index, NULL
-        FROM inventory_campaigns s
-        JOIN campaigns_campaign c ON c.id = s.id AND c.organization_id <> s.organization_id
-        """,
-    ),
-    _Check(
-        CAMPAIGNS,
-        "tcr_campaign_id",
-        "is that of the campaign {}",
-        """
-        SELECT s.organization_index, s.entry_index, c.id
-        FROM inventory_campaigns s
-        JOIN campaigns_campaign c
-            ON c.organization_id = s.organization_id AND c.tcr_campaign_id = s.tcr_campaign_id AND c.id <> s.id
-        """,
-    ),
-    _Check(
-        CAMPAIGNS,
-        "brand_id",
-        "is no brand of this organization",
-        """
-        SELECT s.organization_index, s.entry_index, NULL
-        FROM inventory_campaigns s
-        WHERE NOT EXISTS (
-            SELECT FROM inventory_brands b WHERE b.organization_id = s.organization_id AND b.id = s.brand_id
-        ) AND NOT EXISTS (
-            SELECT FROM brands_brand b WHERE b.organization_id = s.organization_id AND b.id = s.brand_id
-        )
-        """,
-    ),
-    _Check(
-        PHONE_NUMBERS,
-        "id",
-        "is a number of another organization",
-        """
-        SELECT s.organization_index, s.entry_index, NULL
+        SELECT s.organization_index, s.entry_index, s.id
         FROM inventory_phone_numbers s
         JOIN numbers_phonenumber p ON p.id = s.id AND p.organization_id <> s.organization_id
         """,
     ),
     _Check(
-        PHONE_NUMBERS,
         "number",
-        "is the number of another id: {}",
+        '"{}" is the number of the ID {}, which has to get another number first',
         """
-        SELECT s.organization_index, s.entry_index, p.id
+        SELECT s.organization_index, s.entry_index, s.number, p.id
         FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.number = s.number AND p.id <> s.id
         """,
     ),
+    # What the carrier says of the number that it knows would be taken for the state of the other one.
     _Check(
-        PHONE_NUMBERS,
-        "campaign_id",
-        "is no campaign of this organization",
+        "number",
+        '"{}" ({}) cannot replace "{}" ({}), which the carrier has on a campaign; '
+        "detach the number, correct it once the carrier has confirmed, and attach it again",
         """
-        SELECT s.organization_index, s.entry_index, NULL
-        FROM inventory_phone_numbers s
-        WHERE s.campaign_id IS NOT NULL AND NOT EXISTS (
-            SELECT FROM inventory_campaigns c WHERE c.organization_id = s.organization_id AND c.id = s.campaign_id
-        ) AND NOT EXISTS (
-            SELECT FROM campaigns_campaign c WHERE c.organization_id = s.organization_id AND c.id = s.campaign_id
-        )
+        SELECT s.organization_index, s.entry_index, s.number, s.number_type, p.number, p.number_type
+        FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.id = s.id
+        WHERE (p.number, p.number_type) <> (s.number, s.number_type) AND p.carrier_line_option_status IS NOT NULL
         """,
     ),
 )
-# One more than are listed, so that it shows that there are more.
-_IN_ORDER = f" ORDER BY s.organization_index, s.entry_index LIMIT {MOST_PROBLEMS + 1}"
+_CAMPAIGNS_OF_PHONE_NUMBERS = """
+SELECT DISTINCT organization_id, campaign_id FROM inventory_phone_numbers WHERE campaign_id IS NOT NULL
+"""
+_ON_CAMPAIGNS = """
+SELECT organization_index, entry_index, campaign_id
+FROM inventory_phone_numbers
+WHERE (organization_id, campaign_id) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))
+"""
 
 
-def refuse_conflicts(cursor: CursorWrapper) -> None:
-    """Raises InventoryRefused if the staged rows clash with what is stored, in the order of the document."""
-    found: list[tuple[tuple[int, int, int], Entry, str, str]] = []
+def _phone_numbers(cursor: CursorWrapper) -> Iterator[Problem]:
     for check in _CHECKS:
-        cursor.execute(check.sql + _IN_ORDER)
-        for organization, index, word in cursor.fetchall():
-            kind = None if check.kind is ORGANIZATIONS else check.kind.name
-            order = (organization, ALL.index(check.kind), index)
-            found.append((order, Entry(organization, kind, index), check.key, check.sentence.format(word)))
-    problems = Problems()
-    for _order, entry, key, sentence in sorted(found):
-        problems.add(sentence, entry=entry, key=key)
-    problems.raise_if_any()
+        cursor.execute(check.statement)
+        for organization, index, *words in cursor.fetchall():
+            yield Problem((*_phone_number_place(organization, index), check.key), check.sentence.format(*words))
+
+
+def _campaigns_of_phone_numbers(cursor: CursorWrapper, inventory: Inventory) -> Iterator[Problem]:
+    cursor.execute(_CAMPAIGNS_OF_PHONE_NUMBERS)
+    missing = set(cursor.fetchall())
+    missing -= {(organization["id"], entry["id"]) for _place, organization, entry in entries(inventory, "campaigns")}
+    missing -= set(
+        Campaign.objects.filter(id__in=[campaign_id for _organization_id, campaign_id in missing]).values_list(
+            "organization_id", "id"
+        )
+    )
+    if missing:
+        cursor.execute(_ON_CAMPAIGNS, [list(column) for column in zip(*missing, strict=True)])
+        for organization, index, campaign_id in cursor.fetchall():
+            sentence = f"{shown(campaign_id)} is not a campaign of this organization"
+            yield Problem((*_phone_number_place(organization, index), "campaign_id"), sentence)
+
+
+def _phone_number_place(organization: int, index: int) -> Place:
+    return ("organizations", organization, "phone_numbers", index)

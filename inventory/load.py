@@ -5,36 +5,47 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 
 from accounts.actors import Actor
-from inventory.conflicts import refuse_conflicts
-from inventory.counts import InventoryCounts
-from inventory.document import Inventory, read_inventory
-from inventory.kinds import BRANDS, CAMPAIGNS, ORGANIZATIONS, PHONE_NUMBERS
-from inventory.locking import lock_staged_phone_numbers, wait_for_other_loads
-from inventory.phone_numbers import merge_phone_numbers
-from inventory.progress import Report, Stage, silent
-from inventory.staging import stage, unstage
-from inventory.tenants import merge_brands, merge_campaigns, merge_organizations
+from accounts.models import Organization
+from brands.models import Brand
+from campaigns.models import Campaign
+from inventory.conflicts import Stored, refuse_conflicts
+from inventory.merge import InventoryCounts, merge_brands, merge_campaigns, merge_organizations, merge_phone_numbers
+from inventory.reading import Inventory, entries, read_inventory
+from inventory.staging import (
+    Report,
+    Stage,
+    lock_rows,
+    lock_staged_phone_numbers,
+    stage_phone_numbers,
+    unstage,
+    wait_for_other_loads,
+)
 
-# So many changes at once turn what the planner knows of the tables into fiction.
+# After so many changes the planner's statistics are wrong.
 _ANALYZE_FROM = 1_000
-# Skipped where somebody else (a vacuum) holds the table: it would do the same.
+# Skipped where another session (a vacuum) holds the table, since it updates them too.
 _ANALYZE = """
 ANALYZE (SKIP_LOCKED)
     accounts_organization, brands_brand, campaigns_campaign, numbers_phonenumber, numbers_campaignattachment
 """
 
 
-def load_inventory(*, document: bytes, actor: Actor, report: Report = silent) -> InventoryCounts:
-    """Makes the database say what the document says, all of it or nothing, and tells what that took.
+def _silent(stage: Stage, done: int, total: int) -> None:
+    """Report to no one."""
 
-    What the document does not name is left alone; loading the same document again changes nothing. Numbers are put on
-    their campaigns as they are, not by the rules of an attach: an inventory may hold a number on an expired campaign.
-    docs/adr/0006 has the whole meaning.
 
-    Raises InventoryRefused, with the places in the document, and django.db.DatabaseError where another writer came in
-    between (a constraint, a lock that was not to be had in time).
+def load_inventory(*, document: bytes, actor: Actor, report: Report = _silent) -> InventoryCounts:
+    """Make the database agree with a document, all of it or nothing.
+
+    What the document does not name is left alone, and loading a document again changes nothing. Numbers are put on
+    their campaigns without the rules of an attach: an inventory may have a number on an expired campaign.
+
+    Raises:
+        InventoryRefused: With the places in the document.
+        django.db.DatabaseError: Another writer came in between: a constraint, or a lock that was not granted in time.
     """
-    inventory = read_inventory(document, report=report)
+    report(Stage.READING, 0, 0)
+    inventory = read_inventory(document)
     with transaction.atomic(durable=True):
         counts = _write(inventory, actor=actor, report=report)
     if counts.changed >= _ANALYZE_FROM:
@@ -44,24 +55,36 @@ def load_inventory(*, document: bytes, actor: Actor, report: Report = silent) ->
 
 
 def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCounts:
-    totals = {name: len(rows) for name, rows in inventory.items()}
     with connection.cursor() as cursor:
         wait_for_other_loads(cursor)
-        stage(cursor, inventory, report=report)
+        total = stage_phone_numbers(cursor, inventory, report=report)
         report(Stage.WRITING, 0, 0)
         lock_staged_phone_numbers(cursor)
-        refuse_conflicts(cursor)
+        stored = _lock_stored(inventory)
+        refuse_conflicts(cursor, inventory, stored)
         now = datetime.now(UTC)
-        organizations = merge_organizations(cursor, now=now, total=totals[ORGANIZATIONS.name])
-        brands = merge_brands(cursor, now=now, total=totals[BRANDS.name])
-        campaigns = merge_campaigns(cursor, now=now, total=totals[CAMPAIGNS.name])
-        numbers = merge_phone_numbers(cursor, actor=actor, now=now, total=totals[PHONE_NUMBERS.name])
+        organizations = merge_organizations(inventory, stored, now=now)
+        brands = merge_brands(inventory, stored, now=now)
+        campaigns = merge_campaigns(inventory, stored, now=now)
+        phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=total)
         unstage(cursor)
     return InventoryCounts(
         organizations=organizations,
         brands=brands,
         campaigns=campaigns,
-        phone_numbers=numbers.counts,
-        attached=numbers.attached,
-        detached=numbers.detached,
+        phone_numbers=phone_numbers,
+        attached=attached,
+        detached=detached,
+    )
+
+
+def _lock_stored(inventory: Inventory) -> Stored:
+    ids = {
+        kind: [entry["id"] for _place, _organization, entry in entries(inventory, kind)]
+        for kind in ("organizations", "brands", "campaigns")
+    }
+    return Stored(
+        organizations=lock_rows(Organization, ids["organizations"]),
+        brands=lock_rows(Brand, ids["brands"]),
+        campaigns=lock_rows(Campaign, ids["campaigns"]),
     )

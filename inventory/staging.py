@@ -1,75 +1,111 @@
-"""The document's rows in temporary tables beside the real ones: SQL does the rest, set by set."""
+"""The document's numbers in a temporary table beside the real one, where SQL compares and writes them set by set.
 
-from collections.abc import Iterator
-from typing import Any
+Organizations, brands and campaigns are few and go by the ORM; of them only the locks are here.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from enum import StrEnum
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from psycopg import sql
+from django.db.models import Model
 
 from agentmessage.ids import uuid7
-from inventory.document import Inventory, Row
-from inventory.kinds import ALL, PHONE_NUMBERS
-from inventory.progress import REPORT_EVERY, Report, Stage
+from inventory.reading import Inventory, entries
 
-_TABLES = """
-CREATE TEMPORARY TABLE inventory_organizations (
-    position integer, organization_index integer, entry_index integer, organization_id uuid,
-    id uuid, name text, slug text
-);
-CREATE TEMPORARY TABLE inventory_brands (
-    position integer, organization_index integer, entry_index integer, organization_id uuid,
-    id uuid, name text, identity_status text, tcr_brand_id text,
-    identity_status_given boolean, tcr_brand_id_given boolean
-);
-CREATE TEMPORARY TABLE inventory_campaigns (
-    position integer, organization_index integer, entry_index integer, organization_id uuid,
-    id uuid, brand_id uuid, name text, usecase text, status text, tcr_campaign_id text, carrier_status text,
-    tcr_campaign_id_given boolean, carrier_status_given boolean
-);
--- `attachment_id` is the id of the number's entry of history, should it need one.
+_Row = TypeVar("_Row", bound=Model)
+
+
+class Stage(StrEnum):
+    """The parts of a load, in the words of a progress bar."""
+
+    READING = "Reading"
+    COPYING = "Copying"
+    WRITING = "Writing"
+
+
+# Called with the stage, how many numbers are done and how many there are; 0 of 0 where that is not known.
+Report = Callable[[Stage, int, int], None]
+REPORT_EVERY = 1_000
+
+# One load at a time: two of them would meet on rows that neither has yet.
+_ONE_LOAD_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('numbers.load_inventory'))"
+
+# `attachment_id` is the ID of the number's attachment, should it need one.
+_CREATE = """
 CREATE TEMPORARY TABLE inventory_phone_numbers (
     position integer, organization_index integer, entry_index integer, organization_id uuid,
     id uuid, number text, number_type text, state text, label text, inbound_url text, status_url text, campaign_id uuid,
     label_given boolean, inbound_url_given boolean, status_url_given boolean, campaign_id_given boolean,
     attachment_id uuid
-);
+)
 """
+_DROP = "DROP TABLE inventory_phone_numbers"
 # Autovacuum does not see temporary tables.
-_ANALYZE = "ANALYZE inventory_organizations, inventory_brands, inventory_campaigns, inventory_phone_numbers"
-_DROP = "DROP TABLE inventory_organizations, inventory_brands, inventory_campaigns, inventory_phone_numbers"
+_ANALYZE = "ANALYZE inventory_phone_numbers"
+
+# The same lock, in the same order of IDs, as phone_numbers.services.locking takes; by a join, since a list of a hundred
+# thousand IDs takes longer than the load. Numbers come before organizations, brands and campaigns, for which the
+# foreign keys of an attach wait while it holds its number.
+_LOCK_NUMBERS = """
+SELECT count(*)
+FROM (
+    SELECT p.id
+    FROM numbers_phonenumber p
+    JOIN inventory_phone_numbers s ON s.id = p.id
+    ORDER BY p.id
+    FOR NO KEY UPDATE OF p
+) locked
+"""
 
 
-def stage(cursor: CursorWrapper, inventory: Inventory, *, report: Report) -> None:
-    """Makes the temporary tables and copies the rows into them. The lists of `inventory` are empty afterwards."""
-    cursor.execute(_TABLES)
-    for kind in ALL:
-        rows = inventory[kind.name]
-        columns = ("position", *kind.columns)
-        lines = _lines(rows, report=report if kind is PHONE_NUMBERS else None)
-        if kind is PHONE_NUMBERS:
-            columns = (*columns, "attachment_id")
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-            sql.Identifier(f"inventory_{kind.name}"), sql.SQL(", ").join(map(sql.Identifier, columns))
-        )
-        with connection.wrap_database_errors, cursor.copy(statement) as copy:
-            for line in lines:
-                copy.write_row(line)
-        rows.clear()
+def wait_for_other_loads(cursor: CursorWrapper) -> None:
+    """Keep other loads waiting until the transaction ends."""
+    cursor.execute(_ONE_LOAD_AT_A_TIME)
+
+
+def stage_phone_numbers(cursor: CursorWrapper, inventory: Inventory, *, report: Report) -> int:
+    """Copy the numbers into the temporary table, and return how many they are.
+
+    Their entries are removed from the inventory, so that their memory is free while the database works.
+    """
+    cursor.execute(_CREATE)
+    total = sum(len(organization.get("phone_numbers", ())) for organization in inventory)
+    with connection.wrap_database_errors, cursor.copy("COPY inventory_phone_numbers FROM STDIN") as copy:
+        for row in _rows(inventory, report=report, total=total):
+            copy.write_row(row)
+    for organization in inventory:
+        organization.pop("phone_numbers", None)
     cursor.execute(_ANALYZE)
+    return total
 
 
 def unstage(cursor: CursorWrapper) -> None:
-    """Drops the temporary tables. After a refusal there is no need: they went with the transaction."""
+    """Drop the temporary table. After a refusal there is no need: it goes with the transaction."""
     cursor.execute(_DROP)
 
 
-def _lines(rows: list[Row], *, report: Report | None) -> Iterator[tuple[Any, ...]]:
-    total = len(rows)
-    for position, row in enumerate(rows):
-        if report is None:
-            yield (position, *row)
-        else:
-            if position % REPORT_EVERY == 0:
-                report(Stage.COPYING, position, total)
-            yield (position, *row, uuid7())
+def _rows(inventory: Inventory, *, report: Report, total: int) -> Iterator[tuple[Any, ...]]:
+    optional = ("label", "inbound_url", "status_url", "campaign_id")
+    for position, (place, organization, entry) in enumerate(entries(inventory, "phone_numbers")):
+        if position % REPORT_EVERY == 0:
+            report(Stage.COPYING, position, total)
+        yield (
+            *(position, place[1], place[3], organization["id"]),
+            *(entry["id"], entry["number"], entry["number_type"], entry["state"], *map(entry.get, optional)),
+            *(key in entry for key in optional),
+            uuid7(),
+        )
+
+
+def lock_staged_phone_numbers(cursor: CursorWrapper) -> None:
+    """Lock the document's numbers that exist, until the transaction ends."""
+    cursor.execute(_LOCK_NUMBERS)
+
+
+def lock_rows(model: type[_Row], ids: Collection[UUID]) -> dict[UUID, _Row]:
+    """Return the organizations, brands or campaigns that exist, locked in the order of their IDs."""
+    rows = model._default_manager.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    return {row.pk: row for row in rows}
