@@ -15,7 +15,7 @@ from phone_numbers.carriers.telnyx import bodies
 from phone_numbers.carriers.telnyx.bodies import Assignment, KnownCampaign
 from phone_numbers.carriers.telnyx.errors import is_unknown, raise_refusal
 
-_TCR_ID = re.compile(r"C[0-9A-Z]{6}")
+_TCR_ID = re.compile(r"C[0-9A-Z]{6,11}")
 
 
 class Get(Protocol):
