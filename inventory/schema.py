@@ -1,7 +1,7 @@
 """What an inventory document may say: its keys, and what each of them accepts (docs/inventory.md)."""
 
 from collections.abc import Callable
-from typing import Annotated, NotRequired
+from typing import Annotated, Any, NotRequired
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -157,7 +157,7 @@ class Document(TypedDict):
     organizations: list[OrganizationEntry]
 
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "organizations": OrganizationEntry,
     "brands": BrandEntry,
     "campaigns": CampaignEntry,
