@@ -2,37 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Exists, Model, OuterRef
+from django.db.models import Exists, OuterRef
 
 from accounts.models import Organization
 from brands.models import Brand
 from campaigns.models import Campaign
 from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries, shown
-from inventory.schema import KINDS
+from inventory.schema import KINDS, MODELS, Stored
 from phone_numbers.models import PhoneNumber
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The rows that the document names and that exist, by ID, locked."""
-
-    organizations: dict[UUID, Organization]
-    brands: dict[UUID, Brand]
-    campaigns: dict[UUID, Campaign]
 
 
 def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> None:
     """Raise InventoryRefused with every conflict, in the order of the document."""
     problems = [
         *_slugs(inventory),
-        *_foreign(inventory, "brands", stored.brands),
-        *_foreign(inventory, "campaigns", stored.campaigns),
-        *_tcr_ids(inventory, "brands", Brand),
-        *_tcr_ids(inventory, "campaigns", Campaign),
-        *_tcr_ids_in_use(inventory, stored.campaigns),
+        *_foreign(inventory, "brands", stored),
+        *_foreign(inventory, "campaigns", stored),
+        *_tcr_ids(inventory, "brands"),
+        *_tcr_ids(inventory, "campaigns"),
+        *_tcr_ids_in_use(inventory, stored),
         *_brands_of_campaigns(inventory),
         *_phone_numbers(cursor),
         *_campaigns_of_phone_numbers(cursor, inventory),
@@ -58,32 +48,31 @@ def _slugs(inventory: Inventory) -> Iterator[Problem]:
             yield Problem((*place, "slug"), f"{shown(organization['slug'])} is the slug of the organization {holder}")
 
 
-def _foreign(inventory: Inventory, kind: str, stored: dict[UUID, Brand] | dict[UUID, Campaign]) -> Iterator[Problem]:
+def _foreign(inventory: Inventory, kind: str, stored: Stored) -> Iterator[Problem]:
     for place, organization, entry in entries(inventory, kind):
-        row = stored.get(entry["id"])
+        row = stored[kind].get(entry["id"])
         if row is not None and row.organization_id != organization["id"]:
-            sentence = f"{shown(entry['id'])} is a {kind.removesuffix('s')} of another organization"
-            yield Problem((*place, "id"), sentence)
+            yield Problem((*place, "id"), f"{shown(entry['id'])} is a {kind[:-1]} of another organization")
 
 
-def _tcr_ids(inventory: Inventory, kind: str, model: type[Model]) -> Iterator[Problem]:
-    key = f"tcr_{kind.removesuffix('s')}_id"
+def _tcr_ids(inventory: Inventory, kind: str) -> Iterator[Problem]:
+    key = f"tcr_{kind[:-1]}_id"
     given = [entry[key] for _place, _organization, entry in entries(inventory, kind) if entry.get(key)]
-    rows = model._default_manager.filter(**{f"{key}__in": given}).values_list("organization_id", key, "id")
+    rows = MODELS[kind]._default_manager.filter(**{f"{key}__in": given}).values_list("organization_id", key, "id")
     holders = {(organization_id, tcr_id): holder for organization_id, tcr_id, holder in rows}
     for place, organization, entry in entries(inventory, kind):
         holder = holders.get((organization["id"], entry.get(key)), entry["id"])
         if holder != entry["id"]:
-            yield Problem((*place, key), f"{shown(entry[key])} is that of the {kind.removesuffix('s')} {holder}")
+            yield Problem((*place, key), f"{shown(entry[key])} is that of the {kind[:-1]} {holder}")
 
 
-def _tcr_ids_in_use(inventory: Inventory, stored: dict[UUID, Campaign]) -> Iterator[Problem]:
+def _tcr_ids_in_use(inventory: Inventory, stored: Stored) -> Iterator[Problem]:
     """Yield TCR IDs that change while numbers are on the campaign: by the ID the carrier knows what they are on."""
     key = "tcr_campaign_id"
     changed = {
         entry["id"]: (place, entry[key])
         for place, _organization, entry in entries(inventory, "campaigns")
-        if key in entry and entry["id"] in stored and stored[entry["id"]].tcr_campaign_id not in (None, entry[key])
+        if key in entry and getattr(stored["campaigns"].get(entry["id"]), key, None) not in (None, entry[key])
     }
     numbers = PhoneNumber.objects.filter(organization_id=OuterRef("organization_id"), campaign_id=OuterRef("id"))
     for campaign in Campaign.objects.filter(Exists(numbers), id__in=changed):
@@ -150,7 +139,7 @@ SELECT DISTINCT organization_id, campaign_id FROM inventory_phone_numbers WHERE 
 _ON_CAMPAIGNS = """
 SELECT organization_index, entry_index, campaign_id
 FROM inventory_phone_numbers
-WHERE (organization_id, campaign_id) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))
+WHERE (organization_id, campaign_id) IN (SELECT * FROM unnest(%(organizations)s::uuid[], %(campaigns)s::uuid[]))
 """
 
 
@@ -165,13 +154,11 @@ def _campaigns_of_phone_numbers(cursor: CursorWrapper, inventory: Inventory) -> 
     cursor.execute(_CAMPAIGNS_OF_PHONE_NUMBERS)
     missing = set(cursor.fetchall())
     missing -= {(organization["id"], entry["id"]) for _place, organization, entry in entries(inventory, "campaigns")}
-    missing -= set(
-        Campaign.objects.filter(id__in=[campaign_id for _organization_id, campaign_id in missing]).values_list(
-            "organization_id", "id"
-        )
-    )
+    stored = Campaign.objects.filter(id__in=[campaign_id for _organization_id, campaign_id in missing])
+    missing -= set(stored.values_list("organization_id", "id"))
     if missing:
-        cursor.execute(_ON_CAMPAIGNS, [list(column) for column in zip(*missing, strict=True)])
+        organizations, campaigns = (list(ids) for ids in zip(*missing, strict=True))
+        cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": campaigns})
         for organization, index, campaign_id in cursor.fetchall():
             sentence = f"{shown(campaign_id)} is not a campaign of this organization"
             yield Problem((*_phone_number_place(organization, index), "campaign_id"), sentence)

@@ -5,17 +5,15 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 
 from accounts.actors import Actor
-from accounts.models import Organization
-from brands.models import Brand
-from campaigns.models import Campaign
-from inventory.conflicts import Stored, refuse_conflicts
-from inventory.merge import InventoryCounts, merge_brands, merge_campaigns, merge_organizations, merge_phone_numbers
-from inventory.reading import Inventory, entries, read_inventory
+from inventory.conflicts import refuse_conflicts
+from inventory.merge import InventoryCounts, merge_phone_numbers, merge_rows
+from inventory.reading import Inventory, read_inventory
+from inventory.schema import MODELS
 from inventory.staging import (
     Report,
     Stage,
-    lock_rows,
     lock_staged_phone_numbers,
+    lock_stored_rows,
     stage_phone_numbers,
     unstage,
     wait_for_other_loads,
@@ -60,31 +58,10 @@ def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCo
         total = stage_phone_numbers(cursor, inventory, report=report)
         report(Stage.WRITING, 0, 0)
         lock_staged_phone_numbers(cursor)
-        stored = _lock_stored(inventory)
+        stored = lock_stored_rows(inventory)
         refuse_conflicts(cursor, inventory, stored)
         now = datetime.now(UTC)
-        organizations = merge_organizations(inventory, stored, now=now)
-        brands = merge_brands(inventory, stored, now=now)
-        campaigns = merge_campaigns(inventory, stored, now=now)
+        rows = {kind: merge_rows(inventory, kind, stored, now=now) for kind in MODELS}
         phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=total)
         unstage(cursor)
-    return InventoryCounts(
-        organizations=organizations,
-        brands=brands,
-        campaigns=campaigns,
-        phone_numbers=phone_numbers,
-        attached=attached,
-        detached=detached,
-    )
-
-
-def _lock_stored(inventory: Inventory) -> Stored:
-    ids = {
-        kind: [entry["id"] for _place, _organization, entry in entries(inventory, kind)]
-        for kind in ("organizations", "brands", "campaigns")
-    }
-    return Stored(
-        organizations=lock_rows(Organization, ids["organizations"]),
-        brands=lock_rows(Brand, ids["brands"]),
-        campaigns=lock_rows(Campaign, ids["campaigns"]),
-    )
+    return InventoryCounts(**rows, phone_numbers=phone_numbers, attached=attached, detached=detached)

@@ -4,33 +4,29 @@ Rows that exist and differ are updated, rows that are missing are inserted, in s
 in between belongs to another writer and stops the load, where ON CONFLICT would take it over.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
 from accounts.actors import Actor
-from accounts.models import Organization
-from brands.models import Brand
 from campaigns.models import Campaign, CarrierStatus
-from inventory.conflicts import Stored
 from inventory.reading import Inventory, entries
+from inventory.schema import MODELS, Stored
 from phone_numbers.models import LineOptionStatus, NumberState
 from phone_numbers.services.bulk.writing import Move, move_many
 
-_Row = TypeVar("_Row", bound=Model)
 _BATCH = 1_000
 _BATCH_OF_MOVES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The entries of one kind, by what happened to them."""
+    """The entries of one kind, by what happened to their rows."""
 
     created: int
     updated: int
@@ -60,61 +56,39 @@ class InventoryCounts:
         return sum(kind.created + kind.updated for kind in kinds)
 
 
-def merge_organizations(inventory: Inventory, stored: Stored, *, now: datetime) -> Counts:
-    """Write the organizations."""
-    keys = ("id", "name", "slug")
-    values = ({key: entry[key] for key in keys} for _, _, entry in entries(inventory, "organizations"))
-    return _merge(Organization, values, stored.organizations, now=now)
+# What a new row has that leaves it out: the carrier takes the campaign.
+_DEFAULTS: dict[str, dict[str, Any]] = {"campaigns": {"carrier_status": CarrierStatus.APPROVED.value}}
 
 
-def merge_brands(inventory: Inventory, stored: Stored, *, now: datetime) -> Counts:
-    """Write the brands."""
-    return _merge(Brand, _with_organization(inventory, "brands"), stored.brands, now=now)
-
-
-def merge_campaigns(inventory: Inventory, stored: Stored, *, now: datetime) -> Counts:
-    """Write the campaigns. A new one that does not say otherwise is approved by the carrier."""
-    new = {"carrier_status": CarrierStatus.APPROVED.value}
-    return _merge(Campaign, _with_organization(inventory, "campaigns"), stored.campaigns, now=now, new=new)
-
-
-def _with_organization(inventory: Inventory, kind: str) -> Iterable[dict[str, Any]]:
-    return (entry | {"organization_id": organization["id"]} for _, organization, entry in entries(inventory, kind))
-
-
-def _merge(
-    model: type[_Row],
-    entries_values: Iterable[Mapping[str, Any]],
-    stored: Mapping[UUID, _Row],
-    *,
-    now: datetime,
-    new: Mapping[str, Any] | None = None,
-) -> Counts:
-    """Write entries as rows. `new` are the values of a new row that leaves them out."""
-    created: list[_Row] = []
-    updated: list[_Row] = []
-    unchanged = 0
+def merge_rows(inventory: Inventory, kind: str, stored: Stored, *, now: datetime) -> Counts:
+    """Write the organizations, brands or campaigns. The caller holds the locks of those that exist."""
+    model = MODELS[kind]
+    columns = {field.attname for field in model._meta.concrete_fields}
+    created: list[Model] = []
+    updated: list[Model] = []
     fields: set[str] = set()
-    columns = {field.name for field in model._meta.concrete_fields}
-    for position, values in enumerate(entries_values):
-        row = stored.get(values["id"])
+    total = 0
+    for position, (_place, organization, entry) in enumerate(entries(inventory, kind)):
+        total += 1
+        values = {key: value for key, value in entry.items() if key in columns}
+        if "organization_id" in columns:
+            values["organization_id"] = organization["id"]
+        row = stored[kind].get(entry["id"])
         if row is None:
             # New rows keep the order of the document.
-            created_at = now + timedelta(microseconds=position)
-            created.append(model(**{"created_at": created_at} | dict(new or {}) | dict(values)))
+            values["created_at"] = now + timedelta(microseconds=position)
+            created.append(model(**_DEFAULTS.get(kind, {}) | values))
         elif differing := {key: value for key, value in values.items() if getattr(row, key) != value}:
             if "updated_at" in columns:
                 differing["updated_at"] = now
             for key, value in differing.items():
                 setattr(row, key, value)
-            fields.update(differing)
+            fields |= differing.keys()
             updated.append(row)
-        else:
-            unchanged += 1
     model._default_manager.bulk_create(created, batch_size=_BATCH)
     if updated:
         model._default_manager.bulk_update(updated, fields, batch_size=_BATCH)
-    return Counts(created=len(created), updated=len(updated), unchanged=unchanged)
+    return Counts(created=len(created), updated=len(updated), unchanged=total - len(created) - len(updated))
 
 
 # Phone numbers. What happens to each of them is decided once, as a row of a plan.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db.models import TextChoices
+from django.db.models import Model, TextChoices
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -19,10 +19,11 @@ from pydantic import (
 from pydantic_core import core_schema
 from typing_extensions import TypedDict  # Pydantic needs this one before Python 3.12.
 
+from accounts.models import Organization
 from agentmessage.ids import HYPHENATED_UUID, parse_uuid
 from agentmessage.validators import has_visible_characters, validate_https_url, validate_label
-from brands.models import TCR_BRAND_ID, IdentityStatus
-from campaigns.models import TCR_CAMPAIGN_ID, CampaignStatus, CarrierStatus, Usecase
+from brands.models import TCR_BRAND_ID, Brand, IdentityStatus
+from campaigns.models import TCR_CAMPAIGN_ID, Campaign, CampaignStatus, CarrierStatus, Usecase
 from phone_numbers.e164 import to_e164
 from phone_numbers.models import NumberState, NumberType
 
@@ -163,6 +164,9 @@ KINDS: dict[str, Any] = {
     "campaigns": CampaignEntry,
     "phone_numbers": PhoneNumberEntry,
 }
+# The kinds that are few and go by the ORM, in the order in which they depend on each other, and their rows by ID.
+MODELS: dict[str, type[Model]] = {"organizations": Organization, "brands": Brand, "campaigns": Campaign}
+Stored = dict[str, dict[UUID, Any]]
 # Keys whose values no two entries of a document may share, and keys whose values no two of an organization may share.
 UNIQUE = (
     ("organizations", "id"),

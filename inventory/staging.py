@@ -3,19 +3,16 @@
 Organizations, brands and campaigns are few and go by the ORM; of them only the locks are here.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Model
 
 from agentmessage.ids import uuid7
 from inventory.reading import Inventory, entries
-
-_Row = TypeVar("_Row", bound=Model)
+from inventory.schema import MODELS, Stored
 
 
 class Stage(StrEnum):
@@ -105,7 +102,11 @@ def lock_staged_phone_numbers(cursor: CursorWrapper) -> None:
     cursor.execute(_LOCK_NUMBERS)
 
 
-def lock_rows(model: type[_Row], ids: Collection[UUID]) -> dict[UUID, _Row]:
-    """Return the organizations, brands or campaigns that exist, locked in the order of their IDs."""
-    rows = model._default_manager.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
-    return {row.pk: row for row in rows}
+def lock_stored_rows(inventory: Inventory) -> Stored:
+    """Return the document's organizations, brands and campaigns that exist, locked until the transaction ends."""
+    stored: Stored = {}
+    for kind, model in MODELS.items():
+        ids = [entry["id"] for _place, _organization, entry in entries(inventory, kind)]
+        rows = model._default_manager.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+        stored[kind] = {row.pk: row for row in rows}
+    return stored
