@@ -27,6 +27,8 @@ _INVISIBLE = re.compile("[\u034f\ufe00-\ufe0f]")
 # The trunk prefix of other countries, written beside the country code: +44 (0)20 7946 0958.
 _TRUNK_PREFIX = "(0)"
 _DIAL_ABROAD = "011"
+# Longer texts are not numbers. The regular expressions take quadratic time for some of them.
+_LONGEST = 100
 _NOT_A_SHORT_CODE = "is not a short code of 5 or 6 digits"
 
 
@@ -110,6 +112,8 @@ def _check_type(number: str, number_type: str) -> None:
 
 def _plain(text: str) -> str:
     """Return the text with ASCII digits and punctuation, without invisible marks, `tel:` and what keeps it a text."""
+    if len(text) > _LONGEST:
+        return ""
     plain = text if text.isascii() and text.isprintable() else "".join(map(_plain_character, text))
     plain = plain.strip()
     if as_text := _AS_TEXT.fullmatch(plain):

@@ -172,6 +172,9 @@ def test_other_countries_and_short_codes(text: str, number: str) -> None:
         "9195550106*",
         "None",
         "nan",
+        "0" + " " * 1_000_000 + "x",
+        "(" * 1_000_000,
+        "+19195550106" + " " * 1_000_000,
         "########",
     ],
 )
