@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Exists, OuterRef
 
 from accounts.models import Organization
-from brands.models import Brand
 from campaigns.models import Campaign
 from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries, shown
 from inventory.schema import KINDS, MODELS, Stored
@@ -23,9 +23,9 @@ def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored
         *_tcr_ids(inventory, "brands"),
         *_tcr_ids(inventory, "campaigns"),
         *_tcr_ids_in_use(inventory, stored),
-        *_brands_of_campaigns(inventory),
+        *_brands_of_campaigns(inventory, stored),
         *_phone_numbers(cursor),
-        *_campaigns_of_phone_numbers(cursor, inventory),
+        *_campaigns_of_phone_numbers(cursor, inventory, stored),
     ]
     if problems:
         raise InventoryRefused(problems=sorted(problems, key=_position))
@@ -81,14 +81,18 @@ def _tcr_ids_in_use(inventory: Inventory, stored: Stored) -> Iterator[Problem]:
         yield Problem((*place, key), f"{sentence}; detach them first")
 
 
-def _brands_of_campaigns(inventory: Inventory) -> Iterator[Problem]:
-    known = {(organization["id"], entry["id"]) for _place, organization, entry in entries(inventory, "brands")}
-    named = {entry["brand_id"] for _place, _organization, entry in entries(inventory, "campaigns")}
-    known.update(Brand.objects.filter(id__in=named).values_list("organization_id", "id"))
+def _brands_of_campaigns(inventory: Inventory, stored: Stored) -> Iterator[Problem]:
+    known = _known(inventory, "brands", stored)
     for place, organization, entry in entries(inventory, "campaigns"):
         if (organization["id"], entry["brand_id"]) not in known:
             sentence = f"{shown(entry['brand_id'])} is not a brand of this organization"
             yield Problem((*place, "brand_id"), sentence)
+
+
+def _known(inventory: Inventory, kind: str, stored: Stored) -> set[tuple[UUID, UUID]]:
+    """Return the brands or campaigns that may be referred to, each with its organization."""
+    new = {(organization["id"], entry["id"]) for _place, organization, entry in entries(inventory, kind)}
+    return new | {(row.organization_id, row.id) for row in stored[kind].values()}
 
 
 # Phone numbers, of which there are many: SQL finds the staged ones at fault.
@@ -150,14 +154,11 @@ def _phone_numbers(cursor: CursorWrapper) -> Iterator[Problem]:
             yield Problem((*_phone_number_place(organization, index), check.key), check.sentence.format(*words))
 
 
-def _campaigns_of_phone_numbers(cursor: CursorWrapper, inventory: Inventory) -> Iterator[Problem]:
+def _campaigns_of_phone_numbers(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> Iterator[Problem]:
     cursor.execute(_CAMPAIGNS_OF_PHONE_NUMBERS)
-    missing = set(cursor.fetchall())
-    missing -= {(organization["id"], entry["id"]) for _place, organization, entry in entries(inventory, "campaigns")}
-    stored = Campaign.objects.filter(id__in=[campaign_id for _organization_id, campaign_id in missing])
-    missing -= set(stored.values_list("organization_id", "id"))
-    if missing:
-        organizations, campaigns = (list(ids) for ids in zip(*missing, strict=True))
+    unknown = set(cursor.fetchall()) - _known(inventory, "campaigns", stored)
+    if unknown:
+        organizations, campaigns = (list(ids) for ids in zip(*unknown, strict=True))
         cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": campaigns})
         for organization, index, campaign_id in cursor.fetchall():
             sentence = f"{shown(campaign_id)} is not a campaign of this organization"

@@ -58,7 +58,7 @@ def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCo
         total = stage_phone_numbers(cursor, inventory, report=report)
         report(Stage.WRITING, 0, 0)
         lock_staged_phone_numbers(cursor)
-        stored = lock_stored_rows(inventory)
+        stored = lock_stored_rows(cursor, inventory)
         refuse_conflicts(cursor, inventory, stored)
         now = datetime.now(UTC)
         rows = {kind: merge_rows(inventory, kind, stored, now=now) for kind in MODELS}

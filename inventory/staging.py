@@ -56,6 +56,7 @@ FROM (
     FOR NO KEY UPDATE OF p
 ) locked
 """
+_CAMPAIGNS = "SELECT DISTINCT campaign_id FROM inventory_phone_numbers WHERE campaign_id IS NOT NULL"
 
 
 def wait_for_other_loads(cursor: CursorWrapper) -> None:
@@ -102,11 +103,18 @@ def lock_staged_phone_numbers(cursor: CursorWrapper) -> None:
     cursor.execute(_LOCK_NUMBERS)
 
 
-def lock_stored_rows(inventory: Inventory) -> Stored:
-    """Return the document's organizations, brands and campaigns that exist, locked until the transaction ends."""
+def lock_stored_rows(cursor: CursorWrapper, inventory: Inventory) -> Stored:
+    """Return the organizations, brands and campaigns that the document names and that exist.
+
+    They are locked until the transaction ends, those that are only referred to as well: none of them is deleted while
+    the load writes.
+    """
+    ids = {kind: {entry["id"] for _place, _organization, entry in entries(inventory, kind)} for kind in MODELS}
+    ids["brands"] |= {entry["brand_id"] for _place, _organization, entry in entries(inventory, "campaigns")}
+    cursor.execute(_CAMPAIGNS)
+    ids["campaigns"] |= {campaign_id for (campaign_id,) in cursor.fetchall()}
     stored: Stored = {}
     for kind, model in MODELS.items():
-        ids = [entry["id"] for _place, _organization, entry in entries(inventory, kind)]
-        rows = model._default_manager.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+        rows = model._default_manager.select_for_update(no_key=True).filter(pk__in=ids[kind]).order_by("pk")
         stored[kind] = {row.pk: row for row in rows}
     return stored

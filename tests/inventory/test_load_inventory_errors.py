@@ -316,7 +316,7 @@ VALID = b'{"organizations": []}'
             (VALID.decode().encode(encoding), "it is UTF-16 or UTF-32; save it as UTF-8")
             for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le")
         ),
-        (gzip.compress(VALID), "it is compressed with gzip; unpack it first"),
+        (gzip.compress(VALID, mtime=0), "it is compressed with gzip; unpack it first"),
         (b"PK\x03\x04\x14\x00", "it is a ZIP archive or a spreadsheet, not JSON"),
         (VALID + b"\n" + VALID, f"{NOT_JSON} line 2, column 1: {JSON_LINES}"),
         (VALID + b"," + VALID, f"{NOT_JSON} line 1, column 22: Extra data"),
