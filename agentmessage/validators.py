@@ -1,4 +1,4 @@
-"""Validators of values that come in by several doors: API, admin, command line and inventory document.
+"""Validators of values that enter through several interfaces: API, admin, command line, inventory document.
 
 They are Django validators, so models, forms and DRF serializers call them. A message continues a sentence that begins
 with the field or the value: "must be a valid https URL".
@@ -33,7 +33,7 @@ def validate_label(text: str) -> None:
 def validate_https_url(text: str) -> None:
     """Accept an https URL of at most 2048 characters that names a host which can be called.
 
-    User names and passwords are refused: everybody who may read the row would see them.
+    User names and passwords are refused: anyone who may read the row would see them.
     """
     if len(text) > URL_LENGTH:
         raise ValidationError(f"must have at most {URL_LENGTH} characters", "max_length")

@@ -98,7 +98,8 @@ def _decode(document: bytes) -> str:
     if document.startswith(b"PK\x03\x04"):
         raise InventoryRefused("it is a ZIP archive or a spreadsheet, not JSON")
     if document.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in document[:4]:
-        raise InventoryRefused("it is UTF-16 or UTF-32; save it as UTF-8")
+        is_utf32 = b"\x00\x00" in document[:4]
+        raise InventoryRefused(f"it is {'UTF-32' if is_utf32 else 'UTF-16'}; save it as UTF-8")
     try:
         return document.decode()
     except UnicodeDecodeError as error:

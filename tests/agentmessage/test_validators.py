@@ -1,4 +1,4 @@
-"""Values that come in by several doors."""
+"""Values that enter through several interfaces."""
 
 import pytest
 from django.core.exceptions import ValidationError

@@ -313,8 +313,8 @@ VALID = b'{"organizations": []}'
         (b'{\n"organizations": [\xff]}', "it is not UTF-8: byte 0xff in line 2"),
         ('{"name": "caf\xe9"}'.encode("latin-1"), "it is not UTF-8: byte 0xe9 in line 1"),
         *(
-            (VALID.decode().encode(encoding), "it is UTF-16 or UTF-32; save it as UTF-8")
-            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le")
+            (VALID.decode().encode(encoding), f"it is {encoding[:6].upper()}; save it as UTF-8")
+            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
         ),
         (gzip.compress(VALID, mtime=0), "it is compressed with gzip; unpack it first"),
         (b"PK\x03\x04\x14\x00", "it is a ZIP archive or a spreadsheet, not JSON"),
