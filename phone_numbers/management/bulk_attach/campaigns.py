@@ -4,9 +4,9 @@ import re
 from uuid import UUID
 
 from agentmessage.ids import parse_uuid
-from campaigns.models import Campaign
+from campaigns.models import TCR_CAMPAIGN_ID, Campaign
 
-_TCR = re.compile(r"C[A-Z0-9]{6}", re.ASCII)
+_TCR = re.compile(TCR_CAMPAIGN_ID)
 
 
 class CampaignNames:
@@ -29,4 +29,4 @@ class CampaignNames:
     def _find(self, name: str) -> UUID | str:
         if _TCR.fullmatch(name):
             return self._by_tcr_id.get(name, "")
-        return parse_uuid(name) or "must be a campaign's UUID, or its TCR id of C and six capitals and digits"
+        return parse_uuid(name) or "must be a campaign's UUID, or its TCR id of C and 6 to 11 capitals and digits"

@@ -11,7 +11,7 @@ from agentmessage.errors import DomainError, NotFound
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk.judging import judge_campaigns, judge_rows
 from phone_numbers.services.bulk.rows import UNCHANGED, Outcome, Row, RowResult
-from phone_numbers.services.bulk.writing import write_moves
+from phone_numbers.services.bulk.writing import move_many
 from phone_numbers.services.locking import lock_matching_phone_numbers, matching_phone_numbers
 
 # What a judgement looks at.
@@ -94,7 +94,7 @@ def apply_bulk_attach(
     if atomic and any(result.outcome in (Outcome.FAILED, Outcome.BUSY) for result in results):
         return [UNCHANGED if result.outcome == Outcome.ATTACHED else result for result in results]
     if not dry_run:
-        write_moves(moves, organization_id=organization_id, actor=actor)
+        move_many(moves, actor=actor)
     return results
 
 

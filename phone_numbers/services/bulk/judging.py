@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from agentmessage.errors import DomainError
-from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.attach import check_campaign, check_phone_number
@@ -58,7 +57,7 @@ def judge_rows(
             continue
         now: datetime = number.read_at  # type: ignore[attr-defined]  # Annotated by matching_phone_numbers.
         moment = moment_after(number.updated_at, now=now)
-        moves.append(Move(uuid7(), number.id, number.campaign_id, campaign, moment, now))
+        moves.append(Move(campaign.organization_id, number.id, number.campaign_id, campaign, moment, now))
         number.campaign_id = campaign.id
         number.updated_at = moment
         results.append(ATTACHED)

@@ -2,13 +2,14 @@
 `phone_numbers.services.moving`, and a property test holds the two together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
 
 from accounts.actors import Actor
+from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus
 from phone_numbers.services.arrays import array_literal
@@ -28,7 +29,7 @@ _HISTORY_TYPES = (
 _UPDATE_NUMBERS = """
 UPDATE numbers_phonenumber p
 SET campaign_id = a.campaign_id,
-    carrier_line_option_status = %s,
+    carrier_line_option_status = CASE WHEN a.campaign_id IS NULL THEN %s ELSE %s END,
     carrier_line_option_propagated_at = NULL,
     current_attachment_id = a.id,
     updated_at = a.created_at
@@ -39,17 +40,18 @@ WHERE a.id = ANY (%s::uuid[]) AND p.id = a.phone_number_id
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One number that goes from one campaign to another."""
+    """A change of one number's campaign. None is no campaign."""
 
-    attachment_id: UUID
+    organization_id: UUID
     phone_number_id: UUID
     previous_campaign_id: UUID | None
-    campaign: Campaign
+    campaign: Campaign | None
     at: datetime
     due_at: datetime
+    attachment_id: UUID = field(default_factory=uuid7)
 
 
-def write_moves(moves: Sequence[Move], *, organization_id: UUID, actor: Actor) -> None:
+def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
     """Writes them all in two statements. The caller holds the numbers' locks and has checked the rules.
 
     A number may move more than once; its row says where it went last.
@@ -64,9 +66,9 @@ def write_moves(moves: Sequence[Move], *, organization_id: UUID, actor: Actor) -
                 copy.write_row(
                     (
                         move.attachment_id,
-                        organization_id,
+                        move.organization_id,
                         move.phone_number_id,
-                        move.campaign.id,
+                        None if move.campaign is None else move.campaign.id,
                         move.previous_campaign_id,
                         actor.kind.value,
                         actor.id,
@@ -74,8 +76,9 @@ def write_moves(moves: Sequence[Move], *, organization_id: UUID, actor: Actor) -
                         move.at,
                         AttachmentStatus.PENDING.value,
                         0,
-                        None if move.campaign.awaits_carrier else move.due_at,
+                        None if move.campaign is not None and move.campaign.awaits_carrier else move.due_at,
                     )
                 )
         last = {move.phone_number_id: move.attachment_id for move in moves}
-        cursor.execute(_UPDATE_NUMBERS, [LineOptionStatus.PENDING.value, array_literal(last.values())])
+        statuses = [LineOptionStatus.REMOVING.value, LineOptionStatus.PENDING.value]
+        cursor.execute(_UPDATE_NUMBERS, [*statuses, array_literal(last.values())])

@@ -12,17 +12,23 @@ import pytest
 import time_machine
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Value
+from django.db.models.functions import Concat, Right
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.actors import Actor, ActorKind
 from accounts.models import Organization
 from brands.models import Brand
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CarrierStatus
+from inventory.load import load_inventory
+from inventory.merge import Counts
+from inventory.reading import InventoryRefused
+from inventory.staging import Stage
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.inventory.counts import Counts
-from phone_numbers.services.inventory.load import load_inventory
-from phone_numbers.services.inventory.problems import InventoryRefused
-from phone_numbers.services.inventory.progress import Stage
+from phone_numbers.services.attach import attach_campaign
+from phone_numbers.services.detach import detach_campaign
+from tests.factories import PhoneNumberFactory
 from tests.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.worlds import World
 
@@ -30,6 +36,8 @@ pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
+# Later than the rows that fixtures make.
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture
@@ -240,7 +248,6 @@ def test_updates_what_differs_and_only_that(ids: Ids) -> None:
         (Campaign, "campaigns", "tcr_campaign_id", "CABC123"),
         (Campaign, "campaigns", "carrier_status", "PENDING"),
         (PhoneNumber, "phone_numbers", "number", "+15555550199"),
-        (PhoneNumber, "phone_numbers", "number_type", "toll_free"),
         (PhoneNumber, "phone_numbers", "state", "PENDING"),
         (PhoneNumber, "phone_numbers", "label", "Changed"),
         (PhoneNumber, "phone_numbers", "inbound_url", "https://example.com"),
@@ -364,13 +371,65 @@ def test_null_takes_a_number_off_its_campaign(ids: Ids) -> None:
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("carrier_status", ["PENDING", "REJECTED", "SUSPENDED"])
-def test_nothing_is_due_before_the_carrier_has_approved_the_campaign(ids: Ids, carrier_status: str) -> None:
-    document = _with(small_inventory(ids), campaign_id=ids.one)
-    document["organizations"][0]["campaigns"][0]["carrier_status"] = carrier_status
-    load(document)
-    assert CampaignAttachment.objects.get().next_attempt_at is None
-    assert row(PhoneNumber, ids.first)["carrier_line_option_status"] == "pending"
+@pytest.mark.parametrize("carrier_status", CarrierStatus.values)
+def test_a_number_is_attached_as_by_the_api(world: World, carrier_status: str) -> None:
+    Campaign.objects.filter(id=world.campaign.id).update(carrier_status=carrier_status)
+    other: PhoneNumber = PhoneNumberFactory.create(organization=world.organization)
+    with time_machine.travel(TOMORROW, tick=False):
+        attach_campaign(
+            organization_id=world.organization.id,
+            phone_number_id=world.phone_number.id,
+            campaign_id=world.campaign.id,
+            actor=Actor.for_command("load_inventory"),
+        )
+        load(_of_world(world, id=str(other.id), number=other.number, campaign_id=str(world.campaign.id)))
+
+    assert _differences(world.phone_number, other) == set()
+    latest = CampaignAttachment.objects.get(phone_number=other)
+    assert (latest.next_attempt_at is None) == (carrier_status == "PENDING")
+
+
+@pytest.mark.parametrize(
+    ("change", "differences"), [({"campaign_id": None}, set()), ({"state": "AVAILABLE"}, {"state", "organization_id"})]
+)
+def test_a_number_is_detached_as_by_the_api(world: World, change: dict[str, Any], differences: set[str]) -> None:
+    other: PhoneNumber = PhoneNumberFactory.create(organization=world.organization)
+    load(_of_world(world, id=str(other.id), number=other.number, campaign_id=str(world.campaign.id)))
+    load(_of_world(world, campaign_id=str(world.campaign.id)))
+    with time_machine.travel(TOMORROW, tick=False):
+        detach_campaign(
+            organization_id=world.organization.id,
+            phone_number_id=world.phone_number.id,
+            actor=Actor.for_command("load_inventory"),
+        )
+        load(_of_world(world, id=str(other.id), number=other.number, **change))
+
+    assert _differences(world.phone_number, other) == differences
+
+
+def _differences(one: PhoneNumber, other: PhoneNumber) -> set[str]:
+    """The columns in which two numbers and their latest attachments differ, but for what identifies them."""
+    differing = set()
+    for model, rows in (
+        (PhoneNumber, [row(PhoneNumber, str(number.id)) for number in (one, other)]),
+        (CampaignAttachment, [_latest_attachment(number) for number in (one, other)]),
+    ):
+        first, second = rows
+        created = {"created_at"} if model is PhoneNumber else set()
+        differing |= {key for key in first if first[key] != second[key]} - created
+    return differing - {"id", "number", "phone_number_id", "current_attachment_id"}
+
+
+def _latest_attachment(number: PhoneNumber) -> dict[str, Any]:
+    current = PhoneNumber.objects.get(id=number.id).current_attachment_id
+    return row(CampaignAttachment, str(current))
+
+
+def _of_world(world: World, **keys: Any) -> dict[str, Any]:
+    """A document with the world's number, or with the one that the keys describe."""
+    number = {"id": str(world.phone_number.id), "number": world.phone_number.number, "number_type": "local"}
+    organization = {"id": str(world.organization.id), "name": "Same", "slug": world.organization.slug}
+    return {"organizations": [organization | {"phone_numbers": [number | {"state": "ASSIGNED"} | keys]}]}
 
 
 def test_history_stays_in_order_when_clocks_differ(ids: Ids) -> None:
@@ -476,20 +535,25 @@ def test_nothing_moves_between_organizations(ids: Ids, world: World) -> None:
     del organization["phone_numbers"][2]["campaign_id"]
 
     assert list(_refused(document).items()) == [
-        ("organizations[0].brands[1].id", "is a brand of another organization"),
-        ("organizations[0].campaigns[2].id", "is a campaign of another organization"),
-        ("organizations[0].campaigns[3].brand_id", "is no brand of this organization"),
-        ("organizations[0].campaigns[4].brand_id", "is no brand of this organization"),
-        ("organizations[0].phone_numbers[0].campaign_id", "is no campaign of this organization"),
-        ("organizations[0].phone_numbers[1].campaign_id", "is no campaign of this organization"),
-        ("organizations[0].phone_numbers[2].id", "is a number of another organization"),
+        ("organizations[0].brands[1].id", f'"{stranger.brand.id}" is a brand of another organization'),
+        ("organizations[0].campaigns[2].id", f'"{stranger.campaign.id}" is a campaign of another organization'),
+        ("organizations[0].campaigns[3].brand_id", f'"{world.brand.id}" is not a brand of this organization'),
+        ("organizations[0].campaigns[4].brand_id", f'"{ids.nobody}" is not a brand of this organization'),
+        (
+            "organizations[0].phone_numbers[0].campaign_id",
+            f'"{world.campaign.id}" is not a campaign of this organization',
+        ),
+        ("organizations[0].phone_numbers[1].campaign_id", f'"{ids.nobody}" is not a campaign of this organization'),
+        ("organizations[0].phone_numbers[2].id", f'"{stranger.phone_number.id}" is a number of another organization'),
     ]
 
 
 def test_a_stranger_number_cannot_be_sent_into_stock(ids: Ids, world: World) -> None:
     number = world.stranger.phone_number
     document = _with(small_inventory(ids), id=str(number.id), number=number.number, state="AVAILABLE")
-    assert _refused(document) == {"organizations[0].phone_numbers[0].id": "is a number of another organization"}
+    assert _refused(document) == {
+        "organizations[0].phone_numbers[0].id": f'"{number.id}" is a number of another organization'
+    }
 
 
 def test_brand_and_campaign_of_another_organization_of_the_same_document(ids: Ids) -> None:
@@ -500,9 +564,33 @@ def test_brand_and_campaign_of_another_organization_of_the_same_document(ids: Id
         {"id": ids.globex, "name": "Globex", "slug": "globex", "campaigns": [campaign], "phone_numbers": [number]}
     )
     assert _refused(document) == {
-        "organizations[1].campaigns[0].brand_id": "is no brand of this organization",
-        "organizations[1].phone_numbers[0].campaign_id": "is no campaign of this organization",
+        "organizations[1].campaigns[0].brand_id": f'"{ids.brand}" is not a brand of this organization',
+        "organizations[1].phone_numbers[0].campaign_id": f'"{ids.one}" is not a campaign of this organization',
     }
+
+
+def test_conflicts_come_in_the_order_of_the_document(ids: Ids) -> None:
+    document = small_inventory(ids)
+    load(document)
+    other = small_inventory(Ids())
+    other["organizations"].append(
+        {
+            "id": ids.globex,
+            "name": "Globex",
+            "slug": "globex",
+            "campaigns": [dict(document["organizations"][0]["campaigns"][0], brand_id=ids.nobody)],
+            "phone_numbers": [dict(first_number(document), id=ids.third, campaign_id=ids.nobody)],
+        }
+    )
+    other["organizations"][0]["phone_numbers"].pop(0)
+    assert list(_refused(other)) == [
+        "organizations[0].slug",
+        "organizations[0].phone_numbers[0].number",
+        "organizations[1].campaigns[0].id",
+        "organizations[1].campaigns[0].brand_id",
+        "organizations[1].phone_numbers[0].number",
+        "organizations[1].phone_numbers[0].campaign_id",
+    ]
 
 
 def test_values_that_another_id_holds(ids: Ids) -> None:
@@ -512,18 +600,23 @@ def test_values_that_another_id_holds(ids: Ids) -> None:
     organization["campaigns"][0]["tcr_campaign_id"] = "CABC123"
     load(document)
     other = small_inventory(Ids())
+    first_number(other)["number"] = "(555) 555-0100"
     assert _refused(other) == {
-        "organizations[0].slug": f"is the slug of the organization {ids.acme}",
-        "organizations[0].phone_numbers[0].number": f"is the number of another id: {ids.first}",
-        "organizations[0].phone_numbers[1].number": f"is the number of another id: {ids.second}",
+        "organizations[0].slug": f'"acme" is the slug of the organization {ids.acme}',
+        "organizations[0].phone_numbers[0].number": _held("+15555550100", ids.first),
+        "organizations[0].phone_numbers[1].number": _held("+19195550100", ids.second),
     }
     organization["brands"] = [dict(organization["brands"][0], id=ids.brand2)]
     organization["campaigns"] = [dict(organization["campaigns"][0], id=ids.three)]
     organization["phone_numbers"] = []
     assert _refused(document) == {
-        "organizations[0].brands[0].tcr_brand_id": f"is that of the brand {ids.brand}",
-        "organizations[0].campaigns[0].tcr_campaign_id": f"is that of the campaign {ids.one}",
+        "organizations[0].brands[0].tcr_brand_id": f'"BABC123" is that of the brand {ids.brand}',
+        "organizations[0].campaigns[0].tcr_campaign_id": f'"CABC123" is that of the campaign {ids.one}',
     }
+
+
+def _held(number: str, holder: str) -> str:
+    return f'"{number}" is the number of the ID {holder}, which has to get another number first'
 
 
 def test_two_numbers_cannot_swap_in_one_document(ids: Ids) -> None:
@@ -532,12 +625,81 @@ def test_two_numbers_cannot_swap_in_one_document(ids: Ids) -> None:
     one, two = document["organizations"][0]["phone_numbers"]
     one["number"], two["number"] = two["number"], one["number"]
     assert _refused(document) == {
-        "organizations[0].phone_numbers[0].number": f"is the number of another id: {ids.second}",
-        "organizations[0].phone_numbers[1].number": f"is the number of another id: {ids.first}",
+        "organizations[0].phone_numbers[0].number": _held("+19195550100", ids.second),
+        "organizations[0].phone_numbers[1].number": _held("+15555550100", ids.first),
+    }
+    # As the refusal says.
+    two["number"] = "+19195550199"
+    one["number"] = "+15555550100"
+    load(document)
+    one["number"] = "+19195550100"
+    load(document)
+    two["number"] = "+15555550100"
+    assert load(document).phone_numbers == Counts(0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_attached"), [("pending", True), ("propagated", True), ("failed", True), ("removing", False)]
+)
+@pytest.mark.parametrize(
+    "change", [{"number": "+19195550199"}, {"number": "22763", "number_type": "short_code"}], ids=["number", "type"]
+)
+def test_a_number_that_the_carrier_knows_stays_that_number(
+    ids: Ids, status: str, is_attached: bool, change: dict[str, str]
+) -> None:
+    document = _with(small_inventory(ids), campaign_id=ids.one)
+    load(document)
+    if not is_attached:
+        load(_with(document, campaign_id=None))
+    PhoneNumber.objects.filter(id=ids.first).update(carrier_line_option_status=status)
+
+    number_type = change.get("number_type", "local")
+    assert _refused(_with(document, **change)) == {
+        "organizations[0].phone_numbers[0].number": (
+            f'"{change["number"]}" ({number_type}) cannot replace "+15555550100" (local), which the carrier has on a '
+            "campaign; detach the number, correct it once the carrier has confirmed, and attach it again"
+        )
+    }
+
+    # As the refusal says: detached, and the carrier has confirmed.
+    PhoneNumber.objects.filter(id=ids.first).update(campaign=None, carrier_line_option_status=None)
+    load(_with(document, campaign_id=None))
+    load(_with(document, campaign_id=ids.one))
+    assert row(PhoneNumber, ids.first)["number"] == change["number"]
+
+
+@pytest.mark.parametrize("tcr_id", ["CNEW123", None])
+def test_a_tcr_id_stays_while_numbers_are_on_the_campaign(ids: Ids, tcr_id: str | None) -> None:
+    document = _with(small_inventory(ids), campaign_id=ids.one)
+    one, two = document["organizations"][0]["campaigns"]
+    load(document)
+    # Nothing has gone out under no ID.
+    one["tcr_campaign_id"] = two["tcr_campaign_id"] = "COLD123"
+    two["tcr_campaign_id"] = "COLD456"
+    load(document)
+
+    one["tcr_campaign_id"] = two["tcr_campaign_id"] = tcr_id
+    two["tcr_campaign_id"] = "CNEW456"
+    assert _refused(document) == {
+        "organizations[0].campaigns[0].tcr_campaign_id": (
+            f'{orjson.dumps(tcr_id).decode()} cannot replace "COLD123" while numbers are on the campaign; '
+            "detach them first"
+        )
     }
 
 
-def test_only_the_first_twenty_clashes_are_listed(ids: Ids) -> None:
+@pytest.mark.parametrize("length", [7, 8, 11, 12])
+def test_tcr_ids_have_seven_to_twelve_characters(ids: Ids, length: int) -> None:
+    document = small_inventory(ids)
+    organization = document["organizations"][0]
+    organization["brands"][0]["tcr_brand_id"] = "B" + "X" * (length - 1)
+    organization["campaigns"][0]["tcr_campaign_id"] = "C" + "9" * (length - 1)
+    load(document)
+    assert row(Brand, ids.brand)["tcr_brand_id"] == "B" + "X" * (length - 1)
+    assert row(Campaign, ids.one)["tcr_campaign_id"] == "C" + "9" * (length - 1)
+
+
+def test_the_first_twenty_conflicts_are_shown_and_the_others_counted(ids: Ids) -> None:
     document = small_inventory(ids)
     document["organizations"][0]["phone_numbers"] = [
         {"id": Ids().any, "number": f"+191955501{index:02}", "number_type": "local", "state": "ASSIGNED"}
@@ -546,8 +708,12 @@ def test_only_the_first_twenty_clashes_are_listed(ids: Ids) -> None:
     load(document)
     for number in document["organizations"][0]["phone_numbers"]:
         number["id"] = Ids().any
-    details = _refused(document)
-    assert list(details) == [f"organizations[0].phone_numbers[{index}].number" for index in range(20)]
+    with pytest.raises(InventoryRefused) as refused:
+        load(document)
+    assert list(refused.value.details or ()) == [
+        f"organizations[0].phone_numbers[{index}].number" for index in range(20)
+    ]
+    assert refused.value.hidden == 10
 
 
 def test_one_error_at_the_end_and_nothing_is_loaded(ids: Ids) -> None:
@@ -559,7 +725,7 @@ def test_one_error_at_the_end_and_nothing_is_loaded(ids: Ids) -> None:
     document["organizations"][0]["phone_numbers"][0]["campaign_id"] = ids.one
     document["organizations"][0]["phone_numbers"][1]["campaign_id"] = ids.nobody
     assert _refused(document) == {
-        "organizations[0].phone_numbers[1].campaign_id": "is no campaign of this organization"
+        "organizations[0].phone_numbers[1].campaign_id": f'"{ids.nobody}" is not a campaign of this organization'
     }
 
 
@@ -574,7 +740,7 @@ def test_the_summary_goes_to_standard_error(tmp_path: Path, ids: Ids) -> None:
         "brands                  1         0         0\n"
         "campaigns               2         0         0\n"
         "phone numbers           2         0         0\n"
-        "1 put on a campaign, 0 taken off one\n"
+        "1 attached to a campaign, 0 detached\n"
     )
     assert CampaignAttachment.objects.get().actor_id == "load_inventory"
     assert load_file(tmp_path / "i.json", _with(document, campaign_id=None, label="x")) == (
@@ -583,7 +749,7 @@ def test_the_summary_goes_to_standard_error(tmp_path: Path, ids: Ids) -> None:
         "brands                  0         0         1\n"
         "campaigns               0         0         2\n"
         "phone numbers           0         1         1\n"
-        "0 put on a campaign, 1 taken off one\n"
+        "0 attached to a campaign, 1 detached\n"
     )
 
 
@@ -593,7 +759,8 @@ def test_reads_standard_input(monkeypatch: pytest.MonkeyPatch, ids: Ids) -> None
     assert PhoneNumber.objects.count() == 2
 
 
-def test_five_thousand_numbers(ids: Ids) -> None:
+def many_numbers(ids: Ids, count: int) -> dict[str, Any]:
+    """Return a document with so many numbers, half of them on each campaign."""
     document = small_inventory(ids)
     document["organizations"][0]["phone_numbers"] = [
         {
@@ -605,8 +772,13 @@ def test_five_thousand_numbers(ids: Ids) -> None:
             "inbound_url": f"https://hooks.example.com/{index}",
             "campaign_id": ids.one if index % 2 else ids.two,
         }
-        for index in range(5_000)
+        for index in range(count)
     ]
+    return document
+
+
+def test_five_thousand_numbers(ids: Ids) -> None:
+    document = many_numbers(ids, 5_000)
     reports: list[tuple[Stage, int, int]] = []
 
     with CaptureQueriesContext(connection) as captured:
@@ -619,9 +791,27 @@ def test_five_thousand_numbers(ids: Ids) -> None:
     assert len(captured) < 100, "Not a statement for each number."
     assert (counts.phone_numbers, counts.attached) == (Counts(5_000, 0, 0), 5_000)
     assert PhoneNumber.objects.filter(campaign_id=ids.one).count() == 2_500
-    assert reports[0] == (Stage.READING, 1_000, 5_000)
-    assert (Stage.READING, 5_000, 5_000) in reports
+    assert reports[0] == (Stage.READING, 0, 0)
+    assert (Stage.COPYING, 3_000, 5_000) in reports
     assert reports[-1] == (Stage.WRITING, 0, 0)
     before = all_rows()
     assert load(document).phone_numbers == Counts(0, 0, 5_000)
     assert all_rows() == before
+
+
+def test_the_statements_do_not_grow_with_the_document(
+    ids: Ids, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with CaptureQueriesContext(connection) as few:
+        load(many_numbers(ids, 2))
+    Organization.objects.filter(slug="acme").update(slug="other")
+    PhoneNumber.objects.update(number=Concat(Value("+44"), Right("number", 10)))
+    # Beyond a thousand changes the tables are analyzed.
+    with django_assert_num_queries(len(few) + 1):
+        load(many_numbers(Ids(), 3_000))
+
+
+def test_an_empty_document_says_so(tmp_path: Path, ids: Ids) -> None:
+    assert load_file(tmp_path / "i.json", {"organizations": []}).splitlines()[-1] == (
+        "The document has no organizations, so there was nothing to load."
+    )

@@ -11,14 +11,16 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError
 from django.db import connection, transaction
+from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import Actor
+from inventory import load as loading
+from inventory.merge import Counts
+from inventory.reading import InventoryRefused
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.attach import apply_attach, attach_campaign
-from phone_numbers.services.inventory import load as loading
-from phone_numbers.services.inventory.counts import Counts
-from tests.factories import PhoneNumberFactory
+from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
 from tests.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.worlds import World
@@ -134,14 +136,14 @@ def test_the_locks_come_before_everything_that_is_decided_or_written(world: Worl
         "load lock"
         if "pg_advisory_xact_lock" in sql
         else "staging"
-        if sql.lstrip().startswith(("CREATE TEMPORARY TABLE inventory_o", "ANALYZE"))
+        if sql.lstrip().startswith(("CREATE TEMPORARY TABLE inventory_phone", "COPY inventory_phone", "ANALYZE"))
         else "number locks"
         if "FOR NO KEY UPDATE OF p" in sql and "ORDER BY p.id" in sql
         else "work"
         for sql in statements
     ]
-    assert kinds[:4] == ["load lock", "staging", "staging", "number locks"]
-    assert "number locks" not in kinds[4:]
+    assert kinds[:5] == ["load lock", "staging", "staging", "staging", "number locks"]
+    assert "number locks" not in kinds[5:]
     assert len(kinds) > 10
 
 
@@ -189,6 +191,38 @@ def test_two_loads_of_one_document_run_one_after_the_other(pool: ThreadPoolExecu
     both = [start(pool, lambda: load(document)).result for _ in range(2)]
     counts = [result(DEADLINE).phone_numbers for result in both]
     assert sorted(counts, key=str) == [Counts(0, 0, 2), Counts(2, 0, 0)]
+
+
+def refusal_after_deleting(row: Model, document: dict[str, Any], pool: ThreadPoolExecutor) -> dict[str, str] | None:
+    """The refusal of a load that has waited for another connection to delete the row."""
+    before = all_rows()["numbers_phonenumber"]
+    with transaction.atomic():
+        type(row)._default_manager.filter(pk=row.pk).delete()
+        loaded = start(pool, lambda: load(document))
+        wait_until(connections_waiting_for_locks, "the load waits for a lock")
+    with pytest.raises(InventoryRefused) as refused:
+        loaded.result(DEADLINE)
+    assert all_rows()["numbers_phonenumber"] == before
+    return refused.value.details
+
+
+def test_a_campaign_that_is_deleted_meanwhile_is_missing(world: World, pool: ThreadPoolExecutor) -> None:
+    campaign = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    document = inventory_of(world, campaign_id=str(campaign.id))
+    assert refusal_after_deleting(campaign, document, pool) == {
+        "organizations[0].phone_numbers[0].campaign_id": f'"{campaign.id}" is not a campaign of this organization'
+    }
+
+
+def test_a_brand_that_is_deleted_meanwhile_is_missing(world: World, pool: ThreadPoolExecutor) -> None:
+    brand = BrandFactory.create(organization=world.organization)
+    document = inventory_of(world)
+    document["organizations"][0]["campaigns"] = [
+        {"id": Ids().new, "brand_id": str(brand.id), "name": "New", "usecase": "MIXED", "status": "ACTIVE"}
+    ]
+    assert refusal_after_deleting(brand, document, pool) == {
+        "organizations[0].campaigns[0].brand_id": f'"{brand.id}" is not a brand of this organization'
+    }
 
 
 def test_a_row_that_appears_in_between_stops_the_load_with_a_sentence(
