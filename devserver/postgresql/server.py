@@ -41,9 +41,7 @@ class Server:
 def postgresql(folder: Path, *, durable: bool = True) -> Iterator[Server]:
     """Run the server of a folder, made if missing. On Linux it ends with this process even if that is killed.
 
-    Args:
-        folder: Where its files are. The caller owns the data folder around it.
-        durable: False trades crash safety for speed.
+    `durable=False` trades crash safety for speed. The caller owns the data folder around this one.
 
     Raises:
         DevServerError: It cannot run here. The message says why.

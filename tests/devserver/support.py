@@ -13,7 +13,7 @@ from agentmessage.environment import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = Path(__file__).with_name("owner.py")
-LIMIT = 60.0
+LIMIT = 180.0
 
 
 class Owner:
