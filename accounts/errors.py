@@ -7,4 +7,3 @@ class MissingScope(DomainError):
     """The caller's key cannot grant a scope that it does not have itself."""
 
     code = ErrorCode.FORBIDDEN
-    message = "missing required scope"

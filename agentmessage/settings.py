@@ -26,8 +26,8 @@ INSTALLED_APPS = [
     "inventory",
     "propagation.apps.PropagationConfig",
     "phone_numbers.apps.PhoneNumbersConfig",
-    "campaigns.apps.CampaignsConfig",
-    "brands.apps.BrandsConfig",
+    "campaigns",
+    "brands",
     "accounts",
     "corsheaders",
     "drf_spectacular",
@@ -46,7 +46,7 @@ INSTALLED_APPS = [
 # What stands below ServeApi is for people with a browser: requests below /v1 do not come there.
 MIDDLEWARE = [
     "agentmessage.api.middleware.RequestMiddleware",
-    "agentmessage.api.cors.CorsMiddleware",
+    "agentmessage.api.middleware.CorsMiddleware",
     "agentmessage.api.middleware.ServeApi",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -99,7 +99,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 
-DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.error_pages.ErrorPageFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.logs.ErrorPageFilter"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -161,7 +161,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 8, "delete_jobs": "successful"}
 CORS_ALLOWED_ORIGINS = env.CORS_ORIGINS
 CORS_URLS_REGEX = r"^/v1(?:/|$)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"]
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-none-match"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-match", "if-none-match", "if-unmodified-since"]
 CORS_EXPOSE_HEADERS = [
     "X-Request-Id",
     "RateLimit-Limit",
@@ -169,17 +169,18 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit-Reset",
     "Retry-After",
     "ETag",
+    "X-Next-Cursor",
 ]
 
 REST_FRAMEWORK = {
     # Every view below /v1 is a TenantView, which names its own; a view that is none is open to nobody.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_PARSER_CLASSES": ["agentmessage.api.bodies.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["agentmessage.api.requests.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentmessage.api.bodies.AlwaysJSON",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentmessage.api.requests.AlwaysJSON",
     "EXCEPTION_HANDLER": "agentmessage.api.errors.render_exception",
-    "DEFAULT_SCHEMA_CLASS": "agentmessage.api.openapi.OperationSchema",
+    "DEFAULT_SCHEMA_CLASS": "agentmessage.api.schema.ApiSchema",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -203,7 +204,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Brands", "description": "The businesses that are registered with The Campaign Registry."},
         {"name": "API keys", "description": "Who may call, and what for."},
     ],
-    "POSTPROCESSING_HOOKS": ["agentmessage.api.openapi.name_path_ids", "agentmessage.api.openapi.add_components"],
+    "POSTPROCESSING_HOOKS": ["agentmessage.api.schema.name_path_ids", "agentmessage.api.schema.add_components"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
 }

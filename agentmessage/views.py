@@ -6,28 +6,16 @@ from hmac import compare_digest
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
 from agentmessage import metrics
-from agentmessage.api.envelope import failure
-from agentmessage.api.errors import MESSAGE, STATUS
-from agentmessage.api.request_ids import request_id_of
 from agentmessage.clients import WrongSecrets
-from agentmessage.errors import ErrorCode
 
 wrong_tokens = WrongSecrets("metrics")
 
 
 def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  (Django's signature)
-    """Whether the process serves. Asks nothing else, so that an outage of the database restarts no healthy process."""
+    """Return 200 while the process serves. It checks nothing else, so that a database outage restarts no process."""
     return JsonResponse({"status": "ok"})
-
-
-@csrf_exempt
-def unknown_route(request: HttpRequest) -> HttpResponse:
-    """The envelope's 404, for everything below /v1/ that no route takes; never a redirect."""
-    code = ErrorCode.NOT_FOUND
-    return failure(code, MESSAGE[code], request_id=request_id_of(request), status=STATUS[code])
 
 
 def metrics_view(request: HttpRequest) -> HttpResponse:

@@ -4,20 +4,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.actors import Actor
 from accounts.api.throttling import KeyThrottle, rate_limit_headers
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from accounts.services import find_usable_key
-from agentmessage.api.request_ids import request_id_of
+from agentmessage.api.envelope import request_id_of
+from agentmessage.api.views import ApiView
 from agentmessage.counter import Usage
 
 
@@ -62,7 +61,7 @@ class HasScope(BasePermission):
         return isinstance(key, ApiKey) and (scope is None or key.has_scope(scope))
 
 
-class TenantView(APIView):
+class TenantView(ApiView):
     """One resource of the caller's organization. A subclass names the scope of each of its methods in `scopes`."""
 
     authentication_classes = (ApiKeyAuthentication,)
@@ -70,23 +69,6 @@ class TenantView(APIView):
     permission_classes = (HasScope,)
     scopes: ClassVar[Mapping[str, Scope]]
     usage: Usage | None = None
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check rate limits, key and scope before the body is read. OPTIONS needs no key.
-
-        Unlike in DRF, the throttle comes first, so that wrong keys and missing scopes count. DRF also negotiates a
-        renderer and a version here, which this API does not have.
-        """
-        if request.method != "OPTIONS":
-            self.check_throttles(request)
-            self.perform_authentication(request)
-            self.check_permissions(request)
-
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the methods of the resource in `Allow`."""
-        response = HttpResponse(status=204)
-        del response["Content-Type"]
-        return response
 
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
         """Add the rate limit's headers to every response."""

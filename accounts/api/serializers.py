@@ -1,5 +1,7 @@
-"""What the OpenAPI document says about API keys. The serializers are never called."""
+"""What /v1 takes and shows of API keys."""
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -7,10 +9,13 @@ from rest_framework import serializers
 
 from accounts.models import ApiKey
 from accounts.scopes import Scope
-from agentmessage.api.operations import PAGE, Operation
-from agentmessage.errors import ErrorCode
+from agentmessage.api.requests import RequestBody
 
-_TAG = "API keys"
+# RFC 3339, section 5.6. `fromisoformat` alone takes weeks, dates without separators and times without seconds too.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class ApiKeySerializer(serializers.Serializer[Any]):
@@ -40,56 +45,62 @@ class NewApiKeySerializer(ApiKeySerializer):
         "pattern": "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$",
     }
 )
-class _Label(serializers.Field[Any, Any, Any, Any]):
+class _LabelField(serializers.Field[Any, Any, Any, Any]):
     """Not blank."""
+
+    default_error_messages = {
+        "required": "is required",
+        "null": "must be a string",
+        "invalid": "must be a string",
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the label."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
 
 
 @extend_schema_field(
     {"type": "array", "items": {"type": "string", "enum": Scope.values}, "minItems": 1, "uniqueItems": True}
 )
-class _Scopes(serializers.Field[Any, Any, Any, Any]):
+class _ScopesField(serializers.Field[Any, Any, Any, Any]):
     """At least one, none twice."""
 
+    default_error_messages = {
+        "required": "is required",
+        "null": "must be a list of strings",
+        "invalid": "must be a list of strings",
+    }
 
-class ApiKeyRequestSerializer(serializers.Serializer[Any]):
+    def to_internal_value(self, data: Any) -> list[str]:
+        """Return the scopes."""
+        if not isinstance(data, list) or not all(isinstance(scope, str) for scope in data):
+            self.fail("invalid")
+        return data
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class _MomentField(serializers.Field[Any, Any, Any, Any]):
+    """A time in RFC 3339."""
+
+    default_error_messages = {"invalid": "must be a time in RFC 3339, with its offset, or null"}
+
+    def to_internal_value(self, data: Any) -> datetime:
+        """Return the time in UTC."""
+        if not isinstance(data, str) or not _MOMENT.fullmatch(data):
+            self.fail("invalid")
+        try:
+            return datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+
+
+class ApiKeyRequestSerializer(RequestBody):
     """The key that you want."""
 
-    label = _Label(help_text="Your name for it.")  # type: ignore[assignment]  # As above.
-    scopes = _Scopes(help_text="What it may do: scopes that your own key has.")
-    expires_at = serializers.DateTimeField(
+    label = _LabelField(help_text="Your name for it.")  # type: ignore[assignment]  # As above.
+    scopes = _ScopesField(help_text="What it may do: scopes that your own key has.")
+    expires_at = _MomentField(
         required=False, allow_null=True, help_text="A time in the future; null or left out: it does not expire."
     )
-
-
-LIST_API_KEYS = Operation(
-    id="listApiKeys",
-    tag=_TAG,
-    summary="List API keys",
-    description="The keys of your organization, newest first; revoked and expired ones too.",
-    query=PAGE,
-    answer=ApiKeySerializer,
-    is_list=True,
-    success_description="A page of keys.",
-)
-CREATE_API_KEY = Operation(
-    id="createApiKey",
-    tag=_TAG,
-    summary="Create an API key",
-    description="A new key for your organization. A key can give the scopes that it has itself, and no others. The "
-    "answer shows the key whole, this one time.",
-    status=201,
-    body=ApiKeyRequestSerializer,
-    refuses_unknown_fields=True,
-    answer=NewApiKeySerializer,
-    success_description="The new key.",
-    refusals=(ErrorCode.INVALID_INPUT,),
-)
-REVOKE_API_KEY = Operation(
-    id="revokeApiKey",
-    tag=_TAG,
-    summary="Revoke an API key",
-    description="Ends a key from the next request on. A key that is revoked already stays as it is and answers 200.",
-    path_id="The id of a key of your organization.",
-    answer=ApiKeySerializer,
-    success_description="The key, revoked.",
-)

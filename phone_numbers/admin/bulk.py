@@ -21,7 +21,7 @@ from django.template.response import TemplateResponse
 from accounts.actors import Actor
 from accounts.models import Operator
 from agentmessage.admin.base import RowAdmin
-from agentmessage.api.request_ids import request_id_of
+from agentmessage.api.envelope import request_id_of
 from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm
 from phone_numbers.admin.operations import LOCK_SECONDS, why

@@ -17,7 +17,7 @@ from unfold.utils import display_for_label
 from accounts.actors import Actor
 from accounts.models import Operator
 from agentmessage.admin.base import RowAdmin
-from agentmessage.api.request_ids import request_id_of
+from agentmessage.api.envelope import request_id_of
 from phone_numbers.admin.forms import AttachForm
 from phone_numbers.admin.operations import RowOutcome, attach_to_rows, detach_rows, release_rows, retry_rows
 from phone_numbers.models import PhoneNumber

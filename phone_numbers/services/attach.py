@@ -9,15 +9,20 @@ from agentmessage.errors import NotFound
 from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
 from campaigns.models import Campaign
-from campaigns.queries import get_campaign_with_brand
+from campaigns.selectors import get_campaign_with_brand
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.locking import lock_phone_number
+from phone_numbers.services.locking import Precondition, lock_phone_number
 from phone_numbers.services.moving import move_to_campaign
 
 
 def attach_campaign(
-    *, organization_id: UUID, phone_number_id: UUID | None, campaign_id: UUID, actor: Actor
+    *,
+    organization_id: UUID,
+    phone_number_id: UUID | None,
+    campaign_id: UUID,
+    actor: Actor,
+    precondition: Precondition | None = None,
 ) -> PhoneNumber:
     """The number, attached to the campaign.
 
@@ -25,16 +30,25 @@ def attach_campaign(
     `phone_number_id` is None where the caller's id was no UUID, so that it fails as rule 5 and hides no rule before it.
 
     Raises NotFound, CampaignNotActive, BrandNotVerified, NumberNotAssigned: rules 2 to 6 of the product's page
-    "Attach a campaign to a phone number", in its order.
+    "Attach a campaign to a phone number", in its order. Then what `precondition` raises.
     """
     with transaction.atomic(durable=True):
         return apply_attach(
-            organization_id=organization_id, phone_number_id=phone_number_id, campaign_id=campaign_id, actor=actor
+            organization_id=organization_id,
+            phone_number_id=phone_number_id,
+            campaign_id=campaign_id,
+            actor=actor,
+            precondition=precondition,
         )
 
 
 def apply_attach(
-    *, organization_id: UUID, phone_number_id: UUID | None, campaign_id: UUID, actor: Actor
+    *,
+    organization_id: UUID,
+    phone_number_id: UUID | None,
+    campaign_id: UUID,
+    actor: Actor,
+    precondition: Precondition | None = None,
 ) -> PhoneNumber:
     """`attach_campaign` inside a transaction that the caller has opened. Raises the same."""
     # Campaign and brand are not locked. An expiry that commits after this read is "attached first, expired after", an
@@ -43,6 +57,8 @@ def apply_attach(
     phone_number = check_phone_number(
         lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
     )
+    if precondition is not None:
+        precondition(phone_number)
 
     if phone_number.campaign_id != campaign.id:
         move_to_campaign(phone_number, campaign=campaign, actor=actor)

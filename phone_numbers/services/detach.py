@@ -8,14 +8,16 @@ from accounts.actors import Actor
 from agentmessage.errors import NotFound
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.locking import lock_phone_number
+from phone_numbers.services.locking import Precondition, lock_phone_number
 from phone_numbers.services.moving import move_to_campaign
 
 
-def detach_campaign(*, organization_id: UUID, phone_number_id: UUID, actor: Actor) -> PhoneNumber:
+def detach_campaign(
+    *, organization_id: UUID, phone_number_id: UUID, actor: Actor, precondition: Precondition | None = None
+) -> PhoneNumber:
     """The number without a campaign. One that had none stays as it is; the carrier is told afterwards.
 
-    Raises NotFound, NumberNotAssigned.
+    Raises NotFound, NumberNotAssigned, and what `precondition` raises.
     """
     with transaction.atomic(durable=True):
         phone_number = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
@@ -23,6 +25,8 @@ def detach_campaign(*, organization_id: UUID, phone_number_id: UUID, actor: Acto
             raise NotFound
         if not phone_number.is_assigned:
             raise NumberNotAssigned
+        if precondition is not None:
+            precondition(phone_number)
 
         if phone_number.campaign_id is not None:
             move_to_campaign(phone_number, campaign=None, actor=actor)

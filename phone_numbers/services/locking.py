@@ -4,7 +4,7 @@ FOR NO KEY UPDATE, Django's `select_for_update(no_key=True)`: no writer here cha
 refers to the number is not held up.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
@@ -13,6 +13,9 @@ from django.db.models.functions import Now
 from agentmessage.db.prepared import fetch_one, instance, select
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.arrays import TextEqualsAny, UuidEqualsAny, array_literal
+
+# Called with a locked number before it is changed; raises unless the number is in the state that the caller expects.
+Precondition = Callable[[PhoneNumber], None]
 
 _LOCK_ONE = select(PhoneNumber, "organization_id = %s AND id = %s FOR NO KEY UPDATE")
 

@@ -10,7 +10,7 @@ from agentmessage.errors import NotFound
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.attach import apply_attach
 from phone_numbers.services.clock import moment_after
-from phone_numbers.services.locking import lock_phone_number
+from phone_numbers.services.locking import Precondition, lock_phone_number
 
 
 def update_phone_number(
@@ -20,11 +20,13 @@ def update_phone_number(
     changes: Mapping[str, str | None],
     campaign_id: UUID | None,
     actor: Actor,
+    precondition: Precondition | None = None,
 ) -> PhoneNumber:
     """The number with `changes` (of `inbound_url`, `status_url`, `label`; None clears), all of it or nothing.
 
     A `campaign_id` is attached by the rules of `attach_campaign`, in the same transaction, and raises what that raises.
-    Without one, a number that is not ASSIGNED is NotFound. What is there already changes nothing.
+    Without one, a number that is not ASSIGNED is NotFound. What is there already changes nothing. Raises what
+    `precondition` raises.
     """
     with transaction.atomic(durable=True):
         if campaign_id is not None:
@@ -33,12 +35,15 @@ def update_phone_number(
                 phone_number_id=phone_number_id,
                 campaign_id=campaign_id,
                 actor=actor,
+                precondition=precondition,
             )
         else:
             found = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
             if found is None or not found.is_assigned:
                 raise NotFound
             phone_number = found
+            if precondition is not None:
+                precondition(phone_number)
 
         differing = [field for field, value in changes.items() if getattr(phone_number, field) != value]
         if differing:

@@ -11,9 +11,7 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import Throttled
 
-from agentmessage.api.envelope import failure
-from agentmessage.api.errors import MESSAGE, STATUS, PayloadTooLarge, render_exception
-from agentmessage.api.request_ids import request_id_of
+from agentmessage.api.errors import PayloadTooLarge, refuse, render_exception
 from agentmessage.clients import WrongSecrets
 from agentmessage.errors import DomainError, ErrorCode, InvalidInput
 
@@ -25,7 +23,6 @@ class Unauthorized(DomainError):
     """The sender has not proved that it is the carrier."""
 
     code = ErrorCode.UNAUTHORIZED
-    message = MESSAGE[ErrorCode.UNAUTHORIZED]
 
 
 def webhook(
@@ -83,7 +80,7 @@ def read_body(request: HttpRequest) -> bytes:
 
 
 def _error_response(request: HttpRequest, code: ErrorCode, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    response = failure(code, MESSAGE[code], request_id=request_id_of(request), status=STATUS[code])
+    response = refuse(request, code)
     for name, value in (headers or {}).items():
         response[name] = value
     return response

@@ -30,7 +30,7 @@ from tests.worlds import World
 
 
 def _retry(api: ApiClient, phone_number: PhoneNumber) -> Any:
-    return api.client.post(f"/v1/phone-numbers/{phone_number.id}/campaign/retry")
+    return api.client.post(f"/v1/phone-numbers/{phone_number.id}/campaign/retry", content_type="application/json")
 
 
 def test_it_is_sent_again_and_arrives(world: World, api: ApiClient, worker: Worker, simulator: SimulatorServer) -> None:

@@ -1,10 +1,9 @@
-"""What the OpenAPI document says about campaigns. The serializer is never called."""
+"""What /v1 shows of campaigns."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from agentmessage.api.operations import PAGE, Operation
 from campaigns.models import CampaignStatus, CarrierStatus, Usecase
 
 
@@ -26,25 +25,3 @@ class CampaignSerializer(serializers.Serializer[Any]):
     expiration_date = serializers.DateField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-
-
-LIST_CAMPAIGNS = Operation(
-    id="listCampaigns",
-    tag="Campaigns",
-    summary="List campaigns",
-    description="The campaigns of your organization, newest first.",
-    query=PAGE,
-    answer=CampaignSerializer,
-    is_list=True,
-    success_description="A page of campaigns.",
-)
-GET_CAMPAIGN = Operation(
-    id="getCampaign",
-    tag="Campaigns",
-    summary="Get a campaign",
-    description="One campaign of your organization.",
-    path_id="The id of a campaign of your organization.",
-    answer=CampaignSerializer,
-    success_description="The campaign.",
-    has_etag=True,
-)

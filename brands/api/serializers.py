@@ -1,10 +1,9 @@
-"""What the OpenAPI document says about brands. The serializer is never called."""
+"""What /v1 shows of brands."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from agentmessage.api.operations import PAGE, Operation
 from brands.models import IdentityStatus
 
 
@@ -22,25 +21,3 @@ class BrandSerializer(serializers.Serializer[Any]):
     )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-
-
-LIST_BRANDS = Operation(
-    id="listBrands",
-    tag="Brands",
-    summary="List brands",
-    description="The brands of your organization, newest first.",
-    query=PAGE,
-    answer=BrandSerializer,
-    is_list=True,
-    success_description="A page of brands.",
-)
-GET_BRAND = Operation(
-    id="getBrand",
-    tag="Brands",
-    summary="Get a brand",
-    description="One brand of your organization.",
-    path_id="The id of a brand of your organization.",
-    answer=BrandSerializer,
-    success_description="The brand.",
-    has_etag=True,
-)

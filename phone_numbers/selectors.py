@@ -1,27 +1,14 @@
 """What an organization sees of its numbers. Reads only, nothing is locked."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Upper
 
-from agentmessage.db.prepared import fetch_all, fetch_one
+from agentmessage.db.prepared import fetch_one
 from agentmessage.errors import NotFound
 from phone_numbers.models import SEARCHED, CampaignAttachment, NumberState, PhoneNumber
-
-
-class Place(Protocol):
-    """Where a page ends: a row of the list."""
-
-    @property
-    def created_at(self) -> datetime: ...
-
-    @property
-    def id(self) -> UUID: ...
-
 
 # What /v1 shows of a number, by the names that the columns have too.
 SHOWN = (
@@ -39,14 +26,9 @@ SHOWN = (
     "created_at",
     "updated_at",
 )
-# The statements of the reads that come most often.
-_SHOW = f"SELECT {', '.join(SHOWN)}"
-_VISIBLE = "FROM numbers_phonenumber WHERE organization_id = %s AND state = 'ASSIGNED'"
-_ONE = f"{_SHOW} {_VISIBLE} AND id = %s"
-_FIRST_PAGE = f"{_SHOW} {_VISIBLE} ORDER BY created_at DESC, id DESC LIMIT %s"
-# Compared as one row value, which is a range of the index.
-_NEXT_PAGE = f"{_SHOW} {_VISIBLE} AND (created_at, id) < (%s, %s) ORDER BY created_at DESC, id DESC LIMIT %s"
-_COUNT = f"SELECT count(*) {_VISIBLE}"
+_ONE = (
+    f"SELECT {', '.join(SHOWN)} FROM numbers_phonenumber WHERE organization_id = %s AND state = 'ASSIGNED' AND id = %s"  # noqa: S608  (Only constants.)
+)
 
 
 def visible_phone_numbers(*, organization_id: UUID) -> QuerySet[PhoneNumber]:
@@ -69,26 +51,6 @@ def read_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> dict[s
     if row is None:
         raise NotFound
     return dict(zip(SHOWN, row, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class AllVisible:
-    """The list of the organization's ASSIGNED numbers, unfiltered: each row is what is shown of it."""
-
-    organization_id: UUID
-
-    def page(self, *, after: Place | None, most: int) -> list[dict[str, Any]]:
-        """The newest `most`, of those that come after the place."""
-        if after is None:
-            rows = fetch_all(_FIRST_PAGE, [self.organization_id, most])
-        else:
-            rows = fetch_all(_NEXT_PAGE, [self.organization_id, after.created_at, after.id, most])
-        return [dict(zip(SHOWN, row, strict=True)) for row in rows]
-
-    def count(self) -> int:
-        """How many there are in all."""
-        row = fetch_one(_COUNT, [self.organization_id])
-        return 0 if row is None else int(row[0])
 
 
 def get_attached_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> PhoneNumber:

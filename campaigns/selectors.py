@@ -10,7 +10,7 @@ _CAMPAIGN_AND_BRAND = f"""
 SELECT {columns(Campaign, "c")}, {columns(Brand, "b")}
 FROM campaigns_campaign c JOIN brands_brand b ON b.id = c.brand_id
 WHERE c.organization_id = %s AND c.id = %s
-"""  # noqa: S608  (Words of ours alone.)
+"""  # noqa: S608  (Only constants.)
 _WIDTH = len(Campaign._meta.concrete_fields)
 
 
