@@ -11,8 +11,8 @@ from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
 from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.bulk.attach import bulk_attach
 from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
+from phone_numbers.services.bulk_attach import bulk_attach
 from phone_numbers.services.detach import detach_campaign
 from phone_numbers.services.propagation.retry import retry_propagation
 from phone_numbers.services.release import release_phone_number

@@ -21,8 +21,8 @@ from phone_numbers.admin.history import AttachmentInline
 from phone_numbers.admin.pages import MAX_ROWS, PAGES, AttachPage, DetachPage, OperationPage, ReleasePage, RetryPage
 from phone_numbers.admin.search import number_condition
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
+from phone_numbers.services.assignment import moment_after
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after
 
 
 class HasCampaignFilter(DropdownFilter):

@@ -12,8 +12,8 @@ from campaigns.models import Campaign
 from campaigns.queries import get_campaign_with_brand
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
+from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import move_to_campaign
 
 
 def attach_campaign(

@@ -8,8 +8,8 @@ from accounts.actors import Actor
 from agentmessage.errors import NotFound
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
+from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import move_to_campaign
 
 
 def detach_campaign(*, organization_id: UUID, phone_number_id: UUID, actor: Actor) -> PhoneNumber:

@@ -8,8 +8,8 @@ from accounts.actors import Actor
 from agentmessage.errors import NotFound
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import NumberState, PhoneNumber
+from phone_numbers.services.assignment import moment_after, move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after, move_to_campaign
 
 
 def release_phone_number(*, organization_id: UUID, phone_number_id: UUID | None, actor: Actor) -> PhoneNumber:

@@ -8,9 +8,9 @@ from django.db import transaction
 from accounts.actors import Actor
 from agentmessage.errors import NotFound
 from phone_numbers.models import PhoneNumber
+from phone_numbers.services.assignment import moment_after
 from phone_numbers.services.attach import apply_attach
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after
 
 
 def update_phone_number(

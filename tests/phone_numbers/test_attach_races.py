@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from campaigns.models import Campaign
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services import attach, moving
+from phone_numbers.services import assignment, attach
 from tests.factories import CampaignFactory
 from tests.worlds import World
 
@@ -79,7 +79,7 @@ def _reads_as_one_line_of_moves(world: World) -> bool:
 @pytest.fixture
 def meet_before_writing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Holds the threads between reading and writing until `parties` of them are there, or for as long as none comes."""
-    original = moving.move_to_campaign
+    original = assignment.move_to_campaign
 
     def arrange(parties: int) -> None:
         barrier = threading.Barrier(parties)

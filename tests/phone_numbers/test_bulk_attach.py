@@ -21,8 +21,8 @@ from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus, CarrierStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.attach import apply_attach
-from phone_numbers.services.bulk.attach import apply_bulk_attach, bulk_attach
 from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
+from phone_numbers.services.bulk_attach import apply_bulk_attach, bulk_attach
 from phone_numbers.services.locking import lock_phone_number
 from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
 from tests.worlds import Tenant, World

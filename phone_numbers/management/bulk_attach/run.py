@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from phone_numbers.management.bulk_attach.lines import Line, LineCode, bad_line
 from phone_numbers.management.bulk_attach.report import Report
 from phone_numbers.services.arrays import array_literal
-from phone_numbers.services.bulk.attach import apply_bulk_attach, bulk_attach
+from phone_numbers.services.bulk_attach import apply_bulk_attach, bulk_attach
 
 # Names that a run has met, so that a second line for the same number is noticed. In the database, because a file may
 # have more numbers than memory should hold.

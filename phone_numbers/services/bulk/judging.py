@@ -7,10 +7,10 @@ from agentmessage.errors import DomainError
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber
+from phone_numbers.services.assignment import moment_after
 from phone_numbers.services.attach import check_campaign, check_phone_number
 from phone_numbers.services.bulk.rows import ATTACHED, BUSY, UNCHANGED, Outcome, Row, RowResult
 from phone_numbers.services.bulk.writing import Move
-from phone_numbers.services.moving import moment_after
 
 
 def judge_campaigns(campaign_ids: set[UUID], *, organization_id: UUID) -> dict[UUID, Campaign | DomainError]:

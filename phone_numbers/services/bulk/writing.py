@@ -1,5 +1,5 @@
 """Writes many moves at once: one COPY into the history, one UPDATE of the numbers. The effects are those of
-`phone_numbers.services.moving`, and a property test holds the two together."""
+`phone_numbers.services.assignment`, and a property test holds the two together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Phone numbers and the history of their campaigns, from the temporary table into their own.
 
 What becomes of each number is worked out once, as a row of a plan; the writes only carry it out. The effects of a move
-are those of phone_numbers.services.moving, for many numbers at once.
+are those of phone_numbers.services.assignment, for many numbers at once.
 """
 
 from datetime import datetime

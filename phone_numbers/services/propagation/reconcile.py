@@ -17,8 +17,8 @@ from accounts.actors import Actor
 from campaigns.models import Campaign
 from phone_numbers.carriers.protocol import Carrier
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
+from phone_numbers.services.assignment import MOVED_FIELDS, moment_after
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import MOVED_FIELDS, moment_after
 from phone_numbers.services.propagation.patience import ask_patiently
 
 BATCH = 1000

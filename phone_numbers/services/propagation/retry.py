@@ -8,8 +8,8 @@ from django.utils import timezone
 from agentmessage.errors import NotFound
 from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
+from phone_numbers.services.assignment import moment_after
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after
 
 
 def retry_propagation(
