@@ -12,8 +12,7 @@ from campaigns.models import Campaign
 from phone_numbers.carriers.protocol import Carrier, Failure
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.attach import attach_campaign, detach_campaign
 from phone_numbers.services.propagation.budget import Budget
 from phone_numbers.services.propagation.record import record_doomed
 from phone_numbers.services.propagation.tick import Round, run_round
@@ -96,7 +95,10 @@ def attach(phone_number: PhoneNumber, campaign: Campaign) -> PhoneNumber:
 def detach(phone_number: PhoneNumber) -> PhoneNumber:
     """The number off its campaign."""
     assert phone_number.organization_id is not None
-    return detach_campaign(organization_id=phone_number.organization_id, phone_number_id=phone_number.id, actor=ACTOR)
+    detached, _ = detach_campaign(
+        organization_id=phone_number.organization_id, phone_number_id=phone_number.id, actor=ACTOR
+    )
+    return detached
 
 
 def standing(phone_number: PhoneNumber) -> str | None:

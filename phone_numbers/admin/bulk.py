@@ -26,8 +26,7 @@ from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm
 from phone_numbers.admin.operations import LOCK_SECONDS, why
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.bulk.rows import Outcome, Row
-from phone_numbers.services.bulk_attach import bulk_attach
+from phone_numbers.services.bulk_attach import Outcome, Row, bulk_attach
 
 # More than that is for `manage.py attach_campaign`, which takes any number and can be interrupted.
 MAX_ROWS = 200_000

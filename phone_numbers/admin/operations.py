@@ -11,9 +11,8 @@ from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
 from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.bulk.rows import Outcome, Row, RowResult
-from phone_numbers.services.bulk_attach import bulk_attach
-from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.attach import detach_campaign
+from phone_numbers.services.bulk_attach import Outcome, Row, RowResult, bulk_attach
 from phone_numbers.services.propagation.retry import retry_propagation
 from phone_numbers.services.release import release_phone_number
 
@@ -65,9 +64,8 @@ def detach_rows(*, phone_numbers: Sequence[PhoneNumber], actor: Actor) -> list[R
     """Takes each of the numbers off its campaign, of whatever organization, each in a transaction of its own."""
 
     def detach(organization_id: UUID, phone_number_id: UUID) -> bool:
-        phone_number = detach_campaign(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
-        entry = phone_number.current_attachment
-        return entry is not None and entry.request_id == actor.request_id
+        _, was_attached = detach_campaign(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
+        return was_attached
 
     return _each_of_its_organization(phone_numbers, detach)
 

@@ -17,8 +17,7 @@ from agentmessage.errors import ValidationFailed
 from agentmessage.ids import parse_uuid
 from phone_numbers.api import schema
 from phone_numbers.api.schema import BULK_LIMIT
-from phone_numbers.services.bulk.rows import Outcome, RowResult
-from phone_numbers.services.bulk_attach import bulk_attach_to_campaign
+from phone_numbers.services.bulk_attach import Outcome, RowResult, bulk_attach_to_campaign
 
 
 class CampaignPhoneNumbersView(TenantView):

@@ -16,8 +16,7 @@ from agentmessage.ids import parse_uuid
 from phone_numbers.api import schema
 from phone_numbers.api.render import render_entry, render_phone_number, render_standing
 from phone_numbers.queries import attachment_history, get_attached_phone_number
-from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.attach import attach_campaign, detach_campaign
 from phone_numbers.services.propagation.retry import retry_propagation
 
 
@@ -49,7 +48,7 @@ class PhoneNumberCampaignView(TenantView):
     @documented(schema.DETACH_CAMPAIGN)
     def delete(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Detach the campaign."""
-        phone_number = detach_campaign(
+        phone_number, _ = detach_campaign(
             organization_id=self.organization_id, phone_number_id=path_uuid(phone_number_id), actor=self.actor
         )
         return success(render_phone_number(phone_number))

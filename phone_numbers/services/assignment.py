@@ -1,14 +1,25 @@
-"""What changes when a number changes campaign: its row and one entry of history, which is the outbox too."""
+"""Write a change of campaign: the number's row and one attachment, which is both history and outbox.
 
+The only two writers of history: one for a single number, one for many. No job is queued here. A worker finds an
+attachment by its `next_attempt_at`, which is unset while the carrier has not decided on the campaign.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
 
 from accounts.actors import Actor
 from agentmessage.database.statements import run
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
+from phone_numbers.services.locking import array_literal
 
-# What of the number's row changes when it moves.
+# The fields of a number that change with its campaign.
 MOVED_FIELDS = (
     "campaign",
     "carrier_line_option_status",
@@ -16,48 +27,137 @@ MOVED_FIELDS = (
     "current_attachment",
     "updated_at",
 )
-# Both in one statement, and so in one round trip. The foreign keys are looked at when it ends.
-_MOVE = """
-WITH entry AS (
+
+# The columns that an attachment starts with, and their types.
+_COLUMNS = {
+    "id": "uuid",
+    "organization_id": "uuid",
+    "phone_number_id": "uuid",
+    "campaign_id": "uuid",
+    "previous_campaign_id": "uuid",
+    "actor_kind": "varchar",
+    "actor_id": "varchar",
+    "request_id": "varchar",
+    "created_at": "timestamptz",
+    "status": "varchar",
+    "attempts": "int4",
+    "next_attempt_at": "timestamptz",
+}
+# One statement, and so one round trip. The foreign keys are checked when it ends.
+_MOVE_ONE = """
+WITH attachment AS (
     INSERT INTO numbers_campaignattachment (
         id, organization_id, phone_number_id, campaign_id, previous_campaign_id,
         actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s)
+    ) VALUES (
+        %(id)s, %(organization_id)s, %(phone_number_id)s, %(campaign_id)s, %(previous_campaign_id)s,
+        %(actor_kind)s, %(actor_id)s, %(request_id)s, %(created_at)s, %(status)s, %(attempts)s, %(next_attempt_at)s
+    )
 )
 UPDATE numbers_phonenumber
-SET campaign_id = %s, carrier_line_option_status = %s, carrier_line_option_propagated_at = NULL,
-    current_attachment_id = %s, updated_at = %s
-WHERE id = %s
+SET campaign_id = %(campaign_id)s,
+    carrier_line_option_status = %(line_option_status)s,
+    carrier_line_option_propagated_at = NULL,
+    current_attachment_id = %(id)s,
+    updated_at = %(created_at)s
+WHERE id = %(phone_number_id)s
+"""
+_COPY_MANY = f"COPY numbers_campaignattachment ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_UPDATE_MANY = """
+UPDATE numbers_phonenumber p
+SET campaign_id = a.campaign_id,
+    carrier_line_option_status = CASE WHEN a.campaign_id IS NULL THEN %(removing)s ELSE %(pending)s END,
+    carrier_line_option_propagated_at = NULL,
+    current_attachment_id = a.id,
+    updated_at = a.created_at
+FROM numbers_campaignattachment a
+WHERE a.id = ANY (%(attachment_ids)s::uuid[]) AND p.id = a.phone_number_id
 """
 
 
-def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, actor: Actor) -> None:
-    """Puts the locked number on another campaign, or on none, and writes it down.
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of one number's campaign. None is no campaign."""
 
-    The caller holds the row's lock and has checked the rules. No job is queued: a worker finds the entry by its
-    `next_attempt_at`, which is unset while the carrier has not decided on the campaign.
-    """
-    assert phone_number.organization_id is not None  # noqa: S101  (A number without an organization has no campaign to leave or take.)
-    moved_at = moment_after(phone_number.updated_at)
-    entry_id = uuid7()
-    campaign_id = None if campaign is None else campaign.id
-    status = LineOptionStatus.REMOVING if campaign is None else LineOptionStatus.PENDING
-    due_at = None if campaign is not None and campaign.awaits_carrier else moved_at
-    run(
-        _MOVE,
-        [
-            *(entry_id, phone_number.organization_id, phone_number.id, campaign_id, phone_number.campaign_id),
-            *(actor.kind.value, actor.id, actor.request_id, moved_at, AttachmentStatus.PENDING.value, due_at),
-            *(campaign_id, status.value, entry_id, moved_at, phone_number.id),
-        ],
+    organization_id: UUID
+    phone_number_id: UUID
+    previous_campaign_id: UUID | None
+    campaign: Campaign | None
+    at: datetime
+    attachment_id: UUID = field(default_factory=uuid7)
+
+    @property
+    def campaign_id(self) -> UUID | None:
+        """The ID of the new campaign."""
+        return None if self.campaign is None else self.campaign.id
+
+
+def plan_move(phone_number: PhoneNumber, campaign: Campaign | None) -> Move:
+    """Describe the move of a locked number to a campaign, or to none."""
+    assert phone_number.organization_id is not None  # noqa: S101  (Stock without an organization has no campaign.)
+    return Move(
+        organization_id=phone_number.organization_id,
+        phone_number_id=phone_number.id,
+        previous_campaign_id=phone_number.campaign_id,
+        campaign=campaign,
+        at=moment_after(phone_number.updated_at),
     )
+
+
+def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, actor: Actor) -> None:
+    """Move one number to another campaign, or to none. The caller holds its lock and has checked the rules."""
+    move = plan_move(phone_number, campaign)
+    status = LineOptionStatus.REMOVING if campaign is None else LineOptionStatus.PENDING
+    run(_MOVE_ONE, _attachment(move, actor) | {"line_option_status": status.value})
     phone_number.campaign = campaign
     phone_number.carrier_line_option_status = status.value
     phone_number.carrier_line_option_propagated_at = None
-    phone_number.current_attachment_id = entry_id
-    phone_number.updated_at = moved_at
+    phone_number.current_attachment_id = move.attachment_id
+    phone_number.updated_at = move.at
+
+
+def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
+    """Write many moves in two statements. The caller holds the locks, has checked the rules and moves a number once."""
+    if not moves:
+        return
+    with connection.cursor() as cursor:
+        # History comes first: the numbers refer to it.
+        with cursor.copy(_COPY_MANY) as copy:
+            copy.set_types(list(_COLUMNS.values()))
+            for move in moves:
+                copy.write_row(list(_attachment(move, actor).values()))
+        cursor.execute(
+            _UPDATE_MANY,
+            {
+                "removing": LineOptionStatus.REMOVING.value,
+                "pending": LineOptionStatus.PENDING.value,
+                "attachment_ids": array_literal(move.attachment_id for move in moves),
+            },
+        )
 
 
 def moment_after(earlier: datetime) -> datetime:
-    """Now, but later than the row's last change even if another machine's clock runs ahead: history is in order."""
+    """Return the current time, or a later one if `earlier` has not passed yet.
+
+    The clock of another machine may be ahead, and the history of a number must be in order.
+    """
     return max(datetime.now(UTC), earlier + timedelta(microseconds=1))
+
+
+def _attachment(move: Move, actor: Actor) -> dict[str, Any]:
+    """Return the values of `_COLUMNS`, in their order."""
+    is_due = move.campaign is None or not move.campaign.awaits_carrier
+    return {
+        "id": move.attachment_id,
+        "organization_id": move.organization_id,
+        "phone_number_id": move.phone_number_id,
+        "campaign_id": move.campaign_id,
+        "previous_campaign_id": move.previous_campaign_id,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "request_id": actor.request_id,
+        "created_at": move.at,
+        "status": AttachmentStatus.PENDING.value,
+        "attempts": 0,
+        "next_attempt_at": move.at if is_due else None,
+    }

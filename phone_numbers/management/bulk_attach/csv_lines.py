@@ -13,7 +13,7 @@ from agentmessage.errors import ErrorCode
 from agentmessage.ids import parse_uuid
 from phone_numbers.management.bulk_attach.campaigns import CampaignNames
 from phone_numbers.management.bulk_attach.lines import NUMBER, Line, LineCode, bad_line
-from phone_numbers.services.bulk.rows import Row
+from phone_numbers.services.bulk_attach import Row
 
 _BOM = b"\xef\xbb\xbf"
 _DETACH = {"delete", "off"}

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from phone_numbers.services.bulk.rows import Row
+from phone_numbers.services.bulk_attach import Row
 
 # As `numbers_phonenumber_number_e164` stores them: E.164, or the digits of a short code.
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[1-9][0-9]{4,5}", re.ASCII)

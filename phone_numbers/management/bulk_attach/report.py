@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from phone_numbers.management.bulk_attach.lines import Line
-from phone_numbers.services.bulk.rows import Outcome, RowResult
+from phone_numbers.services.bulk_attach import Outcome, RowResult
 
 HEADER = ("line", "number", "outcome", "code", "message")
 # Failed rows that are shown beside the counts; the report file has all.

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from accounts.actors import Actor
 from phone_numbers.management.bulk_attach.lines import Line, LineCode, bad_line
 from phone_numbers.management.bulk_attach.report import Report
-from phone_numbers.services.arrays import array_literal
-from phone_numbers.services.bulk_attach import apply_bulk_attach, bulk_attach
+from phone_numbers.services.bulk_attach import bulk_attach
+from phone_numbers.services.locking import array_literal
 
 # Names that a run has met, so that a second line for the same number is noticed. In the database, because a file may
 # have more numbers than memory should hold.
@@ -77,14 +77,14 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
     rows = [line.row for line in batch if line.row is not None]
     # An atomic run that has failed writes nothing more: the rest is only judged.
     is_dry = run.is_dry or (run.is_atomic and report.has_failures)
-    attach = apply_bulk_attach if run.is_atomic else bulk_attach
     results = iter(
-        attach(
+        bulk_attach(
             organization_id=run.organization_id,
             rows=rows,
             actor=run.actor,
             dry_run=is_dry,
             lock_seconds=run.lock_seconds,
+            durable=not run.is_atomic,
         )
         if rows
         else ()

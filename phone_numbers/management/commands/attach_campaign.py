@@ -24,7 +24,7 @@ from phone_numbers.management.bulk_attach.lines import NUMBER, Line, LineCode, b
 from phone_numbers.management.bulk_attach.report import Report
 from phone_numbers.management.bulk_attach.run import End, Run, run_lines
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.bulk.rows import Outcome, Row
+from phone_numbers.services.bulk_attach import Outcome, Row
 
 SOME_FAILED = 1
 USAGE = 2

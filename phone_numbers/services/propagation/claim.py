@@ -14,7 +14,7 @@ from campaigns.models import Campaign, CarrierStatus
 from phone_numbers.carriers.protocol import Carrier, Failure
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CarrierOrder
-from phone_numbers.services.arrays import array_literal
+from phone_numbers.services.locking import array_literal
 
 BATCH = 2_000
 # A number whose last order is still open waits for its end, which makes it due at once. This is for an end that was
