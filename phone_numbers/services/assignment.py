@@ -4,16 +4,19 @@ The only two writers of history: one for a single number, one for many. No job i
 attachment by its `next_attempt_at`, which is unset while the carrier has not decided on the campaign.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection
+from psycopg.errors import ForeignKeyViolation
 
 from accounts.actors import Actor
 from agentmessage.database.statements import run
+from agentmessage.errors import NotFound
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
@@ -74,6 +77,15 @@ FROM numbers_campaignattachment a
 WHERE a.id = ANY (%(attachment_ids)s::uuid[]) AND p.id = a.phone_number_id
 """
 
+_CAMPAIGN_KEYS = {
+    "numbers_campaignattachment_campaign_same_organization",
+    "numbers_phonenumber_campaign_same_organization",
+}
+
+
+class CampaignDeleted(NotFound):
+    """The campaign was deleted after it had been checked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -105,10 +117,15 @@ def plan_move(phone_number: PhoneNumber, campaign: Campaign | None) -> Move:
 
 
 def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, actor: Actor) -> None:
-    """Move one number to another campaign, or to none. The caller holds its lock and has checked the rules."""
+    """Move one number to another campaign, or to none. The caller holds its lock and has checked the rules.
+
+    Raises:
+        CampaignDeleted: The campaign no longer exists. The transaction cannot go on.
+    """
     move = plan_move(phone_number, campaign)
     status = LineOptionStatus.REMOVING if campaign is None else LineOptionStatus.PENDING
-    run(_MOVE_ONE, _attachment(move, actor) | {"line_option_status": status.value})
+    with _deleted_campaign_detected():
+        run(_MOVE_ONE, _attachment(move, actor) | {"line_option_status": status.value})
     phone_number.campaign = campaign
     phone_number.carrier_line_option_status = status.value
     phone_number.carrier_line_option_propagated_at = None
@@ -117,12 +134,16 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
 
 
 def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
-    """Write many moves in two statements. The caller holds the locks, has checked the rules and moves a number once."""
+    """Write many moves in two statements. The caller holds the locks, has checked the rules and moves a number once.
+
+    Raises:
+        CampaignDeleted: One of the campaigns no longer exists. The transaction cannot go on.
+    """
     if not moves:
         return
-    with connection.cursor() as cursor:
+    with _deleted_campaign_detected(), connection.cursor() as cursor:
         # History comes first: the numbers refer to it.
-        with cursor.copy(_COPY_MANY) as copy:
+        with connection.wrap_database_errors, cursor.copy(_COPY_MANY) as copy:
             copy.set_types(list(_COLUMNS.values()))
             for move in moves:
                 copy.write_row(list(_attachment(move, actor).values()))
@@ -161,3 +182,15 @@ def _attachment(move: Move, actor: Actor) -> dict[str, Any]:
         "attempts": 0,
         "next_attempt_at": move.at if is_due else None,
     }
+
+
+@contextmanager
+def _deleted_campaign_detected() -> Iterator[None]:
+    """Turn the violation of a foreign key to the campaign into CampaignDeleted. The rules do not lock campaigns."""
+    try:
+        yield
+    except IntegrityError as error:
+        cause = error.__cause__
+        if isinstance(cause, ForeignKeyViolation) and cause.diag.constraint_name in _CAMPAIGN_KEYS:
+            raise CampaignDeleted from error
+        raise

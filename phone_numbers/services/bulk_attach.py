@@ -1,6 +1,7 @@
 """Attach campaigns to many numbers: the rules of a single attach, in a fixed number of statements per transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -12,7 +13,7 @@ from agentmessage.errors import DomainError
 from campaigns.models import Campaign
 from campaigns.queries import get_campaign_with_brand
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.assignment import Move, move_many, plan_move
+from phone_numbers.services.assignment import CampaignDeleted, Move, move_many, plan_move
 from phone_numbers.services.attach import check_campaign, check_phone_number
 from phone_numbers.services.locking import (
     lock_free_phone_numbers,
@@ -69,15 +70,17 @@ def bulk_attach(
         dry_run: Return the same results, but lock and write nothing.
         durable: False in a transaction that the caller has opened.
     """
-    with transaction.atomic(durable=durable):
-        return _attach_rows(
-            rows,
-            organization_id=organization_id,
-            campaigns=_check_campaigns({row.campaign_id for row in rows}, organization_id=organization_id),
-            actor=actor,
-            lock_seconds=lock_seconds,
-            dry_run=dry_run,
-        )
+    # Each turn but the last finds a campaign that was deleted since, so this ends.
+    while True:
+        with suppress(CampaignDeleted), transaction.atomic(durable=durable):
+            return _attach_rows(
+                rows,
+                organization_id=organization_id,
+                campaigns=_check_campaigns({row.campaign_id for row in rows}, organization_id=organization_id),
+                actor=actor,
+                lock_seconds=lock_seconds,
+                dry_run=dry_run,
+            )
 
 
 def bulk_attach_to_campaign(
