@@ -276,7 +276,7 @@ def test_what_cannot_start(world: World, slug: str, tmp_path: Path) -> None:
     ]:
         assert _run("--organization", slug, *arguments) == Ended(2, "", words)
     assert _run("--organization", "nobody", "--number", number, "--campaign", campaign).err == (
-        "There is no organization 'nobody'."
+        "Error: argument --organization: there is no organization with the slug 'nobody'"
     )
     assert not CampaignAttachment.objects.exists()
 

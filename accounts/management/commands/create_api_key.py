@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.management.arguments import organization
 from accounts.models import ApiKey, Organization
 from accounts.scopes import Scope
 from accounts.services import create_api_key
@@ -21,7 +22,13 @@ class Command(BaseCommand):
     help = "Create an API key for an organization. The key is printed once, on standard output."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organization", required=True, metavar="SLUG", help="the organization that owns the key")
+        parser.add_argument(
+            "--organization",
+            type=organization,
+            required=True,
+            metavar="SLUG",
+            help="the organization that owns the key",
+        )
         parser.add_argument(
             "--name", required=True, help=f"what the key is for, at most {ApiKey.LABEL_LENGTH} characters"
         )
@@ -37,11 +44,10 @@ class Command(BaseCommand):
             "--expires-in", type=days, metavar="DAYS", help=f"1 to {MOST_DAYS} days; without it the key never expires"
         )
 
-    def handle(self, *, organization: str, name: str, scopes: list[str], **options: Any) -> None:
-        owner = _find_organization(organization)
+    def handle(self, *, organization: Organization, name: str, scopes: list[str], **options: Any) -> None:
         try:
             key, plain = create_api_key(
-                organization_id=owner.id,
+                organization_id=organization.id,
                 label=_as_text(name, "--name"),
                 scopes=scopes,
                 expires_at=_expiry(options["expires_in"]),
@@ -50,7 +56,7 @@ class Command(BaseCommand):
             raise CommandError(error.sentence) from error
         self.stdout.write(plain)
         self.stderr.write(
-            f"Key {key.prefix}… of {owner.name} ({owner.slug})\n"
+            f"Key {key.prefix}… of {organization.name} ({organization.slug})\n"
             f"  name     {key.label}\n"
             f"  scopes   {' '.join(key.scopes)}\n"
             f"  expires  {key.expires_at.strftime('%Y-%m-%d %H:%M UTC') if key.expires_at else 'never'}\n"
@@ -68,13 +74,6 @@ def days(text: str) -> int:
 
 def _expiry(days_from_now: int | None) -> datetime | None:
     return None if days_from_now is None else timezone.now() + timedelta(days=days_from_now)
-
-
-def _find_organization(slug: str) -> Organization:
-    owner = Organization.objects.filter(slug=_as_text(slug, "--organization")).first()
-    if owner is None:
-        raise CommandError(f"There is no organization with the slug {slug!r}.")
-    return owner
 
 
 def _as_text(value: str, option: str) -> str:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from accounts.actors import Actor
+from accounts.management.arguments import organization
 from accounts.models import Organization
 from campaigns.models import Campaign
 from phone_numbers.management.bulk_attach.campaigns import CampaignNames
@@ -41,7 +42,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organization", metavar="SLUG", required=True)
+        parser.add_argument("--organization", type=organization, metavar="SLUG", required=True)
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("--csv", metavar="FILE", help="columns number or phone_number_id, and campaign_id or "
                             "tcr_campaign_id; or a Bandwidth TN export; - for standard input")  # fmt: skip
@@ -67,12 +68,10 @@ class Command(BaseCommand):
             raise CommandError("--batch-size and --lock-timeout must be greater than 0.", returncode=USAGE)
         if options["csv"] is None and options["campaign"] is None:
             raise CommandError("--number and --from-campaign need --campaign.", returncode=USAGE)
-        organization = Organization.objects.filter(slug=options["organization"]).first()
-        if organization is None:
-            raise CommandError(f"There is no organization {options['organization']!r}.", returncode=USAGE)
-        names = CampaignNames(organization.id)
+        owner: Organization = options["organization"]
+        names = CampaignNames(owner.id)
         run = Run(
-            organization_id=organization.id,
+            organization_id=owner.id,
             actor=Actor.for_command("attach_campaign"),
             batch_size=options["batch_size"],
             lock_seconds=options["lock_timeout"],
@@ -83,7 +82,7 @@ class Command(BaseCommand):
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             bar = stack.enter_context(_Bar())
-            lines = _lines(stack, bar, options, organization.id, names, campaign_id)
+            lines = _lines(stack, bar, options, owner.id, names, campaign_id)
             report = _open_report(options["report"])
             try:
                 end = run_lines(lines, run=run, report=report, progress=lambda: bar.show(report.total))

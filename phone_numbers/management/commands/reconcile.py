@@ -2,12 +2,12 @@
 
 import json
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actors import Actor
+from accounts.management.arguments import organization
 from accounts.models import Organization
 from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable
 from phone_numbers.services.propagation.current_carrier import current_carrier
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organization", metavar="SLUG", help="only of this organization")
+        parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
         parser.add_argument("--dry-run", action="store_true", help="the same report; nothing is mended")
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
         parser.add_argument(
@@ -40,7 +40,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        """Raises CommandError for an unknown organization, and for a carrier that stays away."""
+        """Raises CommandError if the carrier stays unavailable."""
+        owner: Organization | None = options["organization"]
         report = Report()
 
         def progress(so_far: Report) -> None:
@@ -54,7 +55,7 @@ class Command(BaseCommand):
                 carrier=current_carrier(),
                 actor=Actor.for_worker("reconcile"),
                 max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
-                organization_id=organization_named(options["organization"]),
+                organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
                 force=options["force"],
                 progress=progress,
@@ -80,16 +81,6 @@ class Command(BaseCommand):
             self.stdout.write(line + (f"; left: {finding.reason}" if finding.reason else ""))
         if len(report.findings) > _SHOWN:
             self.stdout.write(f"… and {len(report.findings) - _SHOWN:,} more; --json has them all.")
-
-
-def organization_named(slug: str | None) -> UUID | None:
-    """Its id; None if none was named. Raises CommandError for one that there is not."""
-    if slug is None:
-        return None
-    organization = Organization.objects.filter(slug=slug).first()
-    if organization is None:
-        raise CommandError(f"There is no organization {slug!r}.", returncode=2)
-    return organization.id
 
 
 def _as_dict(finding: Finding) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import F, QuerySet
 
-from accounts.models import Organization
+from accounts.management.arguments import organization
 from agentmessage.errors import DomainError
 from agentmessage.ids import parse_uuid
 from phone_numbers.errors import NotFailed
@@ -22,14 +22,14 @@ class Command(BaseCommand):
     help = "Send failed propagations to the carrier again, after whatever made them fail has been mended."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organization", metavar="SLUG", help="only of this organization")
+        parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
         parser.add_argument("--campaign", metavar="ID", help="only onto this campaign")
         parser.add_argument("--code", choices=FailureCode.values, help="only those that failed so")
         parser.add_argument("--number", action="append", metavar="+1…", help="only this one; may be repeated")
         parser.add_argument("--dry-run", action="store_true", help="count them, send nothing")
 
     def handle(self, **options: Any) -> None:
-        """Raises CommandError for an organization or campaign that there is not."""
+        """Raises CommandError for a --campaign that is not an ID."""
         failed = _failed(options)
         if options["dry_run"]:
             self.stdout.write(f"{failed.count():,} would be sent again")
@@ -54,10 +54,8 @@ def _failed(options: dict[str, Any]) -> QuerySet[CampaignAttachment]:
     failed = CampaignAttachment.objects.filter(
         status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
     ).order_by("failure_code", "id")
-    if slug := options["organization"]:
-        if not Organization.objects.filter(slug=slug).exists():
-            raise CommandError(f"There is no organization {slug!r}.")
-        failed = failed.filter(organization__slug=slug)
+    if owner := options["organization"]:
+        failed = failed.filter(organization=owner)
     if text := options["campaign"]:
         campaign_id = parse_uuid(text)
         if campaign_id is None:

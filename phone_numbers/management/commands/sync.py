@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.management.arguments import organization
+from accounts.models import Organization
 from phone_numbers.carriers.protocol import CarrierRefused, CarrierUnavailable
-from phone_numbers.management.commands.reconcile import organization_named
 from phone_numbers.services.propagation.current_carrier import current_carrier
 from phone_numbers.services.propagation.sync import Decision, sync_campaigns
 
@@ -17,17 +18,18 @@ class Command(BaseCommand):
     help = "Ask the carrier which campaigns it has approved; the numbers that waited for it are then due."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organization", metavar="SLUG", help="only of this organization")
+        parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
         parser.add_argument("--dry-run", action="store_true", help="say what would change; nothing is written")
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
 
     def handle(self, **options: Any) -> None:
-        """Raises CommandError for an unknown organization, and for a carrier that cannot be asked."""
+        """Raises CommandError if the carrier stays unavailable."""
+        owner: Organization | None = options["organization"]
         decisions: list[Decision] = []
         try:
             for decision in sync_campaigns(
                 carrier=current_carrier(),
-                organization_id=organization_named(options["organization"]),
+                organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
             ):
                 decisions.append(decision)

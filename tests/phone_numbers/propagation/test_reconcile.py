@@ -170,7 +170,7 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
         in said.getvalue()
     )
     chosen.stop()
-    with pytest.raises(CommandError, match="no organization 'nobody'"):
+    with pytest.raises(CommandError, match="no organization with the slug 'nobody'"):
         call_command("reconcile", "--organization", "nobody")
 
 

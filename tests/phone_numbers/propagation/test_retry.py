@@ -130,7 +130,7 @@ def test_the_command_sends_again_what_it_is_told(world: World, arguments: list[s
 
 
 def test_the_command_says_what_it_does_not_know(world: World) -> None:
-    with pytest.raises(CommandError, match="no organization 'nobody'"):
+    with pytest.raises(CommandError, match="no organization with the slug 'nobody'"):
         call_command("retry_propagation", "--organization", "nobody")
     with pytest.raises(CommandError, match="must be the id"):
         call_command("retry_propagation", "--campaign", "reminders")
