@@ -13,7 +13,7 @@ from accounts.admin.base import RowAdmin
 from accounts.admin.filters import MomentRangeFilter
 from accounts.admin.looks import TabularInline, display
 from accounts.models import ApiKey, Operator
-from phone_numbers.admin.search import number_condition
+from phone_numbers.admin.forms import number_condition
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 
 STATUS_COLOURS = {
