@@ -42,17 +42,17 @@ format: $(VENV)/.dev-installed ## Put the code into the one form.
 
 bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; writes docs/benchmarks.md. Needs wrk.
 	@set -e; for name in api bulk_attach propagation start; do \
-		DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.bench.bench_$$name; \
+		DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.benchmarks.bench_$$name; \
 	done
 
 bench-growth: $(VENV)/.dev-installed ## What growth costs: ARGS="--numbers 10000000" takes 20 minutes and 33 GB; without, a tenth.
-	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.bench.bench_growth $(ARGS)
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.benchmarks.bench_growth $(ARGS)
 
 bench-quick: $(VENV)/.dev-installed ## The same for the API alone, in less than two minutes. Needs wrk.
-	$(BIN)/python -m tests.bench.bench_api --quick
+	$(BIN)/python -m tests.benchmarks.bench_api --quick
 
 chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and see whether all agrees in the end.
-	DATA_DIR=.data/chaos DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.trials.chaos $(ARGS)
+	DATA_DIR=.data/chaos DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.chaos.chaos $(ARGS)
 
 size: ## Print files, lines and SQL statements per room.
 	@$(PYTHON) tools/size.py

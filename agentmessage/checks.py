@@ -1,6 +1,6 @@
 """System checks for a deployment. Two ask a database: `manage.py check --database default --database replica`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +10,46 @@ from django.core.checks import Warning as CheckWarning
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from agentmessage.database.replica import REPLICA
+from agentmessage.environment import LOCAL_HOSTS, env
+
+
+@register(deploy=True)
+def check_settings_work_together(**_given: object) -> list[CheckMessage]:
+    """Warn about settings that are valid one by one but cannot work together."""
+    return list(_contradictions())
+
+
+def _contradictions() -> Iterator[CheckWarning]:
+    if set(settings.ALLOWED_HOSTS) <= set(LOCAL_HOSTS):
+        yield CheckWarning(
+            "ALLOWED_HOSTS has only names of this machine, so the admin answers 400 to everyone else.",
+            hint="Set ALLOWED_HOSTS to the host name of the service.",
+            id="agentmessage.W010",
+        )
+    if settings.HTTPS and any(origin.startswith("http://") for origin in settings.CSRF_TRUSTED_ORIGINS):
+        yield CheckWarning(
+            "CSRF_TRUSTED_ORIGINS has an http:// origin, but HTTPS is on: sign-in cookies are not sent there.",
+            hint="Write the origin with https://, or set HTTPS=off.",
+            id="agentmessage.W011",
+        )
+    if settings.DATABASE_PGBOUNCER and settings.DATABASE_URL is None:
+        yield CheckWarning(
+            "DATABASE_PGBOUNCER is on, but DATABASE_URL is not set.",
+            hint="Set DATABASE_URL to the address of the pgbouncer.",
+            id="agentmessage.W012",
+        )
+    if env.PROMETHEUS_MULTIPROC_DIR is not None and settings.METRICS_TOKEN is None:
+        yield CheckWarning(
+            "PROMETHEUS_MULTIPROC_DIR is set, but METRICS_TOKEN is not: counters are written that cannot be read.",
+            hint="Set METRICS_TOKEN, or unset PROMETHEUS_MULTIPROC_DIR.",
+            id="agentmessage.W013",
+        )
+    if settings.METRICS_TOKEN is not None and env.PROMETHEUS_MULTIPROC_DIR is None:
+        yield CheckWarning(
+            "METRICS_TOKEN is set, but PROMETHEUS_MULTIPROC_DIR is not: a scrape sees one of the server's processes.",
+            hint="Set PROMETHEUS_MULTIPROC_DIR to an empty folder.",
+            id="agentmessage.W014",
+        )
 
 
 @register(Tags.database, deploy=True)

@@ -5,7 +5,7 @@ without it a scrape sees those of the process that answers it (docs/adr/0011).
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from hmac import compare_digest
 
 from django.conf import settings
@@ -23,7 +23,12 @@ SECONDS = Histogram(
 )
 
 Collect = Callable[[], Iterable[Metric]]
-"""Figures that are looked up when they are asked for."""
+_collectors: list[Collect] = []
+
+
+def register(collect: Collect) -> None:
+    """Add metrics of an app to /metrics. `collect` is called for each scrape; apps register in `ready()`."""
+    _collectors.append(collect)
 
 
 def observe(*, method: str, route: str, status: int, seconds: float) -> None:
@@ -32,7 +37,7 @@ def observe(*, method: str, route: str, status: int, seconds: float) -> None:
     SECONDS.labels(method, route).observe(seconds)
 
 
-def metrics_view(request: HttpRequest, collectors: Sequence[Collect]) -> HttpResponse:
+def metrics_view(request: HttpRequest) -> HttpResponse:
     """GET /metrics, for whoever has METRICS_TOKEN; without that setting there is no such page."""
     token: str | None = settings.METRICS_TOKEN
     if token is None:
@@ -47,7 +52,7 @@ def metrics_view(request: HttpRequest, collectors: Sequence[Collect]) -> HttpRes
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # It has no types.
     else:
         registry.register(_Requests())
-    for collect in collectors:
+    for collect in _collectors:
         registry.register(_Asked(collect))
     return HttpResponse(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
 

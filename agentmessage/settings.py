@@ -1,44 +1,40 @@
-"""Settings, from the environment or a `.env` file beside `manage.py`. README.md lists them all."""
+"""Django settings. `agentmessage.environment` declares what comes from the environment or `.env`."""
 
-import base64
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from agentmessage.database import database_settings, replica_settings
+from agentmessage.environment import env
 from agentmessage.logs import configure_logging
-from agentmessage.rates import Rate, parse_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env.load(BASE_DIR / ".env")
 
-DEBUG = env.bool("DEBUG", default=False)
-DATA_DIR = (BASE_DIR / env.str("DATA_DIR", default=".data")).resolve()
-DATABASE_URL: str | None = env.str("DATABASE_URL", default="") or None
+DEBUG = env.DEBUG
+DATA_DIR = (BASE_DIR / env.DATA_DIR).resolve()
+DATABASE_URL = env.DATABASE_URL
 
 
 def _secret_key() -> str:
     """SECRET_KEY, or the one that `make run` made for its own embedded database. Nothing else goes without one."""
-    given: str = env.str("SECRET_KEY", default="")
-    if given:
-        return given
+    if env.SECRET_KEY is not None:
+        return env.SECRET_KEY
     demo = DATA_DIR / "secret_key"
     if DATABASE_URL is None and demo.is_file():
-        kept: str = demo.read_text(encoding="ascii").strip()
-        return kept
+        return demo.read_text(encoding="ascii").strip()
     raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env (`make run` needs none).")
 
 
 SECRET_KEY = _secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = env.ALLOWED_HOSTS
+CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 
 INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "agentmessage.apps.AgentMessageConfig",
+    "propagation.apps.PropagationConfig",
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
@@ -91,21 +87,20 @@ TEMPLATES = [
 
 # With DATABASE_POOL each of a server's threads keeps its connection between requests: a new one per request costs a
 # factor of seven.
-_keep = env.int("DATABASE_POOL", default=0) > 0
-# Whether DATABASE_URL names a pgbouncer in transaction mode: for web processes only (docs/scale.md).
-DATABASE_PGBOUNCER = env.bool("DATABASE_PGBOUNCER", default=False)
+_keep = env.DATABASE_POOL > 0
+DATABASE_PGBOUNCER = env.DATABASE_PGBOUNCER
 DATABASES = {
     "default": database_settings(
         database_url=DATABASE_URL,
         data_dir=DATA_DIR / "postgresql",
-        durable=env.bool("DATABASE_DURABLE", default=True),
-        prepare=env.bool("DATABASE_PREPARE", default=True),
+        durable=env.DATABASE_DURABLE,
+        prepare=env.DATABASE_PREPARE,
         keep=_keep,
         behind_pgbouncer=DATABASE_PGBOUNCER,
     )
 }
 # A streaming replica of that database, for lists and exports.
-DATABASE_REPLICA_URL: str | None = env.str("DATABASE_REPLICA_URL", default="") or None
+DATABASE_REPLICA_URL = env.DATABASE_REPLICA_URL
 if DATABASE_REPLICA_URL is not None:
     DATABASES["replica"] = replica_settings(database_url=DATABASE_REPLICA_URL, keep=_keep)
     DATABASE_ROUTERS = ["agentmessage.database.routers.PrimaryRouter"]
@@ -140,79 +135,46 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/reference/vendor/[a-z-]+-[0-9.]+\."
 
 # HTTPS for operators. Where a proxy ends TLS, TRUST_PROXY believes its X-Forwarded-Proto.
 # /v1 is never redirected: a key that came in the clear is not made safe by asking for it again.
-HTTPS = env.bool("HTTPS", default=not DEBUG)
+HTTPS = not DEBUG if env.HTTPS is None else env.HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(?!admin/)"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-TRUST_PROXY = env.bool("TRUST_PROXY", default=False)
+TRUST_PROXY = env.TRUST_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # Whether a host joins the browsers' preload list is for the owner of its domain to say.
 ]
 
-# A body over this many bytes is 413.
-MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1_048_576)
+MAX_BODY_BYTES = env.MAX_BODY_BYTES
 
+# None: unlimited. Counted in PostgreSQL, or in Redis.
+THROTTLE_RATE = env.THROTTLE_RATE
+THROTTLE_UNAUTHORIZED_RATE = env.THROTTLE_UNAUTHORIZED_RATE
+REDIS_URL = env.REDIS_URL
 
-def _rate(name: str, *, default: str) -> Rate | None:
-    try:
-        return parse_rate(env.str(name, default=default))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: {error}") from error
+CARRIER_URL = env.CARRIER_URL
+# None: the default limits of the carrier's adapter.
+CARRIER_REQUESTS_PER_SECOND = env.CARRIER_REQUESTS_PER_SECOND
+CARRIER_OPEN_ORDERS = env.CARRIER_OPEN_ORDERS
 
+# None: the carrier's webhook is off.
+CARRIER_WEBHOOK_CREDENTIALS = env.CARRIER_WEBHOOK_CREDENTIALS
+TELNYX_PUBLIC_KEY = env.TELNYX_PUBLIC_KEY
 
-# Requests of one key, and wrong keys from one address. None: unlimited. Counted in PostgreSQL, or in Redis.
-THROTTLE_RATE = _rate("THROTTLE_RATE", default="")
-THROTTLE_UNAUTHORIZED_RATE = _rate("THROTTLE_UNAUTHORIZED_RATE", default="100/min")
-REDIS_URL: str | None = env.str("REDIS_URL", default="") or None
-
-# The carrier that hears of attachments, and how fast it may be asked: requests a second (0: no limit) and orders that
-# are open there at once (0: no limit), for all workers together. Unset: what the adapter's carrier is known to bear.
-CARRIER_URL: str = env.str("CARRIER_URL", default="simulated://")
-CARRIER_REQUESTS_PER_SECOND: float | None = env.float("CARRIER_REQUESTS_PER_SECOND", default=None)
-CARRIER_OPEN_ORDERS: int | None = env.int("CARRIER_OPEN_ORDERS", default=None)
-
-
-def _webhook_credentials() -> str | None:
-    """`user:password`, which Bandwidth is told in its subscription; None: its webhook is off."""
-    given: str = env.str("CARRIER_WEBHOOK_CREDENTIALS", default="")
-    user, _, password = given.partition(":")
-    if given and not (user and password):
-        raise ImproperlyConfigured("CARRIER_WEBHOOK_CREDENTIALS must be user:password.")
-    return given or None
-
-
-def _telnyx_public_key() -> bytes | None:
-    """The key of 32 bytes by which Telnyx's webhooks are checked; None: its webhook is off."""
-    try:
-        key = base64.b64decode(env.str("TELNYX_PUBLIC_KEY", default=""), validate=True)
-    except ValueError:
-        key = b"?"
-    if key and len(key) != 32:
-        raise ImproperlyConfigured("TELNYX_PUBLIC_KEY must be the account's public key: 32 bytes in base64.")
-    return key or None
-
-
-CARRIER_WEBHOOK_CREDENTIALS = _webhook_credentials()
-TELNYX_PUBLIC_KEY = _telnyx_public_key()
-# After so many attempts that the carrier could not take, a propagation has failed: some six hours with these delays.
-PROPAGATION_MAX_ATTEMPTS: int = env.int("PROPAGATION_MAX_ATTEMPTS", default=16)
-# For so long after a lost answer, "no such order" is not believed: the carrier may still be at it.
-PROPAGATION_SETTLE_SECONDS: float = env.float("PROPAGATION_SETTLE_SECONDS", default=30.0)
-# A worker that is not heard of for so long is taken for dead, and another one goes on with its order.
-PROPAGATION_LEASE_SECONDS: float = env.float("PROPAGATION_LEASE_SECONDS", default=90.0)
-# In one run, reconciliation takes at most this share of an organization's numbers off campaigns (and one at least).
-RECONCILE_MAX_DETACH_SHARE: float = env.float("RECONCILE_MAX_DETACH_SHARE", default=0.05)
+PROPAGATION_MAX_ATTEMPTS = env.PROPAGATION_MAX_ATTEMPTS
+PROPAGATION_SETTLE_SECONDS = env.PROPAGATION_SETTLE_SECONDS
+PROPAGATION_LEASE_SECONDS = env.PROPAGATION_LEASE_SECONDS
+RECONCILE_MAX_DETACH_SHARE = env.RECONCILE_MAX_DETACH_SHARE
 
 # Jobs are found by their worker through LISTEN, and by polling where a NOTIFY was lost.
 PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 8, "delete_jobs": "successful"}
 
 # Pages of these origins may call /v1 from a browser. They send the key themselves: no cookie is let through.
-CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ORIGINS", default=[])
+CORS_ALLOWED_ORIGINS = env.CORS_ORIGINS
 CORS_URLS_REGEX = r"^/v1(?:/|$)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"]
 CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-none-match"]
@@ -270,9 +232,8 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
 }
 
-# What a scrape of /metrics must say; without it there is no such page.
-METRICS_TOKEN: str | None = env.str("METRICS_TOKEN", default="") or None
+METRICS_TOKEN = env.METRICS_TOKEN
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.LOG_LEVEL
 LOGGING_CONFIG = None
 configure_logging(level=LOG_LEVEL)

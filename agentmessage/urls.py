@@ -7,7 +7,6 @@ from agentmessage.api.document import openapi_document, typescript_types
 from agentmessage.metrics import metrics_view
 from agentmessage.reference import reference_page
 from agentmessage.views import healthz, unknown_route
-from phone_numbers.metrics import collect_propagation
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),
@@ -17,11 +16,11 @@ urlpatterns = [
     path("v1/openapi.json", openapi_document, name="openapi"),
     path("v1/types.d.ts", typescript_types, name="types"),
     re_path(r"^v1(?:/|$)", unknown_route),
-    path("carrier/", include("phone_numbers.webhooks.urls")),
+    path("carrier/", include("propagation.webhooks.urls")),
     path("", reference_page, name="reference"),
     path("docs", reference_page),
     # `include` would import it now.
     URLResolver(RoutePattern("admin/"), "agentmessage.admin_urls", app_name="admin", namespace="admin"),
     path("healthz", healthz),
-    path("metrics", metrics_view, {"collectors": [collect_propagation]}, name="metrics"),
+    path("metrics", metrics_view, name="metrics"),
 ]

@@ -7,11 +7,13 @@ from django.core.wsgi import get_wsgi_application
 
 from agentmessage.chunked import ReadChunkedBodies
 from agentmessage.database.lifetime import exit_with_parent
+from agentmessage.environment import exit_on_bad_settings
 
 exit_with_parent()  # Only where EXIT_WITH_PARENT asks for it: `make run`.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentmessage.settings")
 
-application = ReadChunkedBodies(get_wsgi_application())
+with exit_on_bad_settings():
+    application = ReadChunkedBodies(get_wsgi_application())
 
 # What has been made until now stays for the process's life. The collector need not walk over it again and again.
 gc.collect()

@@ -13,7 +13,3 @@ class PhoneNumbersConfig(AppConfig):
     name = "phone_numbers"
     label = "numbers"
     verbose_name = "Phone numbers"
-
-    def ready(self) -> None:
-        """Registers the checks."""
-        from phone_numbers import checks  # noqa: F401  (Importing it registers them, and it needs the settings.)

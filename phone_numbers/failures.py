@@ -1,4 +1,4 @@
-"""What a failure of the carrier's side means for its reader: whether it passes by itself, and what to do."""
+"""What a failure on the carrier side means: whether it is retried automatically, and what to do."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class FailureCode(models.TextChoices):
-    """The classes that carriers' error codes fall into, and what we see ourselves before the carrier is asked."""
+    """The kinds of failure that carriers report, and those that are found before the carrier is asked."""
 
     CARRIER_UNAVAILABLE = "CARRIER_UNAVAILABLE"
     CAMPAIGN_NOT_READY = "CAMPAIGN_NOT_READY"
@@ -19,7 +19,7 @@ class FailureCode(models.TextChoices):
 
 
 WAIT_FOR_CAMPAIGN = (FailureCode.CAMPAIGN_REJECTED, FailureCode.CAMPAIGN_SUSPENDED)
-"""Failures that end by themselves when the carrier approves the campaign after all."""
+"""Failures that end automatically when the carrier approves the campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,19 @@ class Remedy:
 
 REMEDIES: dict[str, Remedy] = {
     FailureCode.CARRIER_UNAVAILABLE: Remedy(
-        True, "The carrier could not do it just now. It is tried again by itself at next_attempt_at."
+        True, "The carrier is temporarily unavailable; the attempt is repeated at next_attempt_at."
     ),
     FailureCode.CAMPAIGN_NOT_READY: Remedy(
-        True, "The carrier does not take numbers on this campaign yet. It is tried again by itself at next_attempt_at."
+        True,
+        "The carrier does not take numbers on this campaign yet; the attempt is repeated at next_attempt_at.",
     ),
     FailureCode.CAMPAIGN_REJECTED: Remedy(
         False,
-        "The carrier has rejected the campaign. Attach another one, or have this one approved: it goes on by itself.",
+        "The carrier has rejected the campaign. Attach another one, or have this one approved.",
     ),
     FailureCode.CAMPAIGN_SUSPENDED: Remedy(
-        True, "The carrier has suspended the campaign. It goes on by itself when the carrier approves it again."
+        True,
+        "The carrier has suspended the campaign; the attempt is repeated once it is approved again.",
     ),
     FailureCode.CAMPAIGN_NOT_ACTIVE: Remedy(
         False, "The campaign is no longer active. Attach another one, or retry once this one is active again."
@@ -51,7 +53,7 @@ REMEDIES: dict[str, Remedy] = {
         False, "The campaign's brand is no longer verified. Have it verified again, then retry."
     ),
     FailureCode.NOT_CONFIGURED: Remedy(
-        False, "The account with the carrier lacks a setting. Ask the operator to mend it, then retry."
+        False, "The account with the carrier lacks a setting. Ask the operator to add it, then retry."
     ),
     FailureCode.REJECTED: Remedy(
         False, "The carrier does not take this number on this campaign. Read its message, then attach another campaign."
@@ -62,7 +64,7 @@ UNKNOWN = Remedy(False, "Read the carrier's message; if it does not help, ask th
 
 
 def remedy_of(code: str, *, has_ended: bool) -> Remedy:
-    """What to do about a failure. `has_ended`: it is no longer tried again by itself."""
+    """Return what to do about a failure. `has_ended`: it is no longer retried automatically."""
     if has_ended and code in (FailureCode.CARRIER_UNAVAILABLE, FailureCode.CAMPAIGN_NOT_READY):
         return GIVEN_UP
     return REMEDIES.get(code, UNKNOWN)

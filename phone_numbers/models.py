@@ -76,7 +76,7 @@ class PhoneNumber(models.Model):
     label = models.CharField(max_length=LABEL_LENGTH, null=True, blank=True)
     inbound_url = models.URLField("inbound URL", max_length=URL_LENGTH, null=True, blank=True)
     status_url = models.URLField("status URL", max_length=URL_LENGTH, null=True, blank=True)
-    # The composite foreign key (organization, campaign) of the first migration stands in for the simple one.
+    # The composite foreign key (organization, campaign) in constraints.sql replaces the simple one.
     campaign = models.ForeignKey(
         Campaign,
         on_delete=models.PROTECT,
@@ -205,10 +205,10 @@ class PhoneNumber(models.Model):
 
 
 class CampaignAttachment(models.Model):
-    """One attach or detach: history, and the outbox from which the carrier is told.
+    """One attach or detach: an entry of history, and of the outbox from which the carrier is notified.
 
     A row says who moved the number from which campaign to which, and when; that part never changes and is never
-    deleted, which a trigger of the first migration holds. The carrier's side of the row is written as it comes about.
+    deleted, which triggers in constraints.sql enforce. The carrier's side of the row is written as it comes about.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -230,15 +230,8 @@ class CampaignAttachment(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     # NULL: nothing is due; the row waits for its campaign's approval or for its order, or has come to its end.
     next_attempt_at = models.DateTimeField(null=True)
-    # The order in which the carrier was told last. Orders are forgotten after a while; their ids stay here.
-    order = models.ForeignKey(
-        "CarrierOrder",
-        on_delete=models.DO_NOTHING,
-        related_name="attachments",
-        null=True,
-        db_constraint=False,
-        db_index=False,
-    )
+    # The carrier order that the row was last part of. Orders are deleted after a while; their IDs stay here.
+    order_id = models.UUIDField(null=True)
     submitted_at = models.DateTimeField(null=True)
     propagated_at = models.DateTimeField(null=True)
     failure_code = models.CharField(max_length=40, null=True)
@@ -256,7 +249,7 @@ class CampaignAttachment(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
             ),
             models.Index(
-                F("order"), name="numbers_attachment_of_order", condition=Q(status=AttachmentStatus.SUBMITTED)
+                F("order_id"), name="numbers_attachment_of_order", condition=Q(status=AttachmentStatus.SUBMITTED)
             ),
             # What the approval of a campaign makes due.
             models.Index(
@@ -294,7 +287,8 @@ class CampaignAttachment(models.Model):
                 name="numbers_campaignattachment_one_in_flight",
             ),
             models.CheckConstraint(
-                condition=~Q(status=AttachmentStatus.SUBMITTED) | Q(order__isnull=False, next_attempt_at__isnull=True),
+                condition=~Q(status=AttachmentStatus.SUBMITTED)
+                | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
             # A worker may have to take a number off a campaign that was never ours.
@@ -314,65 +308,3 @@ class CampaignAttachment(models.Model):
 
     def __str__(self) -> str:
         return f"{'detach' if self.campaign_id is None else 'attach'} of {self.created_at:%Y-%m-%d %H:%M:%S}"
-
-
-class CarrierOrder(models.Model):
-    """One order to the carrier: attach these numbers to one campaign, or detach them.
-
-    Its id is what the carrier hears as ours, and is committed before the carrier is called. The numbers are those of
-    the attachments that are `submitted` under it.
-    """
-
-    ACTIONS = [("attach", "attach"), ("detach", "detach")]
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
-    carrier = models.CharField(max_length=20)
-    action = models.CharField(max_length=6, choices=ACTIONS)
-    campaign = models.ForeignKey(
-        Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
-    )
-    carrier_order_id = models.CharField(max_length=64, null=True)
-    created_at = models.DateTimeField()
-    # Set and committed right before the carrier is called: from then on the order may exist there.
-    sent_at = models.DateTimeField(null=True)
-    # When a worker next sends it or asks after it. A worker that takes it on sets this ahead: a lease.
-    next_look_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-    # How many of its numbers went through and how many did not, once it has ended.
-    succeeded = models.PositiveIntegerField(default=0, db_default=0)
-    failed = models.PositiveIntegerField(default=0, db_default=0)
-
-    class Meta:
-        ordering = ["-created_at", "-id"]
-        indexes = [
-            models.Index(
-                F("carrier"), F("next_look_at"), F("id"), name="numbers_order_open", condition=Q(ended_at__isnull=True)
-            ),
-            models.Index(F("ended_at"), name="numbers_order_ended", condition=Q(ended_at__isnull=False)),
-        ]
-        constraints = [
-            models.UniqueConstraint(fields=["organization", "id"], name="numbers_carrierorder_organization_id"),
-            models.CheckConstraint(
-                condition=Q(action="attach", campaign__isnull=False) | Q(action="detach", campaign__isnull=True),
-                name="numbers_carrierorder_action_campaign",
-            ),
-            models.CheckConstraint(
-                condition=Q(next_look_at__isnull=False, ended_at__isnull=True)
-                | Q(next_look_at__isnull=True, ended_at__isnull=False),
-                name="numbers_carrierorder_open_or_ended",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.id)
-
-
-class CarrierBudget(models.Model):
-    """When the next request to a carrier may go out, for all workers together (docs/adr/0010)."""
-
-    carrier = models.CharField(max_length=20, primary_key=True)
-    next_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.carrier

@@ -23,6 +23,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_truncate")
 
 
+_OUR_PACKAGES = ("agentmessage", "accounts", "phone_numbers", "propagation")
+
+
 @pytest.fixture
 def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MutableMapping[str, Any]]]:
     """Our own events from here on, whatever level the tests are run at.
@@ -31,7 +34,7 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MutableMapping[s
     """
     configure_logging(level="INFO")
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in ("agentmessage", "accounts", "phone_numbers") and "log" in vars(module):
+        if name.partition(".")[0] in _OUR_PACKAGES and "log" in vars(module):
             monkeypatch.setattr(module, "log", structlog.get_logger(name))
     with structlog.testing.capture_logs() as lines:
         yield lines

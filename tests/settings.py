@@ -2,16 +2,22 @@
 
 import os
 
+from agentmessage.environment import env
+
+env.remove_blank()
+# The tests do not depend on what a developer or a deployment has in this folder.
+os.environ["READ_ENV_FILE"] = "off"
 os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "x" * 50)
 os.environ.setdefault("DATA_DIR", ".data/tests")
 os.environ.setdefault("DATABASE_DURABLE", "off")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 os.environ["DATABASE_POOL"] = "0"
 # Tests of the limits switch them on.
-os.environ["THROTTLE_RATE"] = os.environ["THROTTLE_UNAUTHORIZED_RATE"] = os.environ["REDIS_URL"] = ""
+os.environ["THROTTLE_RATE"] = os.environ["THROTTLE_UNAUTHORIZED_RATE"] = "off"
 
-from agentmessage.settings import *  # noqa: F403  (The environment first.)
+from agentmessage.settings import *  # noqa: E402, F403  (The environment first.)
 
 ALLOWED_HOSTS = ["*"]
+REDIS_URL = None
 SECURE_SSL_REDIRECT = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -14,7 +14,7 @@ from agentmessage.api.document import openapi_document, typescript_types
 from agentmessage.views import unknown_route
 from tests.api import ApiClient, assert_refused
 from tests.factories import make_key
-from tests.propagation import fail_propagation
+from tests.support.propagation import fail_propagation
 from tests.worlds import World
 
 if TYPE_CHECKING:

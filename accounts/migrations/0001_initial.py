@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Organizations, API keys, operators and the throttle's counters."""
 
 import django.contrib.auth.models
 import django.contrib.auth.validators
@@ -61,10 +61,7 @@ class Migration(migrations.Migration):
                         verbose_name="active",
                     ),
                 ),
-                (
-                    "date_joined",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined"),
-                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
                 (
                     "id",
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
@@ -116,14 +113,24 @@ class Migration(migrations.Migration):
                 "ordering": ["name", "id"],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True),
-                        name="accounts_organization_name_not_empty",
+                        condition=models.Q(("name", ""), _negated=True), name="accounts_organization_name_not_empty"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("slug__regex", "^[a-z0-9][a-z0-9-]*$")),
                         name="accounts_organization_slug_form",
                     ),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ThrottleWindow",
+            fields=[
+                ("subject", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("hits", models.BigIntegerField()),
+                ("ends_at", models.DateTimeField()),
+            ],
+            options={
+                "indexes": [models.Index(fields=["ends_at"], name="accounts_throttle_ends_at")],
             },
         ),
         migrations.CreateModel(
@@ -181,8 +188,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="accounts_apikey_organization_id"),
                     models.CheckConstraint(
-                        condition=models.Q(("label", ""), _negated=True),
-                        name="accounts_apikey_label_not_empty",
+                        condition=models.Q(("label", ""), _negated=True), name="accounts_apikey_label_not_empty"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

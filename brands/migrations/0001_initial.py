@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Brands."""
 
 import django.db.models.deletion
 import django.utils.timezone
@@ -23,10 +23,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
                 ("name", models.CharField(max_length=255)),
-                (
-                    "tcr_brand_id",
-                    models.CharField(blank=True, max_length=7, null=True, verbose_name="TCR brand id"),
-                ),
+                ("tcr_brand_id", models.CharField(blank=True, max_length=7, null=True, verbose_name="TCR brand id")),
                 (
                     "identity_status",
                     models.CharField(
@@ -73,10 +70,7 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            (
-                                "identity_status__in",
-                                ["SELF_DECLARED", "UNVERIFIED", "VERIFIED", "VETTED_VERIFIED"],
-                            )
+                            ("identity_status__in", ["SELF_DECLARED", "UNVERIFIED", "VERIFIED", "VETTED_VERIFIED"])
                         ),
                         name="brands_brand_identity_status_known",
                     ),

@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Campaigns."""
 
 import django.db.models.deletion
 import django.utils.timezone
@@ -125,12 +125,10 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="campaigns_campaign_organization_id"),
                     models.UniqueConstraint(
-                        fields=("organization", "tcr_campaign_id"),
-                        name="campaigns_campaign_tcr_campaign_id_once",
+                        fields=("organization", "tcr_campaign_id"), name="campaigns_campaign_tcr_campaign_id_once"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True),
-                        name="campaigns_campaign_name_not_empty",
+                        condition=models.Q(("name", ""), _negated=True), name="campaigns_campaign_name_not_empty"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

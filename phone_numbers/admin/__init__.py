@@ -1,5 +1,5 @@
 """The operators' pages of phone numbers and of their history."""
 
-from phone_numbers.admin import history, orders, phone_number
+from phone_numbers.admin import history, phone_number
 
-__all__ = ["history", "orders", "phone_number"]
+__all__ = ["history", "phone_number"]

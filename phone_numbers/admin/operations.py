@@ -18,8 +18,8 @@ from phone_numbers.admin.pages import Chosen, Kind, Operation, RowOutcome
 from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.services.attach import detach_campaign
 from phone_numbers.services.bulk_attach import Outcome, Row, RowResult, bulk_attach
-from phone_numbers.services.propagation.retry import retry_propagation
 from phone_numbers.services.release import release_phone_number
+from phone_numbers.services.retry import retry_propagation
 
 # More than that is for `manage.py attach_campaign`, which takes any number and can be interrupted.
 MAX_ATTACHED = 200_000

@@ -17,7 +17,7 @@ from phone_numbers.api import schema
 from phone_numbers.api.render import render_entry, render_phone_number, render_standing
 from phone_numbers.queries import attachment_history, get_attached_phone_number
 from phone_numbers.services.attach import attach_campaign, detach_campaign
-from phone_numbers.services.propagation.retry import retry_propagation
+from phone_numbers.services.retry import retry_propagation
 
 
 class PhoneNumberCampaignView(TenantView):

@@ -1,7 +1,11 @@
-"""The first tables."""
+"""Phone numbers and the history of their attachments."""
 
+import django.contrib.postgres.indexes
 import django.db.models.deletion
+import django.db.models.functions.comparison
+import django.db.models.functions.text
 import django.utils.timezone
+from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtension
 from django.db import migrations, models
 
 import agentmessage.ids
@@ -16,6 +20,9 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # Trusted extensions: the owner of the database may create them.
+        BtreeGinExtension(),
+        TrigramExtension(),
         migrations.CreateModel(
             name="CampaignAttachment",
             fields=[
@@ -26,7 +33,12 @@ class Migration(migrations.Migration):
                 (
                     "actor_kind",
                     models.CharField(
-                        choices=[("api_key", "Api Key"), ("operator", "Operator"), ("command", "Command")],
+                        choices=[
+                            ("api_key", "Api Key"),
+                            ("operator", "Operator"),
+                            ("command", "Command"),
+                            ("worker", "Worker"),
+                        ],
                         max_length=10,
                     ),
                 ),
@@ -49,7 +61,7 @@ class Migration(migrations.Migration):
                 ),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("next_attempt_at", models.DateTimeField(null=True)),
-                ("order_id", models.CharField(max_length=40, null=True)),
+                ("order_id", models.UUIDField(null=True)),
                 ("submitted_at", models.DateTimeField(null=True)),
                 ("propagated_at", models.DateTimeField(null=True)),
                 ("failure_code", models.CharField(max_length=40, null=True)),
@@ -98,18 +110,11 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
-                (
-                    "number",
-                    models.CharField(help_text="E.164, or the digits of a short code", max_length=16, unique=True),
-                ),
+                ("number", models.CharField(help_text="E.164, or the digits of a short code", max_length=16)),
                 (
                     "number_type",
                     models.CharField(
-                        choices=[
-                            ("local", "Local"),
-                            ("toll_free", "Toll Free"),
-                            ("short_code", "Short Code"),
-                        ],
+                        choices=[("local", "Local"), ("toll_free", "Toll Free"), ("short_code", "Short Code")],
                         default="local",
                         max_length=10,
                     ),
@@ -128,14 +133,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("label", models.CharField(blank=True, max_length=100, null=True)),
-                (
-                    "inbound_url",
-                    models.URLField(blank=True, max_length=2048, null=True, verbose_name="inbound URL"),
-                ),
-                (
-                    "status_url",
-                    models.URLField(blank=True, max_length=2048, null=True, verbose_name="status URL"),
-                ),
+                ("inbound_url", models.URLField(blank=True, max_length=2048, null=True, verbose_name="inbound URL")),
+                ("status_url", models.URLField(blank=True, max_length=2048, null=True, verbose_name="status URL")),
                 (
                     "carrier_line_option_status",
                     models.CharField(
@@ -225,10 +224,56 @@ class Migration(migrations.Migration):
                 name="numbers_phonenumber_campaign",
             ),
         ),
+        migrations.AddIndex(
+            model_name="phonenumber",
+            index=models.Index(
+                models.F("organization"),
+                models.F("number_type"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                condition=models.Q(("state", "ASSIGNED"), models.Q(("number_type", "local"), _negated=True)),
+                name="numbers_phonenumber_type",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="phonenumber",
+            index=models.Index(
+                models.F("organization"),
+                models.F("carrier_line_option_status"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                condition=models.Q(("carrier_line_option_status__isnull", False), ("state", "ASSIGNED")),
+                name="numbers_phonenumber_status",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="phonenumber",
+            index=django.contrib.postgres.indexes.GinIndex(
+                models.F("organization"),
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper(
+                        django.db.models.functions.text.Concat(
+                            models.F("number"),
+                            models.Value("\n"),
+                            django.db.models.functions.comparison.Coalesce(models.F("label"), models.Value("")),
+                            output_field=models.TextField(),
+                        )
+                    ),
+                    name="gin_trgm_ops",
+                ),
+                name="numbers_phonenumber_find",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="phonenumber",
             constraint=models.UniqueConstraint(
                 fields=("organization", "id"), name="numbers_phonenumber_organization_id"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="phonenumber",
+            constraint=models.UniqueConstraint(
+                fields=("number",), name="numbers_phonenumber_number_key", opclasses=["varchar_pattern_ops"]
             ),
         ),
         migrations.AddConstraint(
@@ -301,8 +346,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("carrier_line_option_propagated_at__isnull", True),
                     models.Q(
-                        ("carrier_line_option_status", "propagated"),
-                        ("carrier_line_option_status__isnull", False),
+                        ("carrier_line_option_status", "propagated"), ("carrier_line_option_status__isnull", False)
                     ),
                     _connector="OR",
                 ),
@@ -327,10 +371,37 @@ class Migration(migrations.Migration):
                 name="numbers_attachment_due",
             ),
         ),
-        migrations.AddConstraint(
+        migrations.AddIndex(
             model_name="campaignattachment",
-            constraint=models.UniqueConstraint(
-                fields=("organization", "id"), name="numbers_campaignattachment_organization_id"
+            index=models.Index(
+                models.F("order_id"), condition=models.Q(("status", "submitted")), name="numbers_attachment_of_order"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=models.Index(
+                models.F("campaign"),
+                models.F("id"),
+                condition=models.Q(
+                    ("next_attempt_at__isnull", True),
+                    models.Q(
+                        ("status", "pending"),
+                        models.Q(
+                            ("failure_code__in", ("CAMPAIGN_REJECTED", "CAMPAIGN_SUSPENDED")), ("status", "failed")
+                        ),
+                        _connector="OR",
+                    ),
+                ),
+                name="numbers_attachment_waiting",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=models.Index(
+                models.F("failure_code"),
+                models.F("id"),
+                condition=models.Q(("status", "failed")),
+                name="numbers_attachment_failed",
             ),
         ),
         migrations.AddConstraint(
@@ -342,7 +413,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command"])),
+                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker"])),
                 name="numbers_campaignattachment_actor_kind_known",
             ),
         ),
@@ -355,8 +426,32 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="campaignattachment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "submitted")),
+                fields=("phone_number",),
+                name="numbers_campaignattachment_one_in_flight",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("campaign__isnull", False), ("previous_campaign__isnull", False), _connector="OR"),
+                condition=models.Q(
+                    models.Q(("status", "submitted"), _negated=True),
+                    models.Q(("next_attempt_at__isnull", True), ("order_id__isnull", False)),
+                    _connector="OR",
+                ),
+                name="numbers_campaignattachment_submitted_in_order",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="campaignattachment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("campaign__isnull", False),
+                    ("previous_campaign__isnull", False),
+                    ("actor_kind", "worker"),
+                    _connector="OR",
+                ),
                 name="numbers_campaignattachment_says_something",
             ),
         ),

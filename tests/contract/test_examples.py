@@ -26,7 +26,7 @@ from agentmessage.rates import Rate
 from phone_numbers.management.commands.run_demo import INVENTORY
 from phone_numbers.models import CampaignAttachment
 from tests.api import ApiClient
-from tests.propagation import fail_attachment
+from tests.support.propagation import fail_attachment
 
 PLAIN = "am_live_" + "x" * 43
 DOCUMENT: dict[str, Any] = orjson.loads(document())

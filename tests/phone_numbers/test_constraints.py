@@ -207,15 +207,15 @@ def test_two_orders_at_once_for_one_number(world: World, entry: CampaignAttachme
 
 def test_an_order_for_another_tenants_campaign(world: World) -> None:
     insert = (
-        "INSERT INTO numbers_carrierorder (id, organization_id, carrier, action, campaign_id, created_at, next_look_at,"
-        " ended_at) VALUES (%s, %s, 'simulated', %s, %s, now(), %s, %s)"
+        "INSERT INTO propagation_carrierorder (id, organization_id, carrier, action, campaign_id, created_at,"
+        " next_poll_at, ended_at) VALUES (%s, %s, 'simulated', %s, %s, now(), %s, %s)"
     )
     now = timezone.now()
-    with refused_by("numbers_carrierorder_campaign_same_organization"):
+    with refused_by("propagation_carrierorder_campaign_same_organization"):
         execute(insert, uuid7(), world.organization.id, "attach", world.stranger.campaign.id, now, None)
-    with refused_by("numbers_carrierorder_action_campaign"):
+    with refused_by("propagation_carrierorder_action_campaign"):
         execute(insert, uuid7(), world.organization.id, "detach", world.campaign.id, now, None)
-    with refused_by("numbers_carrierorder_open_or_ended"):
+    with refused_by("propagation_carrierorder_open_or_ended"):
         execute(insert, uuid7(), world.organization.id, "attach", world.campaign.id, now, now)
 
 

@@ -11,7 +11,7 @@ from agentmessage.ids import parse_uuid
 from phone_numbers.errors import NotFailed
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
-from phone_numbers.services.propagation.retry import retry_propagation
+from phone_numbers.services.retry import retry_propagation
 
 _SHOW_EVERY = 1000
 

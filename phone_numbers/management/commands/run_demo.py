@@ -19,6 +19,7 @@ from accounts.models import Operator, Organization
 from accounts.scopes import Scope
 from accounts.services import create_api_key, find_usable_key
 from agentmessage.database.lifetime import take_children_along
+from agentmessage.environment import env
 from agentmessage.private_files import write_private
 from phone_numbers.management.children import Children
 from phone_numbers.models import PhoneNumber
@@ -48,7 +49,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Raises CommandError if the port is taken or the server does not come up."""
-        port = _port()
+        port = env.PORT
         _refuse_a_taken_port(port)
         take_children_along()
         with Children() as children:
@@ -124,13 +125,6 @@ Metrics    curl -H "Authorization: Bearer {LOGIN}" {base}/metrics
         self.stdout.flush()
 
 
-def _port() -> int:
-    text = os.environ.get("PORT") or "8000"
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise CommandError(f"PORT must be a number from 1 to 65535, not {text!r}.")
-    return int(text)
-
-
 def _refuse_a_taken_port(port: int) -> None:
     with socket.socket() as probe:
         # As the server will do: a connection of the last run that is still in TIME_WAIT is no obstacle.
@@ -193,7 +187,7 @@ def _server_environment() -> dict[str, str]:
 
 def _simulated_carrier(port: int) -> tuple[str, ...]:
     data = settings.DATA_DIR / "simulated_carrier.sqlite3"
-    return ("phone_numbers.carriers.simulator", "--port", str(port), "--data", str(data))
+    return ("carriers.simulated", "--port", str(port), "--data", str(data))
 
 
 def _free_port(wanted: int) -> int:

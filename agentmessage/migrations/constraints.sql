@@ -1,0 +1,69 @@
+-- What the database enforces that Django's models cannot express. The tables are those of the apps' first migrations.
+
+
+-- One tenant's rows refer only to rows of the same tenant: composite foreign keys on (organization_id, …).
+
+ALTER TABLE campaigns_campaign
+    ADD CONSTRAINT campaigns_campaign_brand_same_organization
+        FOREIGN KEY (organization_id, brand_id) REFERENCES brands_brand (organization_id, id);
+
+ALTER TABLE numbers_phonenumber
+    ADD CONSTRAINT numbers_phonenumber_campaign_same_organization
+        FOREIGN KEY (organization_id, campaign_id) REFERENCES campaigns_campaign (organization_id, id);
+
+ALTER TABLE numbers_campaignattachment
+    ADD CONSTRAINT numbers_campaignattachment_campaign_same_organization
+        FOREIGN KEY (organization_id, campaign_id) REFERENCES campaigns_campaign (organization_id, id),
+    ADD CONSTRAINT numbers_campaignattachment_previous_same_organization
+        FOREIGN KEY (organization_id, previous_campaign_id) REFERENCES campaigns_campaign (organization_id, id);
+
+ALTER TABLE propagation_carrierorder
+    ADD CONSTRAINT propagation_carrierorder_campaign_same_organization
+        FOREIGN KEY (organization_id, campaign_id) REFERENCES campaigns_campaign (organization_id, id);
+
+
+-- A number's current attachment is an attachment of this number.
+
+ALTER TABLE numbers_phonenumber
+    ADD CONSTRAINT numbers_phonenumber_current_attachment_its_own
+        FOREIGN KEY (id, current_attachment_id) REFERENCES numbers_campaignattachment (phone_number_id, id);
+
+
+-- History is append-only. The columns compared below never change and no row is deleted; the other columns record the
+-- carrier side of the attachment as it progresses.
+
+CREATE FUNCTION numbers_campaignattachment_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'history is append-only: % on numbers_campaignattachment', TG_OP
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'numbers_campaignattachment_append_only',
+              TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+END
+$$;
+
+CREATE TRIGGER numbers_campaignattachment_no_update
+    BEFORE UPDATE ON numbers_campaignattachment
+    FOR EACH ROW
+    WHEN (
+        (OLD.id, OLD.organization_id, OLD.phone_number_id, OLD.campaign_id, OLD.previous_campaign_id,
+         OLD.actor_kind, OLD.actor_id, OLD.request_id, OLD.created_at)
+        IS DISTINCT FROM
+        (NEW.id, NEW.organization_id, NEW.phone_number_id, NEW.campaign_id, NEW.previous_campaign_id,
+         NEW.actor_kind, NEW.actor_id, NEW.request_id, NEW.created_at)
+    )
+    EXECUTE FUNCTION numbers_campaignattachment_append_only();
+
+CREATE TRIGGER numbers_campaignattachment_no_delete
+    BEFORE DELETE ON numbers_campaignattachment
+    FOR EACH ROW EXECUTE FUNCTION numbers_campaignattachment_append_only();
+
+CREATE TRIGGER numbers_campaignattachment_no_truncate
+    BEFORE TRUNCATE ON numbers_campaignattachment
+    FOR EACH STATEMENT EXECUTE FUNCTION numbers_campaignattachment_append_only();
+
+
+-- Counters that need not survive a crash of the database. The throttle's rows change all the time: half of each page
+-- is left free for their next versions.
+
+ALTER TABLE accounts_throttlewindow SET UNLOGGED;
+ALTER TABLE accounts_throttlewindow SET (fillfactor = 50);
+ALTER TABLE propagation_carrierratelimit SET UNLOGGED;

@@ -1,0 +1,1 @@
+"""What carriers speak, behind one small protocol (`carriers.base`)."""

@@ -1,0 +1,331 @@
+"""Bandwidth behind the protocol. Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
+Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Self
+from urllib.parse import SplitResult, parse_qs, quote, unquote
+
+from carriers.bandwidth import xml_format
+from carriers.bandwidth.oauth import Token
+from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
+from carriers.bandwidth.xml_format import Order
+from carriers.base import (
+    CampaignDecision,
+    CarrierRefused,
+    CarrierUnavailable,
+    Failure,
+    FailureKind,
+    OrderReport,
+    OrderRequest,
+)
+from carriers.http import Answer, HttpCaller
+
+_RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
+_DETAILS = "TelephoneNumberResponse"
+_REFUSING = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+_NO_SUCH_NUMBER_CODE = "12512"
+
+MOST_NUMBERS = 5000
+"""An order's answer names every number that failed; of so many it stays below what `HttpCaller` reads."""
+_DEFAULT_BATCH = "1000"
+_HOSTS = {"1": "dashboard.bandwidth.com", "2": "api.bandwidth.com"}
+_PATHS = {"1": "/api", "2": "/api/v2"}
+_TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  (An address.)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One account at one of Bandwidth's two APIs. `user` and `secret` are as they are sent, not percent-encoded."""
+
+    origin: str
+    account: str
+    version: str
+    batch_size: int
+    user: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    @property
+    def api(self) -> str:
+        """The prefix of paths that belong to no account."""
+        return self.origin + _PATHS[self.version]
+
+    @property
+    def account_base(self) -> str:
+        """The prefix of the account's paths."""
+        return f"{self.api}/accounts/{quote(self.account, safe='')}"
+
+    @property
+    def token_url(self) -> str:
+        """Where the second API issues tokens, on whichever host is configured."""
+        return self.origin + _TOKEN_PATH
+
+    @classmethod
+    def read(cls, url: SplitResult) -> Self:
+        """`bandwidth://user:secret@host[:port]/accounts/ID?version=1|2[&scheme=http][&batch=1000]`
+
+        Version 2 if none is said. Without a host, or with either of Bandwidth's own, it is the version's.
+
+        Raises ValueError, whose sentence repeats no part of the URL in which a secret can be: a `/`, `?` or `#` that is
+        not percent-encoded there ends the host, so that the path is wrong, which is looked at before the query.
+        """
+        match url.path.split("/"):
+            case ["", "accounts", account] if account:
+                pass
+            case _:
+                raise ValueError("the path must be /accounts/ID; a /, ? or # in the secret must be percent-encoded.")
+        if not url.username or not url.password:
+            raise ValueError("bandwidth:// needs user:secret@.")
+        query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+        if unknown := query.keys() - {"version", "scheme", "batch"}:
+            raise ValueError(f"bandwidth:// does not know {', '.join(sorted(unknown))}.")
+        version, scheme = query.get("version", "2"), query.get("scheme", "https")
+        batch = query.get("batch", _DEFAULT_BATCH)
+        if version not in _HOSTS:
+            raise ValueError("version must be 1 or 2.")
+        if scheme not in ("http", "https"):
+            raise ValueError("scheme must be http or https.")
+        if not (batch.isascii() and batch.isdigit() and len(batch) <= 4 and 1 <= int(batch) <= MOST_NUMBERS):
+            raise ValueError(f"batch must be a number from 1 to {MOST_NUMBERS}.")
+        return cls(
+            origin=_origin(url, scheme, version),
+            account=unquote(account),
+            version=version,
+            batch_size=int(batch),
+            user=unquote(url.username),
+            secret=unquote(url.password),
+        )
+
+
+class BandwidthCarrier:
+    """Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164.
+
+    `Address.read` says which CARRIER_URL it takes.
+    """
+
+    name = "bandwidth"
+
+    def __init__(self, *, address: Address, pace: Callable[[], None]) -> None:
+        self.batch_size = address.batch_size
+        self._api = address.api
+        self._base = address.account_base
+        self._account = address.account
+        self._has_ten_digits = address.version == "1"
+        self._caller = HttpCaller(pace=pace)
+        credentials = (address.user, address.secret)
+        self._basic = credentials if address.version == "1" else None
+        self._token = (
+            Token(caller=self._caller, url=address.token_url, credentials=credentials)
+            if address.version == "2"
+            else None
+        )
+
+    @classmethod
+    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+        """Raises ValueError for what it cannot understand, in words that show no secret."""
+        return cls(address=Address.read(url), pace=pace)
+
+    def submit(self, order: OrderRequest) -> OrderReport:
+        """See `Carrier`."""
+        sent, unsupported = self._formatted(order.numbers)
+        if not sent:
+            return OrderReport(failures=unsupported)
+        answer = self._call("POST", f"{self._base}/tnoptions", xml_format.write_order(order, list(sent)))
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            element = xml_format.parse(answer.body, _RESPONSE).find(_ORDER)
+            if element is None:
+                raise xml_format.unreadable()
+            return report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
+        if answer.status == HTTPStatus.CONFLICT:
+            # It is not documented whether an ID that exists already is a conflict; if so, it is not a failure.
+            found = self.find(order)
+            if found is not None:
+                return found
+        exception = _exception_for(answer)
+        if isinstance(exception, CarrierRefused) and answer.status in _REFUSING:
+            error = xml_format.read_error(xml_format.parse(answer.body))
+            report = report_of_rejection(error, sent, unsupported)
+            if report is not None:
+                return report
+        raise exception
+
+    def find(self, order: OrderRequest) -> OrderReport | None:
+        """See `Carrier`."""
+        sent, unsupported = self._formatted(order.numbers)
+        if order.carrier_order_id is not None:
+            known = self._order(order, order.carrier_order_id)
+            if known is not None:
+                return report_of(known, sent, unsupported)
+        answer = self._call("GET", f"{self._base}/tnoptions", params={"customerOrderId": order.order_id})
+        if _is_absent(answer, _REPORT, xml_format.LISTING):
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise _exception_for(answer)
+        found = xml_format.read_found(xml_format.parse(answer.body, _REPORT, xml_format.LISTING), order.order_id)
+        if found is None:
+            return None
+        if found.order is not None:
+            return report_of(found.order, sent, unsupported)
+        listed = self._order(order, found.order_id)
+        if listed is None:
+            # A list that has it and an order that is not there: it may be on its way. None would place it again.
+            raise xml_format.unreadable()
+        return report_of(listed, sent, unsupported)
+
+    def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """See `Carrier`. One call for each number: `GET /tns/{tn}/tndetails`, which belongs to no account's path.
+
+        A number that Bandwidth cannot read is left out. Source: numbers.yml, `RetrieveTnDetails`, whose examples have
+        `CampaignId` in hosted details only; that a number of the account's own has it in the same place is not shown.
+        """
+        for number in numbers:
+            sent = next(iter(self._formatted([number])[0]), None)
+            if sent is None:
+                continue
+            answer = self._call("GET", f"{self._api}/tns/{quote(sent, safe='')}/tndetails")
+            if _is_absent(answer, _DETAILS):
+                # Bandwidth/cli, cmd/number/details.go: not on this account.
+                yield number, None
+                continue
+            if answer.status != HTTPStatus.OK:
+                exception = _exception_for(answer)
+                if isinstance(exception, CarrierRefused) and exception.failure.carrier_code == _NO_SUCH_NUMBER_CODE:
+                    continue
+                raise exception
+            details = xml_format.parse(answer.body, _DETAILS)
+            yield number, xml_format.read_campaign_of_number(details, account=self._account, number=number)
+
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+        """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
+
+        An account that may use neither kind of campaign raises CarrierRefused.
+        """
+        denied: list[CarrierRefused] = []
+        for path, root, name in xml_format.CAMPAIGN_KINDS:
+            try:
+                answer = self._call("GET", f"{self._base}/{path}/{quote(tcr_campaign_id, safe='')}")
+                if _is_absent(answer, root):
+                    continue
+                if answer.status != HTTPStatus.OK:
+                    raise _exception_for(answer)
+            except CarrierRefused as refused:
+                if refused.failure.carrier_code in xml_format.NO_SUCH_CAMPAIGN:
+                    continue
+                if refused.failure.carrier_code != xml_format.FEATURE_IS_OFF:
+                    raise
+                denied.append(refused)
+                continue
+            return xml_format.read_campaign_status(xml_format.parse(answer.body, root), name, tcr_campaign_id)
+        if len(denied) == len(xml_format.CAMPAIGN_KINDS):
+            raise denied[0]
+        return None
+
+    def close(self) -> None:
+        """See `Carrier`."""
+        self._caller.close()
+
+    def _order(self, order: OrderRequest, carrier_order_id: str) -> Order | None:
+        answer = self._call("GET", f"{self._base}/tnoptions/{quote(carrier_order_id, safe='')}")
+        if _is_absent(answer, _REPORT, _RESPONSE):
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise _exception_for(answer)
+        found = _ours(xml_format.read_order(xml_format.parse(answer.body, _ORDER)), order)
+        if found.order_id.lower() != carrier_order_id.lower():
+            raise xml_format.unreadable()
+        return found
+
+    def _formatted(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
+        """Map the numbers in the form of this API to E.164, and return those that it does not support."""
+        sent, unsupported = {}, {}
+        for number in numbers:
+            if not number.startswith("+1") or len(number) != len("+19195550100"):
+                unsupported[number] = Failure(
+                    FailureKind.REJECTED, "Bandwidth's orders take North American numbers only."
+                )
+            else:
+                sent[number[2:] if self._has_ten_digits else number] = number
+        return sent, unsupported
+
+    def _call(
+        self, method: str, url: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
+    ) -> Answer:
+        if self._token is None:
+            answer = self._exchange(method, url, content, params, token=None)
+        else:
+            token = self._token.value()
+            answer = self._exchange(method, url, content, params, token=token)
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                # The token may have been revoked early. A second 401 is about more than the token.
+                answer = self._exchange(method, url, content, params, token=self._token.value(instead_of=token))
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise _unauthorized(answer)
+        return answer
+
+    def _exchange(
+        self, method: str, url: str, content: bytes | None, params: Mapping[str, str] | None, *, token: str | None
+    ) -> Answer:
+        headers = {"Accept": "application/xml"}
+        if content is not None:
+            headers["Content-Type"] = "application/xml; charset=utf-8"
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return self._caller.call(method, url, headers=headers, content=content, params=params, auth=self._basic)
+
+
+def _ours(answered: Order, order: OrderRequest) -> Order:
+    """Raises CarrierUnavailable for an order that bears another id than ours."""
+    if (answered.customer_order_id or order.order_id).lower() != order.order_id.lower():
+        raise xml_format.unreadable()
+    return answered
+
+
+def _is_absent(answer: Answer, *roots: str) -> bool:
+    """Whether it is Bandwidth that answers 404. Raises CarrierUnavailable for another server's page."""
+    if answer.status != HTTPStatus.NOT_FOUND:
+        return False
+    if answer.body.strip():
+        xml_format.parse(answer.body, *roots)
+    return True
+
+
+def _unauthorized(answer: Answer) -> CarrierRefused:
+    message = "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less."
+    try:
+        error = xml_format.read_error(xml_format.parse(answer.body))
+    except CarrierUnavailable:
+        return CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, message, str(int(answer.status))))
+    said = failure_of(error.code, error.description)
+    return CarrierRefused(
+        Failure(FailureKind.NOT_CONFIGURED, said.message, said.carrier_code or str(int(answer.status)))
+    )
+
+
+def _exception_for(answer: Answer) -> CarrierRefused | CarrierUnavailable:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return CarrierRefused(
+            Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
+        )
+    if answer.status not in _REFUSING:
+        return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
+    error = xml_format.read_error(xml_format.parse(answer.body))
+    failure = failure_of(error.code, error.description)
+    if failure.kind == FailureKind.CARRIER_UNAVAILABLE:
+        return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)
+    return CarrierRefused(failure)
+
+
+def _origin(url: SplitResult, scheme: str, version: str) -> str:
+    try:
+        port = url.port
+    except ValueError:
+        raise ValueError("the port must be a number; a / in the secret must be percent-encoded.") from None
+    host = url.hostname or _HOSTS[version]
+    if host in _HOSTS.values():
+        if scheme == "http":
+            raise ValueError("scheme=http would send the secret to Bandwidth in the clear.")
+        host = _HOSTS[version]
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{scheme}://{host}" + ("" if port is None else f":{port}")

@@ -1,0 +1,220 @@
+"""Bandwidth's XML: what an order is asked with, and what its answers say of orders, numbers and campaigns.
+
+Sources: Bandwidth/api-docs site/specs/numbers.yml; for campaigns site/docs/messaging/campaign-management/imports/
+imports-api.mdx and csp/campaign-api.mdx (an account has campaigns of one kind or of the other) and
+site/specs/numbers_v2.yml (`SecondaryDcaSharingStatus`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from carriers.base import CampaignDecision, CarrierUnavailable, OrderAction, OrderRequest
+
+LISTING = "TnOptionOrders"
+"""Around a search's orders: inside TnOptionOrderReportResponse, alone in older answers (the Java SDK's fixtures)."""
+CAMPAIGN_KINDS = (
+    ("campaignManagement/10dlc/campaigns/imports", "LongCodeImportCampaignResponse", "ImportedCampaign"),
+    ("campaignManagement/10dlc/campaigns", "CampaignResponse", "Campaign"),
+)
+"""Path, root of the answer, and its element: campaigns that were imported, and those that Bandwidth registered."""
+NO_SUCH_CAMPAIGN = ("12189", "12822", "1011")
+"""No such campaign; no such id could be; the id is too long."""
+FEATURE_IS_OFF = "12055"
+_ENDED_CAMPAIGN = ("EXPIRED", "DEACTIVATED", "SUSPENDED", "INACTIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderError:
+    """One `Error` of an order, or the rejection of a request, and the numbers it names, in the form they have there."""
+
+    code: str | None
+    description: str | None
+    numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A `TnOptionOrder`."""
+
+    order_id: str
+    status: str
+    customer_order_id: str | None = None
+    errors: tuple[OrderError, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found: an order's id and, if the answer has it, the order."""
+
+    order_id: str
+    order: Order | None = None
+
+
+def write_order(order: OrderRequest, numbers: list[str]) -> bytes:
+    """A `TnOptionOrder` with one group. `asSpecified` attaches and replaces; `delete` detaches."""
+    root = Element("TnOptionOrder")
+    SubElement(root, "CustomerOrderId").text = order.order_id
+    group = SubElement(SubElement(root, "TnOptionGroups"), "TnOptionGroup")
+    SubElement(group, "Sms").text = "on"
+    settings = SubElement(group, "A2pSettings")
+    if order.action is OrderAction.ATTACH:
+        SubElement(settings, "CampaignId").text = order.tcr_campaign_id
+        SubElement(settings, "Action").text = "asSpecified"
+    else:
+        SubElement(settings, "Action").text = "delete"
+    listed = SubElement(group, "TelephoneNumbers")
+    for number in numbers:
+        SubElement(listed, "TelephoneNumber").text = number
+    document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+def parse(body: bytes, *roots: str) -> Element:
+    """The root element, without namespaces. Raises CarrierUnavailable unless it is one of `roots`; none: any will do.
+
+    Entities and DTDs are refused: no answer of Bandwidth's has them, and some of their uses take memory without end.
+    """
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise unreadable() from None
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    if roots and root.tag not in roots:
+        raise unreadable()
+    return root
+
+
+def read_order(element: Element) -> Order:
+    """A `TnOptionOrder` element. Raises CarrierUnavailable if it has no id or status."""
+    order_id, status = text_of(element, "OrderId"), text_of(element, "ProcessingStatus")
+    if order_id is None or status is None:
+        raise unreadable()
+    return Order(
+        order_id=order_id,
+        status=status,
+        customer_order_id=text_of(element, "CustomerOrderId"),
+        errors=tuple(_read_errors(element)),
+    )
+
+
+def read_error(root: Element) -> OrderError:
+    """Why a request was refused: `ResponseStatus` by the examples, `ErrorList` by the words beside them.
+
+    Raises CarrierUnavailable if it has neither.
+    """
+    status = root.find("ResponseStatus")
+    if status is not None:
+        return _read_error(status, "ErrorCode")
+    for error in _read_errors(root):
+        return error
+    raise unreadable()
+
+
+def read_found(root: Element, customer_order_id: str) -> Found | None:
+    """The latest order that a search by our id has found.
+
+    What is another order's is left out, in case the filter was not heeded: parameters that the API does not know are
+    ignored. Raises CarrierUnavailable if the answer then holds back orders among which ours may be.
+    """
+    listing = root if root.tag == LISTING else root.find(LISTING)
+    if listing is None:
+        return None
+    listed = [*listing.iterfind("TnOptionOrder"), *listing.iterfind("TnOptionOrderSummary")]
+    ours = [element for element in listed if _is_ours(element, customer_order_id)]
+    if not ours:
+        total = text_of(listing, "TotalCount") or ""
+        if listed and total.isascii() and total.isdigit() and total.lstrip("0") != str(len(listed)):
+            raise unreadable()
+        return None
+    latest = max(ours, key=_created)
+    order_id = text_of(latest, "OrderId")
+    if order_id is None:
+        raise unreadable()
+    return Found(order_id, read_order(latest) if latest.tag == "TnOptionOrder" else None)
+
+
+def read_campaign_of_number(root: Element, *, account: str, number: str) -> str | None:
+    """The TCR id of the campaign that a `TelephoneNumberResponse` has the number on in our account; None for none.
+
+    `MessagingSettings/CampaignId` is in `TelephoneNumberDetails`, or, where only the number's messages belong to the
+    account, in one of its `HostedTelephoneNumberDetails`. Campaigns of other accounts are ignored.
+    """
+    details = root.find("TelephoneNumberDetails")
+    if details is None:
+        raise unreadable()
+    full_number = text_of(details, "FullNumber")
+    if full_number is not None and not full_number.endswith(number[-10:]):
+        raise unreadable()
+    hosted = details.iterfind("HostedTelephoneNumberDetails/HostedTelephoneNumberDetail")
+    for holder in (details, *hosted):
+        if text_of(holder, "AccountId") in (None, account):
+            campaign = text_of(holder, "MessagingSettings/CampaignId")
+            if campaign is not None:
+                return campaign
+    return None
+
+
+def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> CampaignDecision:
+    """Whether the campaign `name` in this answer takes traffic. Raises CarrierUnavailable if it is another campaign.
+
+    The interpretation is ours, and approves only a campaign to which no party objects: it is ACTIVE, Bandwidth as the
+    second DCA (direct connect aggregator) has accepted it, and so have all mobile operators (`MnoStatus`: APPROVED,
+    REVIEW, REJECTED, SUSPENDED).
+    An answer without operators approves too: Bandwidth imports only what all of them have approved.
+    """
+    campaign = root.find(name)
+    if campaign is None or text_of(campaign, "CampaignId") != tcr_campaign_id:
+        raise unreadable()
+    status = (text_of(campaign, "Status") or "").upper()
+    if not status:
+        raise unreadable()
+    shared = (text_of(campaign, "SecondaryDcaSharingStatus") or "").upper()
+    # Some of Bandwidth's examples put all operators into one MnoStatus.
+    operators = {(element.text or "").strip().upper() for element in campaign.iterfind("MnoStatusList//Status")}
+    if "REJECTED" in (status, *operators) or shared in ("DECLINED", "REJECTED"):
+        return CampaignDecision.REJECTED
+    if status in _ENDED_CAMPAIGN or "SUSPENDED" in operators:
+        return CampaignDecision.SUSPENDED
+    if status == "ACTIVE" and shared in ("ACCEPTED", "") and operators <= {"APPROVED"}:
+        return CampaignDecision.APPROVED
+    return CampaignDecision.PENDING
+
+
+def text_of(element: Element, path: str) -> str | None:
+    """The text at `path`; None if it is absent or blank."""
+    return (element.findtext(path) or "").strip() or None
+
+
+def unreadable() -> CarrierUnavailable:
+    """Return the exception for an answer in an unknown format."""
+    return CarrierUnavailable("Bandwidth's answer cannot be read.")
+
+
+def _is_ours(element: Element, customer_order_id: str) -> bool:
+    return (text_of(element, "CustomerOrderId") or "").lower() == customer_order_id.lower()
+
+
+def _created(element: Element) -> str:
+    # ISO 8601 in UTC, so the text's order is the time's.
+    return text_of(element, "OrderCreateDate") or text_of(element, "OrderDate") or ""
+
+
+def _read_errors(holder: Element) -> Iterator[OrderError]:
+    for error in holder.iterfind("ErrorList/Error"):
+        yield _read_error(error, "Code")
+
+
+def _read_error(error: Element, code: str) -> OrderError:
+    numbers = [*error.iterfind("TelephoneNumber"), *error.iterfind("TelephoneNumbers/TelephoneNumber")]
+    listed = (error.findtext("TelephoneNumbers") or "").split(",") if not numbers else []
+    texts = [number.text or "" for number in numbers] + listed
+    return OrderError(
+        text_of(error, code),
+        text_of(error, "Description"),
+        tuple(number.strip() for number in texts if number.strip()),
+    )

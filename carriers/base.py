@@ -1,0 +1,150 @@
+"""What the service asks of a carrier, and what it answers. Each adapter translates this for one carrier."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class OrderAction(StrEnum):
+    """What the carrier is asked to do with an order's numbers."""
+
+    ATTACH = "attach"
+    DETACH = "detach"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """One order: every number goes onto the campaign, whatever it was on before, or off its campaign.
+
+    `order_id` is ours, was committed before the carrier is called, and finds the order again after a lost answer.
+    `numbers` are E.164. `tcr_campaign_id` is None in a detach. `carrier_order_id` is the carrier's own id, once known.
+    """
+
+    order_id: str
+    action: OrderAction
+    tcr_campaign_id: str | None
+    numbers: tuple[str, ...]
+    carrier_order_id: str | None = None
+
+
+class CampaignDecision(StrEnum):
+    """Whether the carrier takes a campaign's traffic."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    SUSPENDED = "SUSPENDED"
+
+
+class FailureKind(StrEnum):
+    """The kinds of failure that the carriers' own error codes are mapped to."""
+
+    CARRIER_UNAVAILABLE = "CARRIER_UNAVAILABLE"
+    CAMPAIGN_NOT_READY = "CAMPAIGN_NOT_READY"
+    NOT_CONFIGURED = "NOT_CONFIGURED"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the carrier did not carry out an order, or one number of it: its kind, and the carrier's code and words."""
+
+    kind: FailureKind
+    message: str
+    carrier_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """The state of an order at the carrier.
+
+    While `is_open` the carrier is still working on it and nothing else counts. Afterwards a number failed if it is in
+    `failures`, by its E.164; all of them failed if `failure` is set; the others succeeded.
+    """
+
+    carrier_order_id: str | None = None
+    is_open: bool = False
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def failure_of(self, number: str) -> Failure | None:
+        """Why this number failed; None if it succeeded."""
+        return self.failure or self.failures.get(number)
+
+
+class CarrierUnavailable(Exception):
+    """The carrier could not be asked, or its answer could not be read: whether it acted is not known.
+
+    `was_sent` is False where the request certainly never reached it. `retry_after` is what the carrier asks for, in
+    seconds.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        carrier_code: str | None = None,
+        retry_after: float | None = None,
+        was_sent: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.carrier_code = carrier_code
+        self.retry_after = retry_after
+        self.was_sent = was_sent
+
+
+class CarrierRefused(Exception):
+    """The carrier read the request and did nothing: every number of the order has this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Carrier(Protocol):
+    """One carrier. Its methods block, are safe to call from many threads, and end within the caller's time limit."""
+
+    name: str
+    """Names the carrier in orders, rate limits and logs."""
+    batch_size: int
+    """The most numbers in one order."""
+
+    def submit(self, order: OrderRequest) -> OrderReport:
+        """Place the order. Raises CarrierRefused, CarrierUnavailable."""
+
+    def find(self, order: OrderRequest) -> OrderReport | None:
+        """Look the order up by the carrier's ID or else by ours. None if the carrier does not know it.
+
+        Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """Yield each of these E.164 numbers with the TCR ID of its campaign at the carrier, None for none.
+
+        Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+        """Ask whether the carrier has approved the campaign. None if it does not know it.
+
+        Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def close(self) -> None:
+        """Close the connections. The next call opens new ones."""
+
+
+LONGEST = 500
+
+
+def carriers_words(text: str | None, *, otherwise: str) -> str:
+    """At most 500 characters on one line, without control characters; `otherwise` if nothing is left."""
+    printable = "".join(character if character.isprintable() else " " for character in text or "")
+    return " ".join(printable.split())[:LONGEST] or otherwise
+
+
+def carriers_code(text: str | None) -> str | None:
+    """At most 40 characters; None if there is none."""
+    return carriers_words(text, otherwise="")[:40] or None

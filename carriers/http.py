@@ -1,0 +1,192 @@
+"""HTTP to a carrier, with the distrust that a stranger's server deserves."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Lock, Thread
+
+import httpx2
+
+from carriers.base import CarrierUnavailable
+
+TOTAL_SECONDS = 30.0
+"""A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""
+MAX_ANSWER_BYTES = 4_194_304
+"""An order of some thousand numbers that all failed stays well below this."""
+# Seconds, where a carrier that asks for fewer requests does not say for how long.
+_PAUSE = 5.0
+_OUTSET = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, of any status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpCaller:
+    """Calls one carrier from any thread, and keeps its connections open between calls.
+
+    `pace` is called before each request, and waits or raises CarrierUnavailable if the carrier's rate forbids one now.
+    """
+
+    def __init__(self, *, pace: Callable[[], None], total_seconds: float = TOTAL_SECONDS) -> None:
+        self._pace = pace
+        self._total_seconds = total_seconds
+        self._lock = Lock()
+        self._client: httpx2.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Answer:
+        """The answer, whatever its status; a redirect is not followed.
+
+        Raises CarrierUnavailable for no answer, one that takes too long or is too large, for HTTP 429 and 5xx, and for
+        a redirect: what an adapter sees is 1xx to 4xx that the carrier meant.
+        """
+        self._pace()
+        loop, client = self._started()
+        exchange = self._exchange(client, method, url, headers, content, params, auth)
+        try:
+            answer = asyncio.run_coroutine_threadsafe(exchange, loop).result()
+        except TimeoutError:
+            raise CarrierUnavailable(f"No answer within {self._total_seconds:g} seconds.") from None
+        except _OUTSET as error:
+            raise CarrierUnavailable(f"The carrier cannot be reached: {_words(error)}.", was_sent=False) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
+            raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
+        _refuse_what_is_no_answer(answer)
+        return answer
+
+    def close(self) -> None:
+        """Close the connections and the thread that holds them. The next call opens new ones."""
+        with self._lock:
+            if self._client is None or self._loop is None:
+                return
+            asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._client = self._loop = None
+
+    def _started(self) -> tuple[asyncio.AbstractEventLoop, httpx2.AsyncClient]:
+        with self._lock:
+            if self._client is None or self._loop is None:
+                # One event loop for all threads: only there does a time limit hold for a server that sends a byte now
+                # and then, be it in the middle of its headers. A daemon, so that it never holds up a process's end.
+                self._loop = asyncio.new_event_loop()
+                Thread(target=_run, args=(self._loop,), name="carrier-http", daemon=True).start()
+                self._client = httpx2.AsyncClient(
+                    timeout=self._total_seconds,
+                    follow_redirects=False,
+                    # What the environment says of proxies and certificates holds here too.
+                    trust_env=True,
+                    headers={"User-Agent": "AgentMessage-numbers/1"},
+                )
+            return self._loop, self._client
+
+    async def _exchange(
+        self,
+        client: httpx2.AsyncClient,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        params: Mapping[str, str] | None,
+        auth: tuple[str, str] | None,
+    ) -> Answer:
+        body = bytearray()
+        async with asyncio.timeout(self._total_seconds):
+            async with client.stream(
+                method, url, headers=headers, content=content, params=params, auth=auth
+            ) as response:
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise CarrierUnavailable(f"The carrier's answer is larger than {MAX_ANSWER_BYTES} bytes.")
+                return Answer(response.status_code, response.headers, bytes(body))
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _refuse_what_is_no_answer(answer: Answer) -> None:
+    if answer.status == httpx2.codes.TOO_MANY_REQUESTS:
+        raise CarrierUnavailable(
+            "The carrier asks for fewer requests.",
+            carrier_code="429",
+            retry_after=_PAUSE if (told := retry_after(answer.headers)) is None else told,
+            was_sent=False,
+        )
+    if answer.status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+        raise CarrierUnavailable(
+            f"The carrier failed with HTTP {answer.status}.",
+            carrier_code=str(answer.status),
+            retry_after=retry_after(answer.headers),
+        )
+    if 300 <= answer.status < 400:
+        raise CarrierUnavailable(
+            "The carrier answered with a redirect; is its address in CARRIER_URL right?",
+            carrier_code=str(answer.status),
+        )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or else by `x-ratelimit-reset`.
+
+    The latter is Telnyx's; it is seconds, or the moment as seconds since 1970, which no wait is as long as. None if
+    both are absent or no such thing. Never over a day.
+    """
+    told = _delay(headers.get("retry-after", "").strip())
+    if told is not None:
+        return told
+    reset = _digits(headers.get("x-ratelimit-reset", "").strip())
+    if reset is None:
+        return None
+    return _within_a_day(reset - time.time() if reset > _NO_WAIT else reset)
+
+
+_NO_WAIT = 1_000_000_000
+
+
+def _delay(text: str) -> float | None:
+    seconds = _digits(text)
+    if seconds is not None:
+        return _within_a_day(seconds)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return _within_a_day((moment - datetime.now(UTC)).total_seconds())
+
+
+def _digits(text: str) -> int | None:
+    # No moment and no wait has more digits, and int() takes no number of thousands of them.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+def _within_a_day(seconds: float) -> float:
+    return float(min(max(seconds, 0.0), 86_400.0))
+
+
+def _words(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__

@@ -1,0 +1,150 @@
+"""The adapter of the simulated carrier (`carriers.simulated`)."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+from urllib.parse import SplitResult, parse_qs, quote
+
+from carriers.base import (
+    CampaignDecision,
+    CarrierRefused,
+    CarrierUnavailable,
+    Failure,
+    FailureKind,
+    OrderReport,
+    OrderRequest,
+)
+from carriers.http import Answer, HttpCaller
+
+DEFAULT_BATCH = 1000
+_KINDS = {
+    "temporarily_unavailable": FailureKind.CARRIER_UNAVAILABLE,
+    "campaign_not_ready": FailureKind.CAMPAIGN_NOT_READY,
+    "not_configured": FailureKind.NOT_CONFIGURED,
+    "rejected": FailureKind.REJECTED,
+}
+
+
+class SimulatedCarrier:
+    """`simulated://[host[:port]][?batch=1000]`; without a host the one that `make run` starts beside port 8000."""
+
+    name = "simulated"
+
+    def __init__(self, *, base: str, pace: Callable[[], None], batch_size: int = DEFAULT_BATCH) -> None:
+        self.batch_size = batch_size
+        self._base = base
+        self._caller = HttpCaller(pace=pace)
+
+    @classmethod
+    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+        """Raises ValueError for what it cannot understand."""
+        batch = parse_qs(url.query).get("batch", [str(DEFAULT_BATCH)])[-1]
+        if not batch.isdigit() or not 0 < int(batch) <= 10_000:
+            raise ValueError("batch must be a number from 1 to 10000.")
+        return cls(base=f"http://{url.hostname or '127.0.0.1'}:{url.port or 8001}", pace=pace, batch_size=int(batch))
+
+    def submit(self, order: OrderRequest) -> OrderReport:
+        """See `Carrier`."""
+        answer = self._call(
+            "POST",
+            "/orders",
+            {
+                "order_id": order.order_id,
+                "action": order.action.value,
+                "campaign_id": order.tcr_campaign_id,
+                "numbers": list(order.numbers),
+            },
+        )
+        if answer.status == 201:
+            return _report(_object(answer))
+        if answer.status == 409:
+            # The order exists already; its answer was lost.
+            found = self.find(order)
+            if found is not None:
+                return found
+        raise CarrierRefused(Failure(FailureKind.REJECTED, _message(answer), str(answer.status)))
+
+    def find(self, order: OrderRequest) -> OrderReport | None:
+        """See `Carrier`."""
+        answer = self._call("GET", f"/orders/{quote(order.order_id)}")
+        if answer.status == 404:
+            return None
+        return _report(_fine(answer))
+
+    def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """See `Carrier`."""
+        for some in _batches(numbers, self.batch_size):
+            found = _fine(self._call("POST", "/numbers/search", {"numbers": list(some)})).get("numbers")
+            if not isinstance(found, dict):
+                raise _unreadable()
+            for number in some:
+                yield number, found.get(number)
+
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+        """See `Carrier`."""
+        answer = self._call("GET", f"/campaigns/{quote(tcr_campaign_id)}")
+        if answer.status == 404:
+            return None
+        status = _fine(answer).get("status")
+        try:
+            return CampaignDecision(str(status))
+        except ValueError:
+            raise _unreadable() from None
+
+    def close(self) -> None:
+        """See `Carrier`."""
+        self._caller.close()
+
+    def _call(self, method: str, path: str, body: object = None) -> Answer:
+        content = None if body is None else json.dumps(body).encode()
+        return self._caller.call(method, self._base + path, content=content)
+
+
+def _report(order: dict[str, Any]) -> OrderReport:
+    failures = order.get("failures")
+    if order.get("status") not in ("PROCESSING", "PARTIAL", "COMPLETE") or not isinstance(failures, dict):
+        raise _unreadable()
+    return OrderReport(
+        carrier_order_id=order.get("order_id"),
+        is_open=order["status"] == "PROCESSING",
+        failures={number: _failure(said) for number, said in failures.items()},
+    )
+
+
+def _failure(said: object) -> Failure:
+    match said:
+        case {"reason": str() as reason, "message": str() as message}:
+            return Failure(_KINDS.get(reason, FailureKind.REJECTED), message, reason)
+    raise _unreadable()
+
+
+def _fine(answer: Answer) -> dict[str, Any]:
+    if answer.status != 200:
+        raise CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, _message(answer), str(answer.status)))
+    return _object(answer)
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        parsed = json.loads(answer.body)
+    except ValueError:
+        raise _unreadable() from None
+    if not isinstance(parsed, dict):
+        raise _unreadable()
+    return parsed
+
+
+def _message(answer: Answer) -> str:
+    try:
+        return str(_object(answer).get("message"))[:500]
+    except CarrierUnavailable:
+        return f"HTTP {answer.status}"
+
+
+def _unreadable() -> CarrierUnavailable:
+    return CarrierUnavailable("The carrier's answer cannot be read.")
+
+
+def _batches(numbers: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]

@@ -1,1 +1,0 @@
-"""What carriers speak, behind one small protocol (`phone_numbers.carriers.protocol`)."""

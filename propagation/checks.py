@@ -1,0 +1,70 @@
+"""System checks of CARRIER_URL."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as CheckWarning
+
+from carriers.choose import build_carrier, default_limits
+
+
+@register()
+def check_carrier(**_given: Any) -> list[CheckMessage]:
+    """Check that CARRIER_URL names a carrier. Cheap, because every command runs it."""
+    try:
+        default_limits(settings.CARRIER_URL)
+    except ValueError as error:
+        return [Error(str(error), id="propagation.E001")]
+    return []
+
+
+@register(deploy=True)
+def check_carrier_address(**_given: Any) -> list[CheckMessage]:
+    """Check the whole of CARRIER_URL."""
+    try:
+        build_carrier(settings.CARRIER_URL, pace=lambda: None)
+    except ValueError as error:
+        return [Error(str(error), id="propagation.E002")]
+    return []
+
+
+@register(deploy=True)
+def check_carrier_settings_work_together(**_given: Any) -> list[CheckMessage]:
+    """Warn about a carrier that is not real and about settings that do not fit the carrier."""
+    try:
+        carrier = default_limits(settings.CARRIER_URL).carrier
+    except ValueError:
+        return []  # check_carrier reports it.
+    return list(_contradictions(carrier))
+
+
+def _contradictions(carrier: str) -> Iterator[CheckWarning]:
+    # Deferred, because it loads an HTTP client that only workers need.
+    from carriers.http import TOTAL_SECONDS
+
+    if carrier == "simulated":
+        yield CheckWarning(
+            "The carrier is simulated: numbers become `propagated` without any carrier being notified.",
+            hint="Set CARRIER_URL to an account at Bandwidth or Telnyx.",
+            id="propagation.W003",
+        )
+    if settings.PROPAGATION_LEASE_SECONDS <= TOTAL_SECONDS:
+        yield CheckWarning(
+            f"PROPAGATION_LEASE_SECONDS is not longer than a call to the carrier may take ({TOTAL_SECONDS:g} seconds).",
+            hint="Set a longer lease, or a second worker repeats the call while the first one still waits.",
+            id="propagation.W004",
+        )
+    if carrier != "bandwidth" and settings.CARRIER_WEBHOOK_CREDENTIALS is not None:
+        yield CheckWarning(
+            "CARRIER_WEBHOOK_CREDENTIALS is set, but CARRIER_URL is not an account at Bandwidth.",
+            hint="Unset CARRIER_WEBHOOK_CREDENTIALS, or set CARRIER_URL to that account.",
+            id="propagation.W005",
+        )
+    if carrier != "telnyx" and settings.TELNYX_PUBLIC_KEY is not None:
+        yield CheckWarning(
+            "TELNYX_PUBLIC_KEY is set, but CARRIER_URL is not an account at Telnyx.",
+            hint="Unset TELNYX_PUBLIC_KEY, or set CARRIER_URL to that account.",
+            id="propagation.W006",
+        )

@@ -1,0 +1,1 @@
+"""Workers, reports and repairs on the command line."""

@@ -1,0 +1,78 @@
+"""`manage.py propagation_status`: statistics of propagation."""
+
+import json
+from datetime import UTC, datetime
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand, CommandParser
+from rich.console import Console
+from rich.table import Table
+
+from propagation.services.stats import Stats, current_stats, numbers_by_status
+
+_WAITS_FOR = {
+    "worker": "due, waiting for a worker",
+    "carrier": "at the carrier, waiting for its answer",
+    "retry": "waiting for the next attempt",
+    "approval": "waiting for the carrier to approve the campaign",
+}
+
+
+class Command(BaseCommand):
+    """Reads only."""
+
+    help = "Numbers by state, the oldest pending one, rates, and failures by code."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one object instead of tables")
+
+    def handle(self, **options: Any) -> None:
+        statuses, stats = numbers_by_status(), current_stats()
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_dict(statuses, stats)))
+            return
+        console = Console(file=cast("IO[str]", self.stdout), highlight=False, soft_wrap=True)
+        _show(console, "Numbers", dict(sorted(statuses.items())))
+        _show(console, "Not settled", {_WAITS_FOR[name]: count for name, count in stats.unsettled.items()})
+        if stats.failures:
+            _show(console, "Failed", stats.failures)
+        for rate in stats.rates:
+            ended = rate.succeeded + rate.failed
+            console.print(
+                f"last {rate.minutes} min: {ended:,} numbers in {rate.orders:,} orders"
+                f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
+            )
+        console.print(f"open orders: {stats.open_orders:,}")
+        if stats.oldest is not None:
+            console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _show(console: Console, title: str, counts: dict[str, int]) -> None:
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count in counts.items():
+        table.add_row(name, f"{count:,}")
+    console.print(table)
+
+
+def _age(since: datetime) -> str:
+    seconds = int((datetime.now(UTC) - since).total_seconds())
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
+
+
+def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
+    return {
+        "numbers": statuses,
+        "unsettled": stats.unsettled,
+        "oldest_pending": stats.oldest and stats.oldest.isoformat(),
+        "failures": stats.failures,
+        "open_orders": stats.open_orders,
+        "rates": [
+            {"minutes": rate.minutes, "succeeded": rate.succeeded, "failed": rate.failed, "orders": rate.orders}
+            for rate in stats.rates
+        ],
+    }

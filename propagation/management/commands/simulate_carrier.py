@@ -1,0 +1,30 @@
+"""`manage.py simulate_carrier`: a simulated carrier on 127.0.0.1."""
+
+from argparse import ArgumentParser
+from dataclasses import fields
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from carriers.simulated.__main__ import add_arguments, serve
+from carriers.simulated.faults import Faults
+
+
+class Command(BaseCommand):
+    """Serve until interrupted."""
+
+    help = (
+        "Serve a simulated carrier with configurable faults on 127.0.0.1, for CARRIER_URL=simulated://127.0.0.1:PORT."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_arguments(parser)
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Raises CommandError if the port is taken."""
+        faults = Faults().changed({field.name: options[field.name] for field in fields(Faults)})
+        self.stdout.write(f"simulated carrier: CARRIER_URL=simulated://127.0.0.1:{options['port']}")
+        try:
+            serve(port=options["port"], data=options["data"], seed=options["seed"], faults=faults)
+        except OSError as error:
+            raise CommandError(f"Cannot listen on 127.0.0.1:{options['port']}: {error.strerror}.") from error

@@ -1,0 +1,56 @@
+"""Propagation metrics for Prometheus: the statistics of `manage.py propagation_status`."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from threading import Lock
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from propagation.services.stats import current_stats, numbers_by_status
+
+# The one statistic that reads all numbers: seconds for ten million of them.
+_MAX_AGE_SECONDS = 300.0
+_lock = Lock()
+_statuses: tuple[float, dict[str, int]] | None = None
+
+
+def collect_propagation() -> Iterable[Metric]:
+    """Read the metrics for a scrape. Numbers by status are up to five minutes old."""
+    stats = current_stats()
+    unsettled = GaugeMetricFamily(
+        "agentmessage_propagation_unsettled", "Attaches and detaches on their way.", labels=["waits_for"]
+    )
+    for waits_for, count in stats.unsettled.items():
+        unsettled.add_metric([waits_for], count)
+    yield unsettled
+    failed = GaugeMetricFamily(
+        "agentmessage_propagation_failed", "Numbers whose propagation has failed.", labels=["code"]
+    )
+    for code, count in stats.failures.items():
+        failed.add_metric([code], count)
+    yield failed
+    oldest = 0.0 if stats.oldest is None else (datetime.now(UTC) - stats.oldest).total_seconds()
+    yield GaugeMetricFamily(
+        "agentmessage_propagation_oldest_seconds", "Age of the oldest that waits for no approval.", value=oldest
+    )
+    yield GaugeMetricFamily("agentmessage_carrier_open_orders", "Orders that are open.", value=stats.open_orders)
+    ended = GaugeMetricFamily(
+        "agentmessage_propagation_ended", "Numbers whose order ended lately.", labels=["minutes", "outcome"]
+    )
+    for rate in stats.rates:
+        ended.add_metric([str(rate.minutes), "succeeded"], rate.succeeded)
+        ended.add_metric([str(rate.minutes), "failed"], rate.failed)
+    yield ended
+    numbers = GaugeMetricFamily("agentmessage_numbers", "Numbers by state at the carrier.", labels=["status"])
+    for status, count in _numbers_by_status().items():
+        numbers.add_metric([status], count)
+    yield numbers
+
+
+def _numbers_by_status() -> dict[str, int]:
+    global _statuses  # noqa: PLW0603  (One for the process.)
+    with _lock:
+        if _statuses is None or time.monotonic() - _statuses[0] > _MAX_AGE_SECONDS:
+            _statuses = (time.monotonic(), numbers_by_status())
+        return _statuses[1]

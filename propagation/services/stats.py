@@ -1,0 +1,87 @@
+"""Statistics of propagation, for operators and for Prometheus.
+
+All but `numbers_by_status` cost what is in progress, not what there is: each count is one partial index.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, F, Min, Q, Sum
+from django.db.models.functions import Coalesce, Now
+
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
+from propagation.models import CarrierOrder
+
+MINUTES = (1, 60)
+_WAITS_FOR = {
+    "worker": Q(next_attempt_at__lte=Now()),
+    "carrier": Q(status=AttachmentStatus.SUBMITTED),
+    "retry": Q(next_attempt_at__gt=Now()),
+    "approval": Q(next_attempt_at__isnull=True, status=AttachmentStatus.PENDING),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What ended within the last minutes."""
+
+    minutes: int
+    succeeded: int
+    failed: int
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The state of propagation now."""
+
+    unsettled: dict[str, int]
+    """Attachments by what they wait for: a worker, the carrier, the next attempt, the campaign's approval."""
+    oldest: datetime | None
+    """When the oldest attachment was recorded that is unsettled and does not wait for an approval."""
+    failures: dict[str, int]
+    """Numbers whose propagation has failed, by code."""
+    open_orders: int
+    rates: tuple[Rate, ...]
+
+
+def current_stats() -> Stats:
+    """Return the statistics, read from the rows themselves."""
+    unsettled: dict[str, int] = {}
+    since: list[datetime] = []
+    for waits_for, condition in _WAITS_FOR.items():
+        row = CampaignAttachment.objects.filter(condition).aggregate(count=Count("*"), oldest=Min("created_at"))
+        unsettled[waits_for] = row["count"]
+        if waits_for != "approval" and row["oldest"] is not None:
+            since.append(row["oldest"])
+    return Stats(
+        unsettled=unsettled,
+        oldest=min(since, default=None),
+        failures=_failures_by_code(),
+        open_orders=CarrierOrder.objects.filter(ended_at__isnull=True).count(),
+        rates=tuple(_rate(minutes) for minutes in MINUTES),
+    )
+
+
+def numbers_by_status() -> dict[str, int]:
+    """Count all numbers by `carrier_line_option_status`, "none" for null. Reads every number there is."""
+    counts = PhoneNumber.objects.order_by().values_list("carrier_line_option_status").annotate(count=Count("*"))
+    return {status or "none": count for status, count in counts}
+
+
+def _failures_by_code() -> dict[str, int]:
+    failed = CampaignAttachment.objects.filter(
+        status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
+    )
+    counts = failed.values_list("failure_code").annotate(count=Count("*")).order_by("-count", "failure_code")
+    return {str(code): count for code, count in counts}
+
+
+def _rate(minutes: int) -> Rate:
+    ended = CarrierOrder.objects.filter(ended_at__gt=Now() - timedelta(minutes=minutes))
+    return Rate(
+        minutes,
+        **ended.aggregate(
+            succeeded=Coalesce(Sum("succeeded"), 0), failed=Coalesce(Sum("failed"), 0), orders=Count("*")
+        ),
+    )

@@ -1,0 +1,97 @@
+"""The tasks of `manage.py procrastinate worker`. Jobs carry IDs and read the present state."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.actors import Actor
+from carriers.base import CarrierRefused, CarrierUnavailable
+from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
+from propagation.services.dispatch import run_round
+from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders
+from propagation.services.reconcile import reconcile
+from propagation.services.send import process_order
+from propagation.services.sync import sync_campaigns
+
+log = structlog.get_logger(__name__)
+
+QUEUE = "propagation"
+# Enough to keep some workers busy until the next round, and few enough that no lease expires in the queue.
+MAX_JOBS = 60
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(queue=QUEUE, queueing_lock="propagate", name="propagate")
+def propagate(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
+    """Every two seconds, in one worker: turn everything that is due into jobs."""
+    run_round(
+        carrier=current_carrier(),
+        open_orders=max_open_orders(),
+        defer=_defer,
+        backlog=_backlog,
+        max_jobs=MAX_JOBS,
+    )
+
+
+@app.task(queue=QUEUE, name="process_orders")
+def process_orders(order_ids: list[str], lease: str) -> None:
+    """Send or poll each of these orders."""
+    for order_id in order_ids:
+        process_order(
+            order_id=UUID(order_id),
+            lease=datetime.fromisoformat(lease),
+            carrier=current_carrier(),
+            rate_limiter=current_rate_limiter(),
+        )
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queue=QUEUE, queueing_lock="tidy_up", name="tidy_up")
+def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
+    """Every five minutes: delete orders that ended long ago, and jobs whose worker has died."""
+    delete_old_orders()
+    delete_lost_jobs()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", name="sync_campaigns")
+def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
+    """Every hour: ask the carrier which campaigns it has approved."""
+    try:
+        for decision in sync_campaigns(carrier=current_carrier()):
+            if decision.is_new:
+                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+    except (CarrierUnavailable, CarrierRefused) as error:
+        # The answers so far are recorded; the rest is asked again in an hour.
+        log.warning("sync ended early", reason=str(error))
+
+
+@app.periodic(cron="43 3 * * *")
+@app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", name="reconcile")
+def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
+    """Every night: compare with what the carrier reports, and correct the drift."""
+    try:
+        report = reconcile(
+            carrier=current_carrier(),
+            actor=Actor.for_worker("reconcile"),
+            max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
+        )
+    except (CarrierUnavailable, CarrierRefused) as error:
+        log.warning("reconciliation ended early", reason=str(error))
+        return
+    counts = {drift.value: count for drift, count in report.counts.items()}
+    log.info("reconciled", checked=report.checked, left=report.left, **counts)
+
+
+def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:
+    # The lease makes a lost job harmless, so a job needs no transaction with the order.
+    process_orders.defer(order_ids=[str(order_id) for order_id in order_ids], lease=lease.isoformat())
+
+
+def _backlog() -> int:
+    return ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", task_name=process_orders.name).count()

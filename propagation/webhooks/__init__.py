@@ -1,0 +1,1 @@
+"""Webhooks that carriers call. Their content is not trusted: it only makes a worker poll the order sooner."""

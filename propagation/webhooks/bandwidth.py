@@ -1,0 +1,72 @@
+"""Bandwidth's order notifications. Source: Bandwidth/api-docs site/docs/numbers/orderWebhook.md."""
+
+import base64
+import binascii
+from hmac import compare_digest
+from xml.etree.ElementTree import Element, ParseError
+
+import structlog
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from agentmessage.errors import InvalidInput
+from carriers.base import carriers_words
+from propagation.services.dispatch import make_orders_due
+from propagation.webhooks.base import Unauthorized, read_body, webhook
+
+log = structlog.get_logger(__name__)
+
+
+@webhook(
+    key=lambda: settings.CARRIER_WEBHOOK_CREDENTIALS,
+    challenge='Basic realm="carrier", charset="UTF-8"',
+)
+def bandwidth_webhook(request: HttpRequest, credentials: str) -> HttpResponse:
+    """Answer 204 to every readable notification, whether it is about one of our orders or not."""
+    _authenticate(request, credentials)
+    notification = _read(read_body(request))
+    # Absent for orders that were placed without an ID: those are not ours.
+    order_id = _text(notification, "CustomerOrderId")
+    woken = make_orders_due(order_ids=[order_id]) if order_id else 0
+    log.info(
+        "webhook",
+        carrier="bandwidth",
+        order_id=carriers_words(order_id, otherwise="") or None,
+        carrier_order_id=carriers_words(_text(notification, "OrderId"), otherwise="") or None,
+        status=carriers_words(_text(notification, "Status"), otherwise="") or None,
+        orders_woken=woken,
+    )
+    return HttpResponse(status=204)
+
+
+def _authenticate(request: HttpRequest, credentials: str) -> None:
+    """Raises Unauthorized."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise Unauthorized from None
+    # The time that this takes tells nothing of the password but its length.
+    is_right = compare_digest(given, credentials.encode())
+    if scheme.lower() != "basic" or not is_right:
+        raise Unauthorized
+
+
+def _read(body: bytes) -> Element:
+    """The `Notification`. Raises InvalidInput. DTDs and entities are refused, as in every XML from outside."""
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise InvalidInput("the body must be XML") from error
+    if root.tag.rpartition("}")[2] != "Notification":
+        raise InvalidInput("the body must be a Notification")
+    return root
+
+
+def _text(notification: Element, name: str) -> str | None:
+    for element in notification:
+        if element.tag.rpartition("}")[2] == name:
+            return (element.text or "").strip() or None
+    return None

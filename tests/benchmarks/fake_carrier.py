@@ -1,0 +1,16 @@
+"""A fake of the tests in a process of its own, which prints its CARRIER_URL: `python -m … telnyx`."""
+
+import sys
+from threading import Event
+
+from tests.carriers.fake_bandwidth import FakeBandwidth
+from tests.carriers.fake_telnyx import FakeTelnyx
+
+if __name__ == "__main__":
+    fake = FakeTelnyx() if sys.argv[1] == "telnyx" else FakeBandwidth("1")
+    if isinstance(fake, FakeTelnyx):
+        fake.add_campaign("C000000")
+        fake.start()
+    sys.stdout.write(fake.url + "\n")
+    sys.stdout.flush()
+    Event().wait()

@@ -1,0 +1,151 @@
+"""The caller against servers that misbehave, over real sockets."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from carriers.base import CarrierUnavailable
+from carriers.http import MAX_ANSWER_BYTES, HttpCaller, retry_after
+
+SECONDS = 1.0
+
+
+@pytest.fixture
+def caller() -> Iterator[HttpCaller]:
+    """A caller with a short time limit."""
+    caller = HttpCaller(pace=lambda: None, total_seconds=SECONDS)
+    yield caller
+    caller.close()
+
+
+@pytest.fixture
+def dribbling() -> Iterator[Callable[[bytes], str]]:
+    """Starts a server that sends some bytes, and then one more every 50 ms for ever."""
+    listeners: list[socket.socket] = []
+    over = threading.Event()
+
+    def start(beginning: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve() -> None:
+            peer, _address = listener.accept()
+            with peer:
+                peer.recv(65536)
+                try:
+                    peer.sendall(beginning)
+                    while not over.wait(0.05):
+                        peer.sendall(b"x")
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    yield start
+    over.set()
+    for listener in listeners:
+        listener.close()
+
+
+def test_an_answer_comes_back_whole(caller: HttpCaller, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/a", method="POST", data=b"<x/>").respond_with_data(b"<y/>", 404, {"X-A": "b"})
+    answer = caller.call("POST", httpserver.url_for("/a"), content=b"<x/>")
+    assert (answer.status, answer.body, answer.headers["x-a"]) == (404, b"<y/>", "b")
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Long: ",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+        b"",
+    ],
+    ids=["headers", "body", "status line"],
+)
+def test_a_server_that_never_ends_is_left(
+    caller: HttpCaller, dribbling: Callable[[bytes], str], beginning: bytes
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(CarrierUnavailable) as raised:
+        caller.call("GET", dribbling(beginning))
+    assert time.monotonic() - started < SECONDS + 1
+    assert raised.value.was_sent
+
+
+def test_too_large_a_body_is_not_read(caller: HttpCaller, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/").respond_with_data(b"x" * 10_000_000)
+    with pytest.raises(CarrierUnavailable, match=f"larger than {MAX_ANSWER_BYTES}"):
+        caller.call("GET", httpserver.url_for("/"))
+
+
+def test_a_refused_connection_was_never_sent(caller: HttpCaller) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    with pytest.raises(CarrierUnavailable) as raised:
+        caller.call("GET", address)
+    assert not raised.value.was_sent
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, "429"), (500, "500"), (503, "503"), (301, "301"), (307, "307")])
+def test_no_answer_of_the_carriers_own(caller: HttpCaller, httpserver: HTTPServer, status: int, code: str) -> None:
+    httpserver.expect_request("/").respond_with_response(
+        Response("<html>", status, {"Retry-After": "17", "Location": "http://127.0.0.1:9/"})
+    )
+    with pytest.raises(CarrierUnavailable) as raised:
+        caller.call("GET", httpserver.url_for("/"))
+    assert raised.value.carrier_code == code
+    assert raised.value.retry_after == (None if status < 400 else 17)
+
+
+def test_a_rate_limit_without_a_word_is_a_pause_of_five_seconds(caller: HttpCaller, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/").respond_with_data("", 429)
+    with pytest.raises(CarrierUnavailable) as raised:
+        caller.call("GET", httpserver.url_for("/"))
+    assert (raised.value.retry_after, raised.value.was_sent) == (5, False)
+
+
+def test_the_pace_is_asked_first(httpserver: HTTPServer) -> None:
+    def refuse() -> None:
+        raise CarrierUnavailable("Too many.", retry_after=3, was_sent=False)
+
+    with pytest.raises(CarrierUnavailable, match="Too many"):
+        HttpCaller(pace=refuse).call("GET", httpserver.url_for("/"))
+    assert httpserver.log == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("17", 17), ("99999999999", 86_400), ("-1", None), ("", None), ("soon", None), ("1.5", None),
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
+)  # fmt: skip
+def test_retry_after(text: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": text}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-reset": "17"}, 17),
+        ({"x-ratelimit-reset": "17", "retry-after": "3"}, 3),
+        ({"x-ratelimit-reset": "17", "retry-after": "soon"}, 17),
+        ({"x-ratelimit-reset": "999999999"}, 86_400),
+        ({"x-ratelimit-reset": "1000000001"}, 0),
+        ({"x-ratelimit-reset": "-1"}, None),
+        ({"x-ratelimit-reset": "9" * 5000}, None),
+        ({"x-ratelimit-limit": "17"}, None),
+    ],
+)
+def test_the_reset_of_a_rate(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_the_reset_as_a_moment() -> None:
+    waited = retry_after({"x-ratelimit-reset": str(int(time.time()) + 60)})
+    assert waited is not None
+    assert 57 < waited <= 60

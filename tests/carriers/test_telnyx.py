@@ -1,0 +1,453 @@
+"""Telnyx's adapter over HTTP, against a server that speaks Telnyx's format, and one that does not."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+
+from carriers.base import (
+    CampaignDecision,
+    CarrierRefused,
+    CarrierUnavailable,
+    Failure,
+    FailureKind,
+    OrderAction,
+    OrderReport,
+    OrderRequest,
+)
+from carriers.choose import build_carrier
+from carriers.telnyx import TelnyxCarrier
+from tests.carriers.fake_telnyx import KEY, FakeTelnyx, Fault, Reply, error
+
+NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
+ATTACH = OrderRequest(order_id="one", action=OrderAction.ATTACH, tcr_campaign_id=TCR, numbers=(NUMBER,))
+DETACH = OrderRequest(order_id="two", action=OrderAction.DETACH, tcr_campaign_id=None, numbers=(NUMBER,))
+DONE, OPEN = OrderReport(), OrderReport(is_open=True)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeTelnyx]:
+    """The carrier, with two campaigns of its own."""
+    fake = FakeTelnyx()
+    fake.add_campaign(TCR)
+    fake.add_campaign(OTHER)
+    fake.start()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def carrier(fake: FakeTelnyx) -> Iterator[TelnyxCarrier]:
+    """The adapter."""
+    carrier = TelnyxCarrier.from_url(urlsplit(fake.url), pace=lambda: None)
+    yield carrier
+    carrier.close()
+
+
+def own_id(fake: FakeTelnyx, tcr_campaign_id: str) -> str:
+    """Telnyx's id of the campaign."""
+    return next(own for own, campaign in fake.campaigns.items() if campaign["tcrCampaignId"] == tcr_campaign_id)
+
+
+def failed(status: str, message: str) -> OrderReport:
+    return OrderReport(failure=Failure(FailureKind.REJECTED, message, status))
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_life(fake: FakeTelnyx, carrier: TelnyxCarrier, is_wrapped: bool) -> None:
+    fake.is_wrapped = is_wrapped
+    assert carrier.find(ATTACH) is None
+    assert carrier.submit(ATTACH) == DONE
+    assert fake.calls[1].body == {"phoneNumber": NUMBER, "campaignId": TCR}
+    assert carrier.find(ATTACH) == DONE
+    assert carrier.find(replace(ATTACH, tcr_campaign_id=OTHER)) is None
+    assert carrier.find(DETACH) is None
+    assert list(carrier.assignments([NUMBER])) == [(NUMBER, TCR)]
+    assert carrier.submit(replace(ATTACH, tcr_campaign_id=OTHER)) == DONE
+    assert fake.assigned() == {NUMBER: OTHER}
+    assert carrier.submit(DETACH) == OPEN
+    assert carrier.find(DETACH) == DONE
+    assert list(carrier.assignments([NUMBER])) == [(NUMBER, None)]
+    assert carrier.submit(DETACH) == DONE
+    assert fake.methods() == [
+        "GET", "POST", "GET", "GET", "GET", "GET", "POST", "GET", "PUT", "DELETE", "GET", "GET", "DELETE",
+    ]  # fmt: skip
+    paths = {call.path for call in fake.calls if call.method != "POST"}
+    assert paths == {"/v2/10dlc/phone_number_campaigns/%2B19192491000"}
+
+
+def test_slowly(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.is_slow = True
+    assert carrier.submit(ATTACH) == OPEN
+    assert carrier.find(ATTACH) == OPEN
+    assert carrier.submit(ATTACH) == OPEN
+    fake.settle()
+    assert carrier.find(ATTACH) == DONE
+    assert carrier.submit(ATTACH) == DONE
+    # Placed twice, assigned once.
+    assert fake.methods().count("PUT") == 0
+    assert carrier.submit(DETACH) == OPEN
+    assert carrier.find(DETACH) == OPEN
+    fake.settle()
+    assert carrier.find(DETACH) == DONE
+
+
+@pytest.mark.parametrize(
+    ("status", "of_attach", "of_detach"),
+    [
+        ("ASSIGNED", DONE, None),
+        ("PENDING_ASSIGNMENT", OPEN, None),
+        ("PENDING_UNASSIGNMENT", OPEN, OPEN),
+        ("FAILED_ASSIGNMENT", failed("FAILED_ASSIGNMENT", "No such luck."), None),
+        ("FAILED_UNASSIGNMENT", failed("FAILED_UNASSIGNMENT", "No such luck."),
+         failed("FAILED_UNASSIGNMENT", "No such luck.")),
+    ],
+)  # fmt: skip
+def test_what_a_status_means(
+    fake: FakeTelnyx, carrier: TelnyxCarrier, status: str, of_attach: OrderReport, of_detach: OrderReport | None
+) -> None:
+    fake.put(NUMBER, own_id(fake, TCR), status, "No such luck.")
+    assert carrier.find(ATTACH) == of_attach
+    assert carrier.find(DETACH) == of_detach
+    on = None if status in ("FAILED_ASSIGNMENT", "PENDING_UNASSIGNMENT") else TCR
+    assert list(carrier.assignments([NUMBER])) == [(NUMBER, on)]
+
+
+@pytest.mark.parametrize("status", ["FAILED_ASSIGNMENT", "FAILED_UNASSIGNMENT", "PENDING_UNASSIGNMENT"])
+def test_what_has_failed_is_asked_for_again(fake: FakeTelnyx, carrier: TelnyxCarrier, status: str) -> None:
+    fake.put(NUMBER, own_id(fake, TCR), status, "No such luck.")
+    assert carrier.submit(ATTACH) == DONE
+    assert fake.methods() == ["POST", "GET", "PUT"]
+
+
+def test_a_failure_in_the_carriers_words(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.failing[NUMBER] = "Number\x1b[31m is\n not " + "x" * 9999
+    report = carrier.submit(ATTACH)
+    assert report.failure is not None
+    assert (report.failure.kind, report.failure.carrier_code) == (FailureKind.REJECTED, "FAILED_ASSIGNMENT")
+    assert report.failure.message.startswith("Number [31m is not xxx")
+    assert len(report.failure.message) == 500
+    fake.failing[NUMBER] = ""
+    assert carrier.submit(ATTACH) == failed("FAILED_ASSIGNMENT", "Telnyx gave no reason.")
+
+
+@pytest.mark.parametrize("reasons", [["one", "two"], [{"code": 7, "detail": "one"}], {"one": "two"}])
+def test_reasons_of_another_form(fake: FakeTelnyx, carrier: TelnyxCarrier, reasons: object) -> None:
+    fake.put(NUMBER, own_id(fake, TCR), "FAILED_ASSIGNMENT", reasons)  # type: ignore[arg-type]  # Not by the SDK.
+    report = carrier.find(ATTACH)
+    assert report is not None
+    assert report.failure is not None
+    assert "one" in report.failure.message
+
+
+def test_gone_between_the_refusal_and_the_replacement(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.put(NUMBER, own_id(fake, OTHER))
+
+    def leave(call: object) -> None:
+        if fake.methods() == ["POST"]:
+            del fake.records[NUMBER]
+
+    fake.on_call = leave
+    assert carrier.submit(ATTACH) == DONE
+    assert fake.methods() == ["POST", "GET", "PUT", "POST"]
+    assert fake.assigned() == {NUMBER: TCR}
+
+
+def test_someone_else_at_the_same_number(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.faults = [Fault("POST", error("10012"), times=2)]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.submit(ATTACH)
+    assert not raised.value.was_sent
+    assert fake.methods() == ["POST", "GET", "PUT", "POST"]
+
+
+def test_a_lost_answer_is_found_again(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.faults = [Fault("POST", acts=True), Fault("DELETE", acts=True)]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.submit(ATTACH)
+    assert raised.value.was_sent
+    assert carrier.find(ATTACH) == DONE
+    with pytest.raises(CarrierUnavailable):
+        carrier.submit(DETACH)
+    assert carrier.find(DETACH) == DONE
+    assert fake.methods() == ["POST", "GET", "DELETE", "GET"]
+
+
+def test_an_order_that_nothing_is_left_of(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    assert carrier.find(replace(ATTACH, numbers=())) == DONE
+    assert carrier.submit(replace(ATTACH, numbers=())) == DONE
+    assert fake.calls == []
+
+
+def test_a_delete_that_answers_nothing_or_the_record_as_it_was(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    before = json.dumps({"phoneNumber": NUMBER, "campaignId": TCR, "assignmentStatus": "ASSIGNED"}).encode()
+    fake.faults = [Fault("DELETE", Reply(204, b"")), Fault("DELETE", Reply(200, before))]
+    assert carrier.submit(DETACH) == OPEN
+    assert carrier.submit(DETACH) == OPEN
+
+
+# The two ids of a campaign.
+
+
+def test_only_its_own_ids(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    """Telnyx tells no TCR ids in its records: a campaign is looked up once, however many numbers are on it."""
+    fake.tells_tcr_ids = False
+    assert carrier.submit(ATTACH) == OPEN  # It was taken, but what it shows is no id that we know.
+    assert carrier.find(ATTACH) == DONE
+    assert fake.calls[-1].path == f"/v2/10dlc/campaign/{own_id(fake, TCR)}"
+    assert carrier.find(ATTACH) == DONE
+    assert carrier.submit(replace(ATTACH, numbers=("+19192491001",))) == DONE
+    assert fake.methods() == ["POST", "GET", "GET", "GET", "POST"]
+
+
+def test_a_campaign_that_is_known_by_its_own_id_only(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    """It is learnt from a number that is on the campaign already."""
+    fake.takes_tcr_ids = False
+    fake.put("+19192491001", own_id(fake, TCR))
+    assert carrier.submit(ATTACH) == DONE
+    assert [call.path.rpartition("/")[2] for call in fake.calls] == [
+        "phone_number_campaigns", TCR, "phone_number_campaigns", "phone_number_campaigns",
+    ]  # fmt: skip
+    assert fake.calls[2].query["filter[tcr_campaign_id]"] == TCR
+    assert carrier.submit(replace(ATTACH, numbers=("+19192491002",))) == DONE
+    assert fake.methods() == ["POST", "GET", "GET", "POST", "POST"]
+
+
+def test_a_campaign_that_nobody_knows(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.submit(replace(ATTACH, tcr_campaign_id="CZZZZZ9"))
+    assert raised.value.failure == Failure(FailureKind.REJECTED, "Resource not found: Campaign not found.", "10005")
+    assert fake.records == {}
+
+
+def test_a_shared_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.add_campaign("CSHARE1", is_shared=True)
+    fake.tells_tcr_ids = False
+    order = replace(ATTACH, tcr_campaign_id="CSHARE1")
+    assert carrier.submit(order) == DONE
+    assert carrier.find(order) == DONE
+    assert fake.methods() == ["POST", "GET"]
+
+
+# Refusals and bad answers.
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "carrier_code"),
+    [
+        (error("10016"), FailureKind.REJECTED, "10016"),
+        (error("10005"), FailureKind.REJECTED, "10005"),
+        (error("99999"), FailureKind.REJECTED, "99999"),
+        (error("10009", status=400), FailureKind.NOT_CONFIGURED, "10009"),
+        (error("10010", status=400), FailureKind.NOT_CONFIGURED, "10010"),
+        (error("10009"), FailureKind.NOT_CONFIGURED, "401"),
+        (Reply(403, b"<html>"), FailureKind.NOT_CONFIGURED, "403"),
+        (Reply(422, b'{"detail": [{"loc": [], "msg": "value is wrong", "type": "x"}]}'), FailureKind.REJECTED, "422"),
+        (Reply(400, b'{"errors": [{"code": 10016, "title": "No"}]}'), FailureKind.REJECTED, "10016"),
+    ],
+)
+def test_refusals(fake: FakeTelnyx, carrier: TelnyxCarrier, reply: Reply, code: FailureKind, carrier_code: str) -> None:
+    fake.campaigns.clear()
+    fake.faults = [Fault("POST", reply, times=9)]
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.submit(ATTACH)
+    assert (raised.value.failure.kind, raised.value.failure.carrier_code) == (code, carrier_code)
+    assert KEY not in raised.value.failure.message
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "7"}, {"x-ratelimit-reset": "7", "x-ratelimit-remaining": "0"}])
+def test_too_fast(fake: FakeTelnyx, carrier: TelnyxCarrier, headers: dict[str, str]) -> None:
+    fake.faults = [Fault("POST", replace(error("10011", status=429), headers=headers))]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.submit(ATTACH)
+    assert (raised.value.retry_after, raised.value.was_sent) == (7, False)
+
+
+def test_too_fast_in_words_only(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.faults = [Fault("POST", error("10011", status=400))]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.submit(ATTACH)
+    assert (raised.value.carrier_code, raised.value.was_sent) == ("10011", False)
+
+
+RECORD = {"phoneNumber": NUMBER, "campaignId": "x", "tcrCampaignId": TCR, "assignmentStatus": "ASSIGNED"}
+UNREADABLE = {
+    "html": b"<!DOCTYPE html><html><body>Maintenance</body></html>",
+    "nothing": b"",
+    "cut": json.dumps(RECORD).encode()[:-9],
+    "no object": b"[]",
+    "no object in data": b'{"data": []}',
+    "another number": json.dumps({**RECORD, "phoneNumber": "+19192491009"}).encode(),
+    "no number": b'{"assignmentStatus": "ASSIGNED", "campaignId": "x"}',
+    "no status": json.dumps({**RECORD, "assignmentStatus": None}).encode(),
+    "unknown status": json.dumps({**RECORD, "assignmentStatus": "assigned"}).encode(),
+    "a status of another type": json.dumps({**RECORD, "assignmentStatus": {"a": 1}}).encode(),
+    "a deep nest": b'{"data":' + b"[" * 1_000_000,
+    "10 MB": b'{"x": "' + b"x" * 10_000_000 + b'"}',
+    "no UTF-8": b'{"phoneNumber": "\xff"}',
+}
+CALLS: dict[str, Callable[[TelnyxCarrier], object]] = {
+    "attach": lambda carrier: carrier.submit(ATTACH),
+    "find": lambda carrier: carrier.find(ATTACH),
+    "assignments": lambda carrier: list(carrier.assignments([NUMBER])),
+    "list": lambda carrier: list(carrier.assignments([f"+1919249{i:04d}" for i in range(100)])),
+    "status": lambda carrier: carrier.campaign_status(TCR),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_unreadable_answers(
+    fake: FakeTelnyx, carrier: TelnyxCarrier, body: bytes, call: Callable[[TelnyxCarrier], object]
+) -> None:
+    fake.faults = [Fault(None, Reply(200, body), times=99)]
+    with pytest.raises(CarrierUnavailable) as raised:
+        call(carrier)
+    assert raised.value.was_sent
+    assert len(str(raised.value)) < 200
+
+
+def test_an_unreadable_answer_to_a_detach(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.faults = [Fault(None, Reply(200, b"<html>"))]
+    with pytest.raises(CarrierUnavailable):
+        carrier.submit(DETACH)
+
+
+@pytest.mark.parametrize("order", [ATTACH, DETACH], ids=["attach", "detach"])
+@pytest.mark.parametrize("step", ["submit", "find"])
+@pytest.mark.parametrize("reply", [Reply(404, b"<html>"), Reply(404, b"{}"), Reply(302, b"", {"Location": "/x"}),
+                                   Reply(500, b""), Reply(408, b""), Reply(404, b'{"errors": []}')])  # fmt: skip
+def test_a_404_of_another_server_says_nothing_of_the_number(
+    fake: FakeTelnyx, carrier: TelnyxCarrier, order: OrderRequest, step: str, reply: Reply
+) -> None:
+    """Least of all that it has no campaign, which would end a detach."""
+    fake.faults = [Fault(None, reply, times=99)]
+    with pytest.raises(CarrierUnavailable):
+        getattr(carrier, step)(order)
+
+
+def test_a_wrong_key(fake: FakeTelnyx) -> None:
+    carrier = build_carrier(fake.url.replace(KEY, "KEYwrong"), pace=lambda: None)
+    assert "KEYwrong" not in repr(carrier)
+    for call in (carrier.submit, carrier.find):
+        with pytest.raises(CarrierRefused) as raised:
+            call(ATTACH)
+        assert raised.value.failure.kind == FailureKind.NOT_CONFIGURED
+        assert "KEYwrong" not in str(raised.value)
+    carrier.close()
+
+
+def test_the_pace_is_asked_before_each_call(fake: FakeTelnyx) -> None:
+    paced: list[int] = []
+    carrier = TelnyxCarrier.from_url(urlsplit(fake.url), pace=lambda: paced.append(1))
+    fake.put(NUMBER, own_id(fake, OTHER))
+    carrier.submit(ATTACH)
+    assert len(paced) == len(fake.calls) == 3
+    carrier.close()
+
+
+# Reading back.
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_many_numbers_are_read_from_the_list(fake: FakeTelnyx, carrier: TelnyxCarrier, is_wrapped: bool) -> None:
+    fake.is_wrapped, fake.page_limit = is_wrapped, 10
+    numbers = [f"+1919249{i:04d}" for i in range(40)]
+    for number in numbers[:35]:
+        fake.put(number, own_id(fake, TCR))
+    fake.put(numbers[3], own_id(fake, TCR), "FAILED_ASSIGNMENT")
+    found = dict(carrier.assignments(numbers))
+    assert list(found) == numbers
+    assert [number for number in numbers if found[number] is None] == [numbers[3], *numbers[35:]]
+    assert [call.query["page"] for call in fake.calls] == ["1", "2", "3", "4"]
+
+
+def test_a_list_that_changes_while_it_is_read(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    """A number that slipped between two pages is asked for by itself."""
+    fake.page_limit = 10
+    numbers = [f"+1919249{i:04d}" for i in range(30)]
+    for number in numbers:
+        fake.put(number, own_id(fake, TCR))
+
+    def leave(call: object) -> None:
+        if len(fake.calls) == 1:
+            del fake.records[numbers[0]]
+
+    fake.on_call = leave
+    found = dict(carrier.assignments(numbers))
+    assert found[numbers[10]] == TCR
+    assert set(found.values()) == {TCR}
+
+
+def test_some_numbers_of_a_long_list_are_asked_for_one_by_one(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.page_limit = 1
+    for i in range(60):
+        fake.put(f"+1919249{i:04d}", own_id(fake, TCR))
+    assert len(list(carrier.assignments([f"+1919249{i:04d}" for i in range(30)]))) == 30
+    assert len(fake.calls) == 31
+
+
+def test_an_empty_list(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    assert set(dict(carrier.assignments([f"+1919249{i:04d}" for i in range(30)])).values()) == {None}
+    assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ("TCR_PENDING", CampaignDecision.PENDING), ("TCR_ACCEPTED", CampaignDecision.PENDING),
+        ("TELNYX_ACCEPTED", CampaignDecision.PENDING), ("MNO_PENDING", CampaignDecision.PENDING),
+        ("MNO_ACCEPTED", CampaignDecision.PENDING), ("MNO_PROVISIONED", CampaignDecision.APPROVED),
+        ("TCR_FAILED", CampaignDecision.REJECTED), ("TELNYX_FAILED", CampaignDecision.REJECTED),
+        ("MNO_REJECTED", CampaignDecision.REJECTED), ("MNO_PROVISIONING_FAILED", CampaignDecision.REJECTED),
+        ("TCR_SUSPENDED", CampaignDecision.SUSPENDED), ("TCR_EXPIRED", CampaignDecision.SUSPENDED),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_campaigns_status(
+    fake: FakeTelnyx, carrier: TelnyxCarrier, told: str, status: CampaignDecision, is_shared: bool
+) -> None:
+    fake.add_campaign("CNEW001", status=told, is_shared=is_shared)
+    assert carrier.campaign_status("CNEW001") == status
+
+
+def test_the_status_of_an_unknown_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    assert carrier.campaign_status("CZZZZZ9") is None
+    fake.faults = [Fault("GET", Reply(422, b'{"detail": [{"loc": [], "msg": "no UUID", "type": "x"}]}'))]
+    assert carrier.campaign_status("CZZZZZ9") is None
+    fake.add_campaign("CNEW001", status="SOMETHING_NEW")
+    with pytest.raises(CarrierUnavailable):
+        carrier.campaign_status("CNEW001")
+
+
+# The address.
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("telnyx://:KEY1@", "https://api.telnyx.com/v2/10dlc"),
+        ("telnyx://:KEY1@/", "https://api.telnyx.com/v2/10dlc"),
+        ("telnyx://:KEY1@example.com:8443", "https://example.com:8443/v2/10dlc"),
+        ("telnyx://:KEY1@[::1]:80?scheme=http", "http://[::1]:80/v2/10dlc"),
+    ],
+)
+def test_addresses(url: str, base: str) -> None:
+    assert TelnyxCarrier.from_url(urlsplit(url), pace=lambda: None)._base == base
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "telnyx://", "telnyx://api.telnyx.com", "telnyx://SECRET@host", "telnyx://:SECRET%0Ax@host",
+        "telnyx://:SECR%20ET@host", "telnyx://:SECRÉT@host", "telnyx://:SECRET@host/v2", "telnyx://:SECRET@host:SECRET",
+        "telnyx://:SECRET@host?scheme=ftp", "telnyx://:SECRET@host?colour=red", "telnyx://x:SECRET@host",
+        "telnyx://:SECRET/x@host",
+    ],
+)  # fmt: skip
+def test_addresses_that_cannot_be_understood(url: str) -> None:
+    with pytest.raises(ValueError, match=r"\.$") as raised:
+        TelnyxCarrier.from_url(urlsplit(url), pace=lambda: None)
+    assert "SECR" not in str(raised.value)

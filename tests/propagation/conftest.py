@@ -1,0 +1,77 @@
+"""A simulated carrier over a real socket, and a worker that talks to it."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from pytest_django import Settings
+
+from campaigns.models import Campaign
+from carriers.simulated.adapter import SimulatedCarrier
+from carriers.simulated.server import SimulatorServer
+from propagation.services import calling
+from tests.support.propagation import Worker
+from tests.worlds import World
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatorServer]:
+    """The carrier."""
+    server = SimulatorServer(seed=1)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def carrier(simulator: SimulatorServer) -> Iterator[SimulatedCarrier]:
+    """The adapter."""
+    carrier = SimulatedCarrier.from_url(urlsplit(simulator.url), pace=lambda: None)
+    yield carrier
+    carrier.close()
+
+
+@pytest.fixture
+def worker(carrier: SimulatedCarrier, settings: Settings) -> Worker:
+    """A worker that believes "no such order" at once."""
+    settings.PROPAGATION_SETTLE_SECONDS = 0
+    return Worker(carrier)
+
+
+@pytest.fixture
+def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
+    """The carrier that tasks and commands find in the settings."""
+    settings.CARRIER_URL = simulator.url
+    caches = (calling.current_carrier, calling.current_rate_limiter)
+    for cached in caches:
+        cached.cache_clear()
+    yield simulator
+    calling.current_carrier().close()
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    """As everywhere, with TCR ids, and committed: services are durable here."""
+    world = World()
+    for index, campaign in enumerate((world.campaign, world.other_campaign, world.stranger.campaign)):
+        campaign.tcr_campaign_id = tcr_id(index)
+        campaign.save()
+    return world
+
+
+def tcr_id(index: int) -> str:
+    """A TCR campaign id."""
+    return f"C{index:06d}"
+
+
+def at_carrier(simulator: SimulatorServer) -> dict[str, str]:
+    """The carrier's own list."""
+    return simulator.store.numbers()
+
+
+def tcr(campaign: Campaign) -> str:
+    """The campaign's TCR id, which it has."""
+    assert campaign.tcr_campaign_id is not None
+    return campaign.tcr_campaign_id

@@ -1,0 +1,129 @@
+"""A worker and Bandwidth, both versions: the whole way, lost answers and partial failures among it."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from carriers.choose import build_carrier
+from propagation.models import CarrierOrder
+from tests.carriers.fake_bandwidth import FakeBandwidth, error
+from tests.carriers.serving import Reply
+from tests.factories import PhoneNumberFactory
+from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses
+from tests.worlds import World
+
+
+@pytest.fixture(params=["1", "2"])
+def fake(request: pytest.FixtureRequest) -> Iterator[FakeBandwidth]:
+    fake = FakeBandwidth(request.param)
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def worker(fake: FakeBandwidth, settings: Settings) -> Iterator[Worker]:
+    """One that talks to Bandwidth."""
+    settings.PROPAGATION_SETTLE_SECONDS = 0
+    carrier = build_carrier(fake.url, pace=lambda: None)
+    yield Worker(carrier)
+    carrier.close()
+
+
+def _listed(fake: FakeBandwidth) -> dict[str, str]:
+    return {number if fake.version == "2" else f"+1{number}": campaign for number, campaign in fake.campaigns.items()}
+
+
+def test_attach_move_detach(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    number = world.phone_number
+    for campaign in (world.campaign, world.other_campaign):
+        attach(number, campaign)
+        worker.run()
+        assert standing(number) == "propagated"
+        assert _listed(fake) == {number.number: campaign.tcr_campaign_id}
+    detach(number)
+    worker.run()
+    assert standing(number) is None
+    assert _listed(fake) == {}
+    order = CarrierOrder.objects.filter(action="attach").first()
+    assert order is not None
+    assert fake.orders[order.carrier_order_id or ""].customer_order_id == str(order.id)
+
+
+def test_an_order_that_takes_its_time(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    fake.ends_with = "RECEIVED"
+    attach(world.phone_number, world.campaign)
+    worker.run()
+    attach(world.phone_number, world.other_campaign)
+    hurry()
+    worker.run()
+    assert statuses(world.phone_number) == ["submitted", "pending"]
+    fake.end(fake.orders["o-1"], "COMPLETE")
+    fake.ends_with = "COMPLETE"
+    worker.settle()
+    assert statuses(world.phone_number) == ["superseded", "propagated"]
+    assert _listed(fake) == {world.phone_number.number: world.other_campaign.tcr_campaign_id}
+    assert len(fake.orders) == 2
+
+
+def test_a_lost_answer_is_looked_up_and_not_sent_again(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    attach(world.phone_number, world.campaign)
+    fake.next_replies = [None] * (fake.version == "2") + [Reply(0, cut=True)]
+    worker.run()
+    assert statuses(world.phone_number) == ["submitted"]
+    assert entries(world.phone_number)[0]["failure_code"] == "CARRIER_UNAVAILABLE"
+    worker.settle()
+    assert standing(world.phone_number) == "propagated"
+    assert len(fake.orders) == 1
+
+
+def test_some_numbers_of_an_order_fail(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    good, later, never = PhoneNumberFactory.create_batch(3, organization=world.organization)
+    for number in (good, later, never):
+        attach(number, world.campaign)
+    fake.ends_with = "PARTIAL"
+    fake.errors = [
+        error("12184", "The registry is away", later.number),
+        error("12128", "Not in the list", never.number[2:], plural=True),
+    ]
+    worker.run()
+    assert [standing(number) for number in (good, later, never)] == ["propagated", "pending", "failed"]
+    [waits], [failed] = entries(later), entries(never)
+    assert (waits["failure_code"], waits["failure_carrier_code"]) == ("CARRIER_UNAVAILABLE", "12184")
+    assert waits["next_attempt_at"] is not None
+    assert (failed["failure_code"], failed["failure_carrier_code"]) == ("REJECTED", "12128")
+    fake.ends_with, fake.errors = "COMPLETE", []
+    worker.settle()
+    assert standing(later) == "propagated"
+    assert entries(later)[0]["failure_code"] is None
+
+
+def test_a_campaign_that_is_not_active_there_yet(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    fake.ends_with, fake.errors = "FAILED", [error("12192", "Campaign not active")]
+    attach(world.phone_number, world.campaign)
+    for attempt in (1, 2):
+        worker.run()
+        [entry] = entries(world.phone_number)
+        assert (entry["status"], entry["attempts"], entry["failure_code"]) == ("pending", attempt, "CAMPAIGN_NOT_READY")
+        hurry()
+    fake.ends_with, fake.errors = "COMPLETE", []
+    worker.run()
+    assert standing(world.phone_number) == "propagated"
+
+
+def test_wrong_credentials_are_the_operators_to_mend(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    attach(world.phone_number, world.campaign)
+    fake.next_replies = [Reply(401)] * 3
+    worker.run()
+    assert standing(world.phone_number) == "failed"
+    assert entries(world.phone_number)[0]["failure_code"] == "NOT_CONFIGURED"
+
+
+def test_a_page_of_html_is_no_answer(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    attach(world.phone_number, world.campaign)
+    fake.next_replies = [None] * (fake.version == "2") + [Reply(200, b"<html>We'll be right back</html>")]
+    worker.run()
+    assert statuses(world.phone_number) == ["submitted"]
+    worker.settle()
+    assert standing(world.phone_number) == "propagated"
+    assert len(fake.orders) == 1

@@ -1,0 +1,90 @@
+"""How fast a carrier is asked, by all workers together."""
+
+import time
+from threading import Thread
+
+import pytest
+from django.db import connection
+
+from carriers.base import CarrierUnavailable
+from propagation.services.calling import RateLimited, RateLimiter
+from propagation.services.record import campaign_delay, poll_delay, retry_delay
+
+
+def _turns(rate_limiter: RateLimiter, seconds: float) -> int:
+    turns, ends = 0, time.monotonic() + seconds
+    while time.monotonic() < ends:
+        try:
+            rate_limiter.wait_for_turn()
+        except RateLimited:
+            time.sleep(0.01)
+        else:
+            turns += 1
+    return turns
+
+
+def test_many_workers_share_one_rate(transactional_db: None) -> None:
+    rate_limiter, turns = RateLimiter("shared", 20), []
+
+    def work() -> None:
+        turns.append(_turns(rate_limiter, 2))
+        connection.close()
+
+    workers = [Thread(target=work) for _ in range(6)]
+    started = time.monotonic()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    elapsed = time.monotonic() - started
+    # A second's worth at once, then the pace; each worker may have waited for one turn more.
+    assert 20 * 2 <= sum(turns) <= 20 * (elapsed + 1) + 6
+    assert min(turns) > 0
+
+
+def test_without_a_limit_nothing_is_asked(db: None) -> None:
+    with connection.execute_wrapper(lambda *_: pytest.fail("a statement")):
+        assert _turns(RateLimiter("free", 0), 0.05) > 100
+
+
+def test_a_turn_that_is_far_off_is_not_waited_for(transactional_db: None) -> None:
+    rate_limiter = RateLimiter("slow", 0.01)
+    rate_limiter.wait_for_turn()
+    started = time.monotonic()
+    with pytest.raises(RateLimited) as raised:
+        rate_limiter.wait_for_turn()
+    assert time.monotonic() - started < 1
+    assert raised.value.retry_after is not None
+    assert not raised.value.was_sent
+    assert isinstance(raised.value, CarrierUnavailable)
+
+
+def test_a_pause_that_the_carrier_asks_for_holds_for_all(transactional_db: None) -> None:
+    RateLimiter("paused", 100).pause(30)
+    with pytest.raises(RateLimited):
+        RateLimiter("paused", 100).wait_for_turn()
+    RateLimiter("paused", 100).pause(1)
+    with pytest.raises(RateLimited):
+        RateLimiter("paused", 100).wait_for_turn()
+    RateLimiter("other", 100).wait_for_turn()
+
+
+def test_retries_double_up_to_an_hour_with_jitter() -> None:
+    for attempts, seconds in ((0, 2), (1, 2), (2, 4), (5, 32), (11, 2048), (12, 3600), (500, 3600)):
+        delays = [retry_delay(attempts) for _ in range(200)]
+        assert 0.75 * seconds <= min(delays) < max(delays) <= 1.25 * seconds
+        assert len(set(delays)) > 100
+    assert retry_delay(1, retry_after=500) == 500
+    assert retry_delay(12, retry_after=5) > 2000
+
+
+def test_looks_grow_with_the_orders_age() -> None:
+    for age, seconds in ((0, 1), (3, 1), (40, 10), (7200, 1800), (300_000, 1800)):
+        delays = [poll_delay(age) for _ in range(200)]
+        assert 0.75 * seconds <= min(delays) < max(delays) <= 1.25 * seconds
+    assert poll_delay(0, retry_after=60) == 60
+
+
+def test_a_campaign_that_is_not_ready_is_asked_for_within_the_hour() -> None:
+    assert 225 <= campaign_delay(1) <= 375
+    assert 2700 <= campaign_delay(99) <= 4500

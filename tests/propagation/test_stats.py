@@ -1,0 +1,92 @@
+"""How propagation stands, in the command and for Prometheus."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+
+from campaigns.models import CarrierStatus
+from carriers.simulated.faults import Faults
+from carriers.simulated.server import SimulatorServer
+from propagation import metrics
+from tests.api import ApiClient
+from tests.factories import PhoneNumberFactory
+from tests.support.propagation import Worker, attach, detach, fail_propagation
+from tests.worlds import World
+
+
+@pytest.fixture
+def various(world: World, worker: Worker, simulator: SimulatorServer) -> None:
+    """A number in each state."""
+    done, failed, retried, waiting, due, open_, gone = PhoneNumberFactory.create_batch(
+        7, organization=world.organization
+    )
+    attach(done, world.campaign)
+    attach(gone, world.campaign)
+    worker.run()
+    detach(gone)
+    fail_propagation(failed, world.campaign)
+    simulator.faults = Faults(order_seconds=60)
+    attach(open_, world.campaign)
+    worker.run()
+    simulator.stop()
+    worker.carrier.close()
+    attach(retried, world.campaign)
+    worker.run()
+    world.other_campaign.carrier_status = CarrierStatus.PENDING
+    world.other_campaign.save()
+    attach(waiting, world.other_campaign)
+    attach(due, world.campaign)
+
+
+def test_the_command(various: None) -> None:
+    said = StringIO()
+    call_command("propagation_status", "--json", stdout=said)
+    answer = json.loads(said.getvalue())
+    # `gone` and `open_` are in open orders; the world's own two numbers have no campaign.
+    assert answer["numbers"] == {"failed": 1, "none": 2, "pending": 4, "propagated": 1, "removing": 1}
+    assert answer["unsettled"] == {"worker": 1, "carrier": 2, "retry": 1, "approval": 1}
+    assert answer["failures"] == {"REJECTED": 1}
+    assert answer["open_orders"] == 2
+    assert answer["rates"][0] == {"minutes": 1, "succeeded": 2, "failed": 1, "orders": 2}
+    assert answer["oldest_pending"] is not None
+    said = StringIO()
+    call_command("propagation_status", stdout=said)
+    for words in ("at the carrier, waiting for its answer", "REJECTED", "open orders: 2", "oldest pending: recorded"):
+        assert words in said.getvalue()
+
+
+def test_the_same_figures_for_prometheus(various: None, settings: Settings, api: ApiClient) -> None:
+    settings.METRICS_TOKEN = "scrape"
+    metrics._statuses = None
+    api.client.get("/v1/phone-numbers/1/campaign")
+    api.client.generic("BREW", "/v1/nothing/at/all")
+    response = Client().get("/metrics", headers={"Authorization": "Bearer scrape"})
+    assert response.status_code == 200
+    values = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(response.content.decode())
+        for sample in family.samples
+    }
+    assert values["agentmessage_numbers", "pending"] == 4
+    assert values["agentmessage_propagation_unsettled", "carrier"] == 2
+    assert values["agentmessage_propagation_failed", "REJECTED"] == 1
+    assert values["agentmessage_propagation_ended", "1", "succeeded"] == 2
+    assert values["agentmessage_carrier_open_orders",] == 2
+    assert 0 < values["agentmessage_propagation_oldest_seconds",] < 600
+    route = "v1/phone-numbers/<str:phone_number_id>/campaign"
+    assert values["agentmessage_requests_total", "403", "GET", route] >= 1
+    assert any(key[0] == "agentmessage_requests_total" and "other" in key for key in values)
+    assert values["agentmessage_request_seconds_count", "GET", route] >= 1
+
+
+def test_metrics_are_for_whoever_has_the_token(db: None, settings: Settings) -> None:
+    assert Client().get("/metrics").status_code == 404
+    settings.METRICS_TOKEN = "scrape"
+    for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Bearer scräpe"}):
+        response = Client().get("/metrics", headers=headers)
+        assert (response.status_code, response["WWW-Authenticate"]) == (401, "Bearer")
