@@ -1,15 +1,13 @@
-"""System checks for a deployment. Two ask a database: `manage.py check --database default --database replica`."""
+"""System checks for a deployment. One asks the database: `manage.py check --database default`."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
-from django.core.checks import Error as CheckError
 from django.core.checks import Warning as CheckWarning
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 
-from agentmessage.database.replica import REPLICA
 from agentmessage.environment import LOCAL_HOSTS, env
 
 
@@ -32,6 +30,13 @@ def _contradictions() -> Iterator[CheckWarning]:
             hint="Write the origin with https://, or set HTTPS=off.",
             id="agentmessage.W011",
         )
+    if settings.HTTPS and not settings.TRUST_PROXY:
+        yield CheckWarning(
+            "HTTPS is on, but TRUST_PROXY is off: behind a proxy that ends TLS, all clients share the proxy's address, "
+            "so wrong keys and passwords of one count for all, and the admin redirects to HTTPS forever.",
+            hint="Set TRUST_PROXY=on if a proxy sets X-Forwarded-For and X-Forwarded-Proto.",
+            id="agentmessage.W015",
+        )
     if settings.DATABASE_PGBOUNCER and settings.DATABASE_URL is None:
         yield CheckWarning(
             "DATABASE_PGBOUNCER is on, but DATABASE_URL is not set.",
@@ -52,14 +57,14 @@ def _contradictions() -> Iterator[CheckWarning]:
         )
 
 
-@register(Tags.database, deploy=True)
+@register(deploy=True)
 def check_database_is_given(app_configs: Sequence[Any] | None, **kwargs: object) -> list[CheckMessage]:  # noqa: ARG001  (Django's signature)
-    """A deployment has a PostgreSQL of its own; the embedded one is for trying and testing."""
+    """Without a database nothing works but the commands that need none."""
     if settings.DATABASE_URL is None:
         return [
             CheckWarning(
-                "The embedded PostgreSQL is for trying the service and for its tests.",
-                hint="Set DATABASE_URL to a PostgreSQL 15 to 18 that is backed up.",
+                "DATABASE_URL is not set.",
+                hint="Set it to a PostgreSQL 15 to 18 that is backed up: postgres://user:password@host:5432/name",
                 id="agentmessage.W001",
             )
         ]
@@ -68,7 +73,7 @@ def check_database_is_given(app_configs: Sequence[Any] | None, **kwargs: object)
 
 @register(Tags.database)
 def check_lock_timeout(
-    app_configs: Sequence[Any] | None,  # noqa: ARG001  (Django's signature, here and below)
+    app_configs: Sequence[Any] | None,  # noqa: ARG001  (Django's signature)
     databases: Collection[str] | None = None,
     **kwargs: object,  # noqa: ARG001
 ) -> list[CheckMessage]:
@@ -84,31 +89,5 @@ def check_lock_timeout(
             "Behind pgbouncer an attach waits for a row's lock for ever.",
             hint="Set it in pgbouncer.ini: connect_query='SET lock_timeout = ''10s''' (docs/scale.md).",
             id="agentmessage.W002",
-        )
-    ]
-
-
-@register(Tags.database)
-def check_replica_is_one(
-    app_configs: Sequence[Any] | None,  # noqa: ARG001
-    databases: Collection[str] | None = None,
-    **kwargs: object,  # noqa: ARG001
-) -> list[CheckMessage]:
-    """Another server than a replica of the primary would never be asked, or answer about something else."""
-    if settings.DATABASE_REPLICA_URL is None or REPLICA not in (databases or ()):
-        return []
-    found = []
-    for alias in (DEFAULT_DB_ALIAS, REPLICA):
-        with connections[alias].cursor() as cursor:
-            cursor.execute("SELECT system_identifier, pg_is_in_recovery() FROM pg_control_system()")
-            found.append(cursor.fetchone())
-    (primary, _), (replica, is_replica) = found
-    if replica == primary and is_replica:
-        return []
-    return [
-        CheckError(
-            "DATABASE_REPLICA_URL does not name a streaming replica of DATABASE_URL's server.",
-            hint="Make one with pg_basebackup --write-recovery-conf (docs/scale.md).",
-            id="agentmessage.E003",
         )
     ]

@@ -6,9 +6,9 @@ from django.views.debug import SafeExceptionReporterFilter
 
 
 class ErrorPageFilter(SafeExceptionReporterFilter):
-    """Addresses with a password in them, too: DATABASE_URL, CARRIER_URL, REDIS_URL, and webhooks' credentials."""
+    """Addresses with a password in them, too: DATABASE_URL, CARRIER_URL, and webhooks' credentials."""
 
     hidden_settings = re.compile(
-        SafeExceptionReporterFilter.hidden_settings.pattern + r"|^(DATABASE|CARRIER|REDIS)_URL$|CREDENTIALS",
+        SafeExceptionReporterFilter.hidden_settings.pattern + r"|^(DATABASE|CARRIER)_URL$|CREDENTIALS",
         re.IGNORECASE,
     )

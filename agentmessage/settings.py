@@ -5,7 +5,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from agentmessage.database import database_settings, replica_settings
+from agentmessage.db.configuration import database_settings
 from agentmessage.environment import env
 from agentmessage.logs import configure_logging
 
@@ -13,21 +13,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env.load(BASE_DIR / ".env")
 
 DEBUG = env.DEBUG
-DATA_DIR = (BASE_DIR / env.DATA_DIR).resolve()
 DATABASE_URL = env.DATABASE_URL
-
-
-def _secret_key() -> str:
-    """SECRET_KEY, or the one that `make run` made for its own embedded database. Nothing else goes without one."""
-    if env.SECRET_KEY is not None:
-        return env.SECRET_KEY
-    demo = DATA_DIR / "secret_key"
-    if DATABASE_URL is None and demo.is_file():
-        return demo.read_text(encoding="ascii").strip()
+if env.SECRET_KEY is None:
     raise ImproperlyConfigured("Set SECRET_KEY in the environment or in .env (`make run` needs none).")
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env.SECRET_KEY
 ALLOWED_HOSTS = env.ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 
@@ -38,7 +27,7 @@ INSTALLED_APPS = [
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns.apps.CampaignsConfig",
     "brands.apps.BrandsConfig",
-    "accounts.apps.AccountsConfig",
+    "accounts",
     "corsheaders",
     "drf_spectacular",
     "rest_framework",
@@ -85,25 +74,16 @@ TEMPLATES = [
     },
 ]
 
-# With DATABASE_POOL each of a server's threads keeps its connection between requests: a new one per request costs a
-# factor of seven.
-_keep = env.DATABASE_POOL > 0
 DATABASE_PGBOUNCER = env.DATABASE_PGBOUNCER
 DATABASES = {
     "default": database_settings(
         database_url=DATABASE_URL,
-        data_dir=DATA_DIR / "postgresql",
-        durable=env.DATABASE_DURABLE,
+        # Each thread keeps its connection between requests: a new one per request costs a factor of seven.
+        keep=env.DATABASE_POOL > 0,
         prepare=env.DATABASE_PREPARE,
-        keep=_keep,
         behind_pgbouncer=DATABASE_PGBOUNCER,
     )
 }
-# A streaming replica of that database, for lists and exports.
-DATABASE_REPLICA_URL = env.DATABASE_REPLICA_URL
-if DATABASE_REPLICA_URL is not None:
-    DATABASES["replica"] = replica_settings(database_url=DATABASE_REPLICA_URL, keep=_keep)
-    DATABASE_ROUTERS = ["agentmessage.database.routers.PrimaryRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.Operator"
@@ -139,22 +119,22 @@ HTTPS = not DEBUG if env.HTTPS is None else env.HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(?!admin/)"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.HSTS_INCLUDE_SUBDOMAINS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 TRUST_PROXY = env.TRUST_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # Other services below the same domain may not have HTTPS: HSTS_INCLUDE_SUBDOMAINS is opt-in.
     "security.W021",  # Whether a host joins the browsers' preload list is for the owner of its domain to say.
 ]
 
 MAX_BODY_BYTES = env.MAX_BODY_BYTES
 
-# None: unlimited. Counted in PostgreSQL, or in Redis.
+# None: unlimited.
 THROTTLE_RATE = env.THROTTLE_RATE
 THROTTLE_UNAUTHORIZED_RATE = env.THROTTLE_UNAUTHORIZED_RATE
-REDIS_URL = env.REDIS_URL
 
 CARRIER_URL = env.CARRIER_URL
 # None: the default limits of the carrier's adapter.
@@ -168,6 +148,9 @@ TELNYX_PUBLIC_KEY = env.TELNYX_PUBLIC_KEY
 PROPAGATION_MAX_ATTEMPTS = env.PROPAGATION_MAX_ATTEMPTS
 PROPAGATION_SETTLE_SECONDS = env.PROPAGATION_SETTLE_SECONDS
 PROPAGATION_LEASE_SECONDS = env.PROPAGATION_LEASE_SECONDS
+PROPAGATION_ORDER_DAYS = env.PROPAGATION_ORDER_DAYS
+PROPAGATION_APPROVAL_DAYS = env.PROPAGATION_APPROVAL_DAYS
+PROPAGATION_DETACH_DAYS = env.PROPAGATION_DETACH_DAYS
 RECONCILE_MAX_DETACH_SHARE = env.RECONCILE_MAX_DETACH_SHARE
 
 # Jobs are found by their worker through LISTEN, and by polling where a NOTIFY was lost.

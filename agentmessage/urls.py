@@ -4,9 +4,8 @@ from django.urls import URLResolver, include, path, re_path
 from django.urls.resolvers import RoutePattern
 
 from agentmessage.api.document import openapi_document, typescript_types
-from agentmessage.metrics import metrics_view
 from agentmessage.reference import reference_page
-from agentmessage.views import healthz, unknown_route
+from agentmessage.views import healthz, metrics_view, unknown_route
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),

@@ -6,10 +6,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from agentmessage.chunked import ReadChunkedBodies
-from agentmessage.database.lifetime import exit_with_parent
 from agentmessage.environment import exit_on_bad_settings
 
-exit_with_parent()  # Only where EXIT_WITH_PARENT asks for it: `make run`.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentmessage.settings")
 
 with exit_on_bad_settings():

@@ -6,9 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.admin.base import RowAdmin
-from accounts.admin.forms import RowForm
-from accounts.admin.looks import display
+from agentmessage.admin.base import RowAdmin
+from agentmessage.admin.forms import RowForm
+from agentmessage.admin.unfold_typing import display
 from brands.models import Brand, IdentityStatus
 
 

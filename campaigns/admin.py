@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from accounts.admin.base import RowAdmin, WithinOrganization
-from accounts.admin.forms import SameOrganizationForm
-from accounts.admin.looks import display
+from agentmessage.admin.base import RowAdmin, WithinOrganization
+from agentmessage.admin.forms import SameOrganizationForm
+from agentmessage.admin.unfold_typing import display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 
 

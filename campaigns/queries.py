@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from agentmessage.database.statements import columns, fetch_one, instance
+from agentmessage.db.prepared import columns, fetch_one, instance
 from brands.models import Brand
 from campaigns.models import Campaign
 

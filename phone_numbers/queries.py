@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Upper
 
-from agentmessage.database.statements import fetch_all, fetch_one
+from agentmessage.db.prepared import fetch_all, fetch_one
 from agentmessage.errors import NotFound
 from phone_numbers.models import SEARCHED, CampaignAttachment, NumberState, PhoneNumber
 
@@ -77,17 +77,17 @@ class AllVisible:
 
     organization_id: UUID
 
-    def page(self, *, after: Place | None, most: int, database: str) -> list[dict[str, Any]]:
+    def page(self, *, after: Place | None, most: int) -> list[dict[str, Any]]:
         """The newest `most`, of those that come after the place."""
         if after is None:
-            rows = fetch_all(_FIRST_PAGE, [self.organization_id, most], database=database)
+            rows = fetch_all(_FIRST_PAGE, [self.organization_id, most])
         else:
-            rows = fetch_all(_NEXT_PAGE, [self.organization_id, after.created_at, after.id, most], database=database)
+            rows = fetch_all(_NEXT_PAGE, [self.organization_id, after.created_at, after.id, most])
         return [dict(zip(SHOWN, row, strict=True)) for row in rows]
 
-    def count(self, *, database: str) -> int:
+    def count(self) -> int:
         """How many there are in all."""
-        row = fetch_one(_COUNT, [self.organization_id], database=database)
+        row = fetch_one(_COUNT, [self.organization_id])
         return 0 if row is None else int(row[0])
 
 

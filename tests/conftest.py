@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from django.conf import settings
@@ -14,6 +15,12 @@ from agentmessage.logs import configure_logging
 from tests.api import ApiClient
 from tests.factories import make_key
 from tests.worlds import World
+
+# Hypothesis fails an example that takes longer than 200 ms, and a strategy that is slow: a slow machine does both.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,13 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import Operator
 from phone_numbers.models import PhoneNumber
 from tests.factories import OperatorFactory
 
@@ -20,6 +21,18 @@ def sign_in(*permissions: str, superuser: bool = False) -> Client:
     """The browser of an operator with these permissions, as `view_brand`."""
     operator = OperatorFactory.create(is_superuser=superuser)
     operator.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return browser_of(operator)
+
+
+def member_of(*groups: str, **fields: Any) -> Operator:
+    """An operator in these groups, with no permissions besides."""
+    operator: Operator = OperatorFactory.create(is_superuser=False, **fields)
+    operator.groups.set(Group.objects.filter(name__in=groups))
+    return operator
+
+
+def browser_of(operator: Operator) -> Client:
+    """The browser in which this operator has signed in."""
     client = Client()
     client.force_login(operator)
     return client

@@ -1,4 +1,4 @@
-"""Settings of the tests: the service's own, on an embedded PostgreSQL that does not wait for the disk."""
+"""Settings of the tests: the service's own, on the database that `devserver.pytest_plugin` starts."""
 
 import os
 
@@ -8,8 +8,6 @@ env.remove_blank()
 # The tests do not depend on what a developer or a deployment has in this folder.
 os.environ["READ_ENV_FILE"] = "off"
 os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "x" * 50)
-os.environ.setdefault("DATA_DIR", ".data/tests")
-os.environ.setdefault("DATABASE_DURABLE", "off")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 os.environ["DATABASE_POOL"] = "0"
 # Tests of the limits switch them on.
@@ -18,6 +16,7 @@ os.environ["THROTTLE_RATE"] = os.environ["THROTTLE_UNAUTHORIZED_RATE"] = "off"
 from agentmessage.settings import *  # noqa: E402, F403  (The environment first.)
 
 ALLOWED_HOSTS = ["*"]
-REDIS_URL = None
 SECURE_SSL_REDIRECT = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Above what a slow machine needs; a lock that is never released still ends its test.
+DATABASES["default"]["OPTIONS"]["options"] = "-c lock_timeout=120s"  # noqa: F405

@@ -16,7 +16,6 @@ from django.db.models.lookups import LessThan
 
 from agentmessage.api.envelope import Envelope, success
 from agentmessage.api.query import Query
-from agentmessage.database.replica import read_from_replica
 from agentmessage.errors import InvalidInput
 
 DEFAULT_LIMIT = 20
@@ -60,12 +59,12 @@ class Cursor:
 
 
 class Rows(Protocol[Row_co]):
-    """What there is to list, in the database of that alias."""
+    """What there is to list."""
 
-    def page(self, *, after: Cursor | None, most: int, database: str) -> Sequence[Row_co]:
+    def page(self, *, after: Cursor | None, most: int) -> Sequence[Row_co]:
         """The newest `most` rows, of those that come after the place."""
 
-    def count(self, *, database: str) -> int:
+    def count(self) -> int:
         """How many there are in all."""
 
 
@@ -75,7 +74,7 @@ class QuerySetRows(Generic[Row]):
     def __init__(self, rows: QuerySet[Any, Row]) -> None:
         self.rows = rows
 
-    def page(self, *, after: Cursor | None, most: int, database: str) -> Sequence[Row]:
+    def page(self, *, after: Cursor | None, most: int) -> Sequence[Row]:
         """As `Rows` has it."""
         page = self.rows.order_by("-created_at", "-id")
         if after is not None:
@@ -83,11 +82,11 @@ class QuerySetRows(Generic[Row]):
             # filter over all that come before.
             place = _row(Value(after.created_at, DateTimeField()), Value(after.id, UUIDField()))
             page = page.filter(LessThan(_row(F("created_at"), F("id")), place))
-        return list(page.using(database)[:most])
+        return list(page[:most])
 
-    def count(self, *, database: str) -> int:
+    def count(self) -> int:
         """As `Rows` has it."""
-        return self.rows.using(database).count()
+        return self.rows.count()
 
 
 def _row(*parts: Any) -> Func:
@@ -98,21 +97,17 @@ def list_page(rows: Rows[Row], query: Query, render: Callable[[Row], dict[str, A
     """The page of `rows` that the query asks for. Raises InvalidInput for a bad limit or cursor.
 
     What `render` makes of a row has its `id` and `created_at`: its place in the list. Two statements, whatever the
-    page: the rows, and how many there are in all. A replica may answer them.
+    page: the rows, and how many there are in all.
     """
     limit = query.whole_number("limit", least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
     text = query.text("cursor")
     after = None if text is None else Cursor.decode(text)
 
-    def read(database: str) -> tuple[Sequence[Row], int]:
-        # One more than asked for tells whether there is a next page.
-        found = rows.page(after=after, most=limit + 1, database=database)
-        is_all = after is None and len(found) <= limit
-        return found, len(found) if is_all else rows.count(database=database)
-
-    found, total = read_from_replica(read)
-    shown = [render(row) for row in found[:limit]]
+    # One more than asked for tells whether there is a next page.
+    found = rows.page(after=after, most=limit + 1)
     has_more = len(found) > limit
+    total = len(found) if after is None and not has_more else rows.count()
+    shown = [render(row) for row in found[:limit]]
     meta = {
         "total": total,
         "limit": limit,

@@ -393,7 +393,7 @@ export interface components {
              * @description When the carrier confirmed.
              */
             propagated_at: string | null;
-            /** @description How often the carrier was told. */
+            /** @description Attempts since the kind of failure last changed. */
             attempts: number;
             /**
              * Format: date-time
@@ -524,13 +524,15 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's own words. */
             message: string | null;
-            /** @description Whether it passes by itself. */
-            retryable: boolean;
+            /** @description Whether the attempt is repeated without a call: at next_attempt_at, or when the carrier approves the campaign. */
+            retried_automatically: boolean;
+            /** @description Whether a call of the retry endpoint is accepted now. */
+            can_retry: boolean;
             /** @description What to do. */
             resolution: string;
         };

@@ -5,6 +5,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -81,4 +82,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        grant("brands", administrator=["add_brand", "change_brand"]),
     ]

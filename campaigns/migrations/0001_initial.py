@@ -5,6 +5,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -181,4 +182,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        grant("campaigns", administrator=["add_campaign", "change_campaign"]),
     ]

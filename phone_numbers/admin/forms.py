@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 from django.forms.models import ModelChoiceIteratorValue
 from unfold.widgets import UnfoldAdminSelect2Widget
 
-from accounts.admin.base import any_of
-from accounts.admin.forms import RowForm
+from agentmessage.admin.base import any_of
+from agentmessage.admin.forms import RowForm
 from agentmessage.errors import DomainError
 from campaigns.models import Campaign
 from phone_numbers.services.attach import check_campaign

@@ -19,7 +19,7 @@ from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.services.attach import detach_campaign
 from phone_numbers.services.bulk_attach import Outcome, Row, RowResult, bulk_attach
 from phone_numbers.services.release import release_phone_number
-from phone_numbers.services.retry import retry_propagation
+from phone_numbers.services.retry import retry_attachment
 
 # More than that is for `manage.py attach_campaign`, which takes any number and can be interrupted.
 MAX_ATTACHED = 200_000
@@ -111,16 +111,14 @@ class _OneByOne(Operation):
         return [self._outcome(number, actor) for number in numbers]
 
     def _outcome(self, number: Chosen, actor: Actor) -> RowOutcome:
-        if number.organization_id is None:
-            return RowOutcome("failed", _IN_WORDS[NumberNotAssigned])
         try:
-            changed = self.run_one(number.organization_id, number.id, actor)
+            changed = self.run_one(number, actor)
         except DomainError as error:
             return RowOutcome("failed", _in_words(error))
         return RowOutcome("changed" if changed else "unchanged")
 
     @abstractmethod
-    def run_one(self, organization_id: UUID, phone_number_id: UUID, actor: Actor) -> bool:
+    def run_one(self, number: Chosen, actor: Actor) -> bool:
         """Call the service. Return whether it changed the number."""
 
 
@@ -134,9 +132,11 @@ class DetachOperation(_OneByOne):
     words = {"changed": "detached", "unchanged": "had none", "failed": "failed"}
     dangerous = True
 
-    def run_one(self, organization_id: UUID, phone_number_id: UUID, actor: Actor) -> bool:
+    def run_one(self, number: Chosen, actor: Actor) -> bool:
         """Detach the campaign, if there is one."""
-        _, was_attached = detach_campaign(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
+        _, was_attached = detach_campaign(
+            organization_id=_organization_id(number), phone_number_id=number.id, actor=actor
+        )
         return was_attached
 
 
@@ -150,9 +150,9 @@ class ReleaseOperation(_OneByOne):
     words = {"changed": "released", "failed": "failed"}
     dangerous = True
 
-    def run_one(self, organization_id: UUID, phone_number_id: UUID, actor: Actor) -> bool:
+    def run_one(self, number: Chosen, actor: Actor) -> bool:
         """Release the number."""
-        release_phone_number(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
+        release_phone_number(organization_id=_organization_id(number), phone_number_id=number.id, actor=actor)
         return True
 
 
@@ -165,10 +165,18 @@ class RetryOperation(_OneByOne):
     consequence = "The carrier is told once more of the attach or detach that it has refused or never heard of."
     words = {"changed": "sent again", "failed": "left alone"}
 
-    def run_one(self, organization_id: UUID, phone_number_id: UUID, actor: Actor) -> bool:
-        """Make the propagation due, of released numbers too."""
-        retry_propagation(organization_id=organization_id, phone_number_id=phone_number_id, released_too=True)
+    def run_one(self, number: Chosen, actor: Actor) -> bool:
+        """Make the propagation due, wherever the number is now."""
+        if number.attachment_id is None:
+            raise NotFailed
+        retry_attachment(attachment_id=number.attachment_id)
         return True
+
+
+def _organization_id(number: Chosen) -> UUID:
+    if number.organization_id is None:
+        raise NumberNotAssigned
+    return number.organization_id
 
 
 def _why(result: RowResult) -> str:

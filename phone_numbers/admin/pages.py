@@ -26,8 +26,8 @@ from django.utils.html import format_html
 from unfold.utils import display_for_label
 
 from accounts.actors import Actor
-from accounts.admin.base import RowAdmin
 from accounts.models import Operator
+from agentmessage.admin.base import RowAdmin
 from agentmessage.api.request_ids import request_id_of
 from phone_numbers.models import PhoneNumber
 
@@ -44,6 +44,7 @@ class Chosen(NamedTuple):
     id: UUID
     number: str
     organization_id: UUID | None
+    attachment_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ class Operation(ABC):
             return self._choose(form)
         is_confirmed = "confirm" in self.request.POST
         # Read before anything changes: a number that has moved may not be found by the filter any more.
-        numbers = [Chosen(*row) for row in self.chosen.values_list("id", "number", "organization_id")]
+        fields = ("id", "number", "organization_id", "current_attachment_id")
+        numbers = [Chosen(*row) for row in self.chosen.values_list(*fields)]
         outcomes = self.run(numbers, form, self._actor(), dry_run=not is_confirmed)
         if is_confirmed:
             changed = [number for number, outcome in zip(numbers, outcomes, strict=True) if outcome.kind == "changed"]

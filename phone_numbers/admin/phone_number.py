@@ -12,9 +12,8 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from accounts.admin.base import RowAdmin
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import action, display
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin
+from agentmessage.admin.unfold_typing import action, display
 from phone_numbers.admin.forms import PhoneNumberForm, number_condition
 from phone_numbers.admin.history import AttachmentInline
 from phone_numbers.admin.operations import (
@@ -26,7 +25,7 @@ from phone_numbers.admin.operations import (
 )
 from phone_numbers.admin.pages import Operation
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
-from phone_numbers.services.assignment import moment_after
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import lock_phone_number
 
 

@@ -32,7 +32,7 @@ def render_standing(phone_number: PhoneNumber) -> dict[str, Any]:
         "propagated_at": attachment.propagated_at,
         "attempts": attachment.attempts,
         "next_attempt_at": attachment.next_attempt_at,
-        "failure": render_failure(attachment),
+        "failure": render_failure(attachment, is_current=True),
     }
 
 
@@ -60,19 +60,21 @@ def render_entry(attachment: CampaignAttachment, *, current_id: UUID | None) -> 
         "created_at": attachment.created_at,
         "status": AttachmentStatus.SUPERSEDED.value if overtaken else attachment.status,
         "propagated_at": attachment.propagated_at,
-        "failure": render_failure(attachment),
+        "failure": render_failure(attachment, is_current=attachment.id == current_id),
     }
 
 
-def render_failure(attachment: CampaignAttachment) -> dict[str, Any] | None:
+def render_failure(attachment: CampaignAttachment, *, is_current: bool) -> dict[str, Any] | None:
     """Why the carrier's side failed, in words, and what to do."""
     if attachment.failure_code is None:
         return None
-    remedy = remedy_of(attachment.failure_code, has_ended=attachment.status == AttachmentStatus.FAILED)
+    has_failed = attachment.status == AttachmentStatus.FAILED
+    remedy = remedy_of(attachment.failure_code, has_failed=has_failed, is_current=is_current)
     return {
         "code": attachment.failure_code,
         "carrier_code": attachment.failure_carrier_code,
         "message": attachment.failure_message,
-        "retryable": remedy.is_retryable,
+        "retried_automatically": remedy.retried_automatically,
+        "can_retry": remedy.can_retry,
         "resolution": remedy.resolution,
     }

@@ -53,7 +53,11 @@ class FailureSerializer(serializers.Serializer[Any]):
     code = serializers.ChoiceField(choices=FailureCode.choices)
     carrier_code = serializers.CharField(allow_null=True, help_text="The carrier's own code.")
     message = serializers.CharField(allow_null=True, help_text="The carrier's own words.")
-    retryable = serializers.BooleanField(help_text="Whether it passes by itself.")
+    retried_automatically = serializers.BooleanField(
+        help_text="Whether the attempt is repeated without a call: at next_attempt_at, or when the carrier approves "
+        "the campaign."
+    )
+    can_retry = serializers.BooleanField(help_text="Whether a call of the retry endpoint is accepted now.")
     resolution = serializers.CharField(help_text="What to do.")
 
 
@@ -65,7 +69,7 @@ class AttachmentSerializer(serializers.Serializer[Any]):
     attached_at = serializers.DateTimeField(allow_null=True)
     submitted_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier was last told.")
     propagated_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier confirmed.")
-    attempts = serializers.IntegerField(min_value=0, help_text="How often the carrier was told.")
+    attempts = serializers.IntegerField(min_value=0, help_text="Attempts since the kind of failure last changed.")
     next_attempt_at = serializers.DateTimeField(
         allow_null=True,
         help_text="When it is told next; null where nothing is due, or it waits for the campaign's approval.",

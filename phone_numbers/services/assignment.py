@@ -7,7 +7,7 @@ attachment by its `next_attempt_at`, which is unset while the carrier has not de
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,21 +15,13 @@ from django.db import IntegrityError, connection
 from psycopg.errors import ForeignKeyViolation
 
 from accounts.actors import Actor
-from agentmessage.database.statements import run
+from agentmessage.db.prepared import fetch_one
 from agentmessage.errors import NotFound
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import array_literal
-
-# The fields of a number that change with its campaign.
-MOVED_FIELDS = (
-    "campaign",
-    "carrier_line_option_status",
-    "carrier_line_option_propagated_at",
-    "current_attachment",
-    "updated_at",
-)
 
 # The columns that an attachment starts with, and their types.
 _COLUMNS = {
@@ -41,12 +33,13 @@ _COLUMNS = {
     "actor_kind": "varchar",
     "actor_id": "varchar",
     "request_id": "varchar",
-    "created_at": "timestamptz",
     "status": "varchar",
     "attempts": "int4",
+    "created_at": "timestamptz",
     "next_attempt_at": "timestamptz",
 }
-# One statement, and so one round trip. The foreign keys are checked when it ends.
+# One statement, and so one round trip. The foreign keys are checked when it ends. The times are those of the database's
+# clock. If the row has a later time, from another clock, history stays in order but no attempt is delayed.
 _MOVE_ONE = """
 WITH attachment AS (
     INSERT INTO numbers_campaignattachment (
@@ -54,16 +47,21 @@ WITH attachment AS (
         actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at
     ) VALUES (
         %(id)s, %(organization_id)s, %(phone_number_id)s, %(campaign_id)s, %(previous_campaign_id)s,
-        %(actor_kind)s, %(actor_id)s, %(request_id)s, %(created_at)s, %(status)s, %(attempts)s, %(next_attempt_at)s
+        %(actor_kind)s, %(actor_id)s, %(request_id)s,
+        greatest(statement_timestamp(), %(updated_at)s::timestamptz + interval '1 microsecond'),
+        %(status)s, %(attempts)s, CASE WHEN %(is_due)s THEN statement_timestamp() END
     )
+    RETURNING created_at
 )
 UPDATE numbers_phonenumber
 SET campaign_id = %(campaign_id)s,
     carrier_line_option_status = %(line_option_status)s,
     carrier_line_option_propagated_at = NULL,
     current_attachment_id = %(id)s,
-    updated_at = %(created_at)s
-WHERE id = %(phone_number_id)s
+    updated_at = attachment.created_at
+FROM attachment
+WHERE numbers_phonenumber.id = %(phone_number_id)s
+RETURNING updated_at
 """
 _COPY_MANY = f"COPY numbers_campaignattachment ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _UPDATE_MANY = """
@@ -95,13 +93,14 @@ class Move:
     phone_number_id: UUID
     previous_campaign_id: UUID | None
     campaign: Campaign | None
-    at: datetime
+    # When the number's row was last changed.
+    updated_at: datetime
     attachment_id: UUID = field(default_factory=uuid7)
 
     @property
-    def campaign_id(self) -> UUID | None:
-        """The ID of the new campaign."""
-        return None if self.campaign is None else self.campaign.id
+    def is_due(self) -> bool:
+        """Return whether the carrier can be notified now. It may not have decided on the campaign yet."""
+        return self.campaign is None or not self.campaign.awaits_carrier
 
 
 def plan_move(phone_number: PhoneNumber, campaign: Campaign | None) -> Move:
@@ -112,7 +111,7 @@ def plan_move(phone_number: PhoneNumber, campaign: Campaign | None) -> Move:
         phone_number_id=phone_number.id,
         previous_campaign_id=phone_number.campaign_id,
         campaign=campaign,
-        at=moment_after(phone_number.updated_at),
+        updated_at=phone_number.updated_at,
     )
 
 
@@ -124,29 +123,36 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
     """
     move = plan_move(phone_number, campaign)
     status = LineOptionStatus.REMOVING if campaign is None else LineOptionStatus.PENDING
+    times = {"updated_at": move.updated_at, "is_due": move.is_due}
     with _deleted_campaign_detected():
-        run(_MOVE_ONE, _attachment(move, actor) | {"line_option_status": status.value})
+        row = fetch_one(_MOVE_ONE, _attachment(move, actor) | times | {"line_option_status": status.value})
+    assert row is not None  # noqa: S101  (The row is locked.)
     phone_number.campaign = campaign
     phone_number.carrier_line_option_status = status.value
     phone_number.carrier_line_option_propagated_at = None
     phone_number.current_attachment_id = move.attachment_id
-    phone_number.updated_at = move.at
+    phone_number.updated_at = row[0]
 
 
-def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
+def move_many(moves: Sequence[Move], *, actor: Actor, now: datetime) -> None:
     """Write many moves in two statements. The caller holds the locks, has checked the rules and moves a number once.
+
+    Args:
+        now: The time by the database's clock.
 
     Raises:
         CampaignDeleted: One of the campaigns no longer exists. The transaction cannot go on.
     """
-    if not moves:
-        return
     with _deleted_campaign_detected(), connection.cursor() as cursor:
         # History comes first: the numbers refer to it.
         with connection.wrap_database_errors, cursor.copy(_COPY_MANY) as copy:
             copy.set_types(list(_COLUMNS.values()))
             for move in moves:
-                copy.write_row(list(_attachment(move, actor).values()))
+                times = {
+                    "created_at": moment_after(move.updated_at, now=now),
+                    "next_attempt_at": now if move.is_due else None,
+                }
+                copy.write_row(list((_attachment(move, actor) | times).values()))
         cursor.execute(
             _UPDATE_MANY,
             {
@@ -157,30 +163,19 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
         )
 
 
-def moment_after(earlier: datetime) -> datetime:
-    """Return the current time, or a later one if `earlier` has not passed yet.
-
-    The clock of another machine may be ahead, and the history of a number must be in order.
-    """
-    return max(datetime.now(UTC), earlier + timedelta(microseconds=1))
-
-
 def _attachment(move: Move, actor: Actor) -> dict[str, Any]:
-    """Return the values of `_COLUMNS`, in their order."""
-    is_due = move.campaign is None or not move.campaign.awaits_carrier
+    """Return the values of the columns, in their order, without the times."""
     return {
         "id": move.attachment_id,
         "organization_id": move.organization_id,
         "phone_number_id": move.phone_number_id,
-        "campaign_id": move.campaign_id,
+        "campaign_id": None if move.campaign is None else move.campaign.id,
         "previous_campaign_id": move.previous_campaign_id,
         "actor_kind": actor.kind.value,
         "actor_id": actor.id,
         "request_id": actor.request_id,
-        "created_at": move.at,
         "status": AttachmentStatus.PENDING.value,
         "attempts": 0,
-        "next_attempt_at": move.at if is_due else None,
     }
 
 

@@ -150,8 +150,8 @@ def _attach_rows(
     results, moves = _check_rows(rows, campaigns=campaigns, numbers=_by_name(found), busy=_by_name(busy).keys())
     if atomic and any(result.outcome is Outcome.FAILED for result in results):
         return [UNCHANGED if result.outcome is Outcome.ATTACHED else result for result in results]
-    if not dry_run:
-        move_many(moves, actor=actor)
+    if moves and not dry_run:
+        move_many(moves, actor=actor, now=found[0].read_at)  # type: ignore[attr-defined]  # An annotation of the query.
     return results
 
 

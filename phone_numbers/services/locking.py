@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Lookup, Q, QuerySet, UUIDField
+from django.db.models.functions import Now
 from django.db.models.sql.compiler import SQLCompiler
 from psycopg.errors import LockNotAvailable
 
-from agentmessage.database.compiled import CompiledQueryset, Param
+from agentmessage.db.compiled import CompiledQueryset, Param
 from phone_numbers.models import PhoneNumber
 
 _LOCK_ONE = CompiledQueryset(
@@ -34,12 +35,17 @@ def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) ->
 
 
 def matching_phone_numbers(*, organization_id: UUID, names: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
-    """Return the organization's numbers with these IDs, or with these numbers as they are stored. Not locked."""
+    """Return the organization's numbers with these IDs, or with these numbers as they are stored. Not locked.
+
+    Each has `read_at`, the time by the database's clock.
+    """
     ids = [name for name in names if isinstance(name, UUID)]
     numbers = [name for name in names if isinstance(name, str)]
     by_id, by_number = _EqualsAny(F("id"), array_literal(ids)), _EqualsAny(F("number"), array_literal(numbers))
     condition = by_id if not numbers else by_number if not ids else Q(by_id) | Q(by_number)
-    return PhoneNumber.objects.filter(condition, organization_id=organization_id).only(*_BULK_FIELDS)
+    matching = PhoneNumber.objects.filter(condition, organization_id=organization_id)
+    # The time comes with the rows, which saves a statement.
+    return matching.annotate(read_at=Now()).only(*_BULK_FIELDS)
 
 
 def lock_matching_phone_numbers(
@@ -72,6 +78,15 @@ def lock_free_phone_numbers(
     locked = list(lock_matching_phone_numbers(organization_id=organization_id, names=names, skip_locked=True))
     matching = matching_phone_numbers(organization_id=organization_id, names=names)
     return locked, list(matching.exclude(id__in=[number.id for number in locked]))
+
+
+def lock_attached_phone_numbers(condition: Q, *, skip_locked: bool = False) -> QuerySet[PhoneNumber]:
+    """Return the numbers whose `attachments` match, of any organization, locked in the order of their IDs.
+
+    With `skip_locked`, without those that another transaction holds.
+    """
+    numbers = PhoneNumber.objects.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+    return numbers.filter(condition).order_by("id")
 
 
 def array_literal(elements: Iterable[UUID | str]) -> str:

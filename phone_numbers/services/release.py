@@ -6,8 +6,9 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from phone_numbers.models import NumberState, PhoneNumber
-from phone_numbers.services.assignment import moment_after, move_to_campaign
+from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.attach import check_phone_number
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import lock_phone_number
 
 

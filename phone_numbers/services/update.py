@@ -8,8 +8,8 @@ from django.db import transaction
 from accounts.actors import Actor
 from agentmessage.errors import NotFound
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.assignment import moment_after
 from phone_numbers.services.attach import apply_attach
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import lock_phone_number
 
 

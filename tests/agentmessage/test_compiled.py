@@ -6,7 +6,7 @@ import pytest
 from django.db.models import QuerySet, UUIDField
 
 from accounts.models import Organization
-from agentmessage.database.compiled import CompiledQueryset, Param
+from agentmessage.db.compiled import CompiledQueryset, Param
 from tests.worlds import World
 
 

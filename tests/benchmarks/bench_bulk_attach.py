@@ -4,7 +4,8 @@ The floor is what PostgreSQL alone takes for the same work on the same table wit
 into a temporary table, one INSERT of history, one UPDATE … FROM, in one transaction. The two take turns, each from the
 same state of the tables.
 
-    DJANGO_SETTINGS_MODULE=tests.settings python -m tests.benchmarks.bench_bulk_attach [--rows 200000] [--rounds 3]
+    export DJANGO_SETTINGS_MODULE=tests.settings
+    python -m devserver python -m tests.benchmarks.bench_bulk_attach [--rows 200000] [--rounds 3]
 """
 
 import argparse

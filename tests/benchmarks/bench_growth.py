@@ -20,9 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from devserver.postgresql.account import new_account
+from devserver.postgresql.cluster import find_programs
 from tests.benchmarks.grown import TABLES, fill
 from tests.benchmarks.growth_contestant import NAMES
-from tests.scale.postgresql import Server, embedded_programs
+from tests.scale.postgresql import Server
 
 SMALL = 10_000
 CALLS = {"claim": 2}
@@ -69,7 +71,7 @@ def _server(folder: Path, numbers: int) -> Server:
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     folder.chmod(0o755)
     kept = folder / "password"
-    server = Server(folder / "pg", embedded_programs(), SETTINGS)
+    server = Server(folder / "pg", find_programs(new_account()), SETTINGS)
     if kept.exists():
         server.password = kept.read_text()
         server.start()
@@ -185,7 +187,7 @@ def _compare_bulk(server: Server, folder: Path) -> None:
 
 
 def _tell_unused_indexes(server: Server) -> None:
-    time.sleep(1.5)  # Until the contestants' counters are published.
+    time.sleep(1.5)  # A session publishes its counters up to a second later, and nothing says that it has.
     rows = server.sql(
         "SELECT indexrelname, pg_size_pretty(pg_relation_size(indexrelid)) FROM pg_stat_user_indexes"
         " WHERE idx_scan = 0 AND relname = ANY (%s) ORDER BY pg_relation_size(indexrelid) DESC",

@@ -1,6 +1,6 @@
 """How long a management command takes to start, beside a project that imports everything at once; a worker's memory.
 
-    DJANGO_SETTINGS_MODULE=tests.settings python -m tests.benchmarks.bench_start [--rounds 10]
+    DJANGO_SETTINGS_MODULE=tests.settings python -m devserver python -m tests.benchmarks.bench_start [--rounds 10]
 
 `eager` is the same settings with every module of ours imported before the command runs, as a project does whose apps
 import each other and their libraries at the top. `bare` is what cannot be avoided: Django's command line, its database
@@ -10,14 +10,15 @@ layer and psycopg. All take turns. Seconds are the processor's, which other work
 import argparse
 import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
-from tests.scale.postgresql import dies_with_us, free_port
+from devserver.processes import ending_with_us, free_port
+from tests.support.waiting import wait_until
 
 COMMANDS = (("help",), ("create_api_key", "--help"), ("check",), ("spectacular", "--file", "/dev/null"))
 EAGER = """
@@ -28,7 +29,7 @@ from django.contrib import admin
 admin.autodiscover()
 for package in ("agentmessage", "accounts", "brands", "campaigns", "phone_numbers"):
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
-        if not any(part in module.name for part in (".migrations", "wsgi", ".watchdog")):
+        if not any(part in module.name for part in (".migrations", "wsgi")):
             importlib.import_module(module.name)
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", *sys.argv[1:]])
@@ -36,7 +37,6 @@ execute_from_command_line(["manage.py", *sys.argv[1:]])
 BARE = """
 import django.core.management, django.db.models, django.db.backends.postgresql.base
 """
-READY_SECONDS = 60
 
 
 def main() -> None:
@@ -80,7 +80,7 @@ def _memory_of_a_worker() -> None:
         *("--port", str(port), "--workers", "2", "--blocking-threads", "4", "--log-level", "warning"),
         *("--workers-kill-timeout", "5", "agentmessage.wsgi:application"),
     ]
-    server = subprocess.Popen([*dies_with_us(), *command], env=os.environ | {"DATABASE_POOL": "4"})
+    server = subprocess.Popen(command, env=os.environ | {"DATABASE_POOL": "4"}, **ending_with_us(signal.SIGTERM))
     try:
         for path, words in (("healthz", "after its start"), ("v1/openapi.json", "after making the document")):
             _get(f"http://127.0.0.1:{port}/{path}")
@@ -93,15 +93,15 @@ def _memory_of_a_worker() -> None:
 
 
 def _get(url: str) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
+    def answered() -> bool:
         try:
             with urllib.request.urlopen(url) as answer:
                 answer.read()
-                return
         except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+            return False
+        return True
+
+    wait_until(answered, f"{url} answers")
 
 
 def _children(parent: int) -> list[int]:

@@ -3,7 +3,6 @@
 import csv
 import io
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,12 +20,12 @@ from phone_numbers.services.locking import lock_phone_number
 from tests.api import ApiClient, assert_refused
 from tests.factories import PhoneNumberFactory, make_key
 from tests.operators import sign_in
+from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
-SECONDS = 30
 CHANGELIST = "/admin/numbers/phonenumber/"
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,9 +53,7 @@ def _delete_while_waiting(call: Callable[[], Any], *, number: PhoneNumber, delet
                 assert number.organization_id is not None
                 lock_phone_number(organization_id=number.organization_id, phone_number_id=number.id)
                 locked.set()
-                deadline = time.monotonic() + SECONDS
-                while not _somebody_waits_for_this_transaction():
-                    assert time.monotonic() < deadline
+                wait_until(connections_waiting_for_locks, "the call waits for the number")
                 delete()
         finally:
             locked.set()
@@ -64,19 +61,10 @@ def _delete_while_waiting(call: Callable[[], Any], *, number: PhoneNumber, delet
 
     with ThreadPoolExecutor(1) as pool:
         deletion = pool.submit(hold_and_delete)
-        assert locked.wait(SECONDS)
+        assert locked.wait(DEADLINE)
         result = call()
-        deletion.result(SECONDS)
+        deletion.result(DEADLINE)
     return result
-
-
-def _somebody_waits_for_this_transaction() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS ("
-            "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def _everything() -> tuple[list[Any], list[Any]]:

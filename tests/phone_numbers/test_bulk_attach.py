@@ -30,10 +30,10 @@ from phone_numbers.services.bulk_attach import (
 )
 from phone_numbers.services.locking import lock_phone_number
 from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
+from tests.support.waiting import DEADLINE
 from tests.worlds import Tenant, World
 
 ACTOR = Actor.for_command("test")
-SECONDS = 30
 
 Told = list[tuple[str, str | None]]
 
@@ -174,7 +174,6 @@ def _tried(run: Callable[[], Told]) -> tuple[Told, Any]:
 
 property_test = settings(
     max_examples=60,
-    deadline=None,
     # The database is set up once, and each example rolls back what it wrote.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -191,7 +190,7 @@ def test_bulk_gives_what_a_series_of_single_attaches_gives(db: None, plan: Plan)
         def bulk(*, dry_run: bool) -> Callable[[], Told]:
             return lambda: _told(
                 bulk_attach(
-                    organization_id=organization_id, rows=rows, actor=ACTOR, lock_seconds=SECONDS, dry_run=dry_run
+                    organization_id=organization_id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE, dry_run=dry_run
                 )
             )
 
@@ -255,7 +254,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(world: W
             for number, campaign in zip(numbers, [world.other_campaign, world.campaign] * size, strict=False)
         ]
         with CaptureQueriesContext(connection) as captured:
-            bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=SECONDS)
+            bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE)
         counts.append(len(captured))
     # Campaign, numbers, COPY and UPDATE, between the two of the savepoint that a test has in place of a transaction;
     # three more where the wait for locks has a limit of its own.
@@ -265,17 +264,17 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(world: W
 def test_numbers_go_by_what_they_are_called(world: World) -> None:
     number = world.phone_number
     rows = [Row(number.number, world.campaign.id), Row(number.id, world.campaign.id), Row("+19990001111", uuid4())]
-    results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=SECONDS)
+    results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE)
     assert _told(results) == [("attached", None), ("unchanged", None), ("failed", "NOT_FOUND")]
     rows = [Row(world.stranger.phone_number.number, world.campaign.id)]
-    results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=SECONDS)
+    results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE)
     assert _told(results) == [("failed", "NOT_FOUND")]
 
 
 def test_a_number_with_two_campaigns_is_a_mistake_of_the_caller(world: World) -> None:
     rows = [Row(world.phone_number.id, campaign.id) for campaign in (world.campaign, world.other_campaign)]
     with pytest.raises(ValueError, match="two campaigns"):
-        bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=SECONDS)
+        bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE)
     assert not CampaignAttachment.objects.exists()
 
 
@@ -296,7 +295,7 @@ class Holder:
                 assert self.number.organization_id is not None
                 lock_phone_number(organization_id=self.number.organization_id, phone_number_id=self.number.id)
                 self.locked.set()
-                assert self.release.wait(SECONDS)
+                assert self.release.wait(DEADLINE)
         finally:
             connection.close()
 
@@ -314,10 +313,10 @@ def test_a_locked_number_is_busy_and_the_rest_goes_on(transactional_db: None) ->
     holder = Holder(world.phone_number)
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(holder)
-        assert holder.locked.wait(SECONDS)
+        assert holder.locked.wait(DEADLINE)
         results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=0.2)
         holder.release.set()
-        held.result(SECONDS)
+        held.result(DEADLINE)
     assert [result.outcome for result in results] == [Outcome.BUSY, Outcome.ATTACHED, Outcome.FAILED, Outcome.BUSY]
     again = bulk_attach(organization_id=world.organization.id, rows=rows[:2], actor=ACTOR, lock_seconds=0.2)
     assert [result.outcome for result in again] == [Outcome.ATTACHED, Outcome.UNCHANGED]
@@ -341,7 +340,7 @@ def _race(world: World, numbers: list[PhoneNumber]) -> list[object]:
             for turn in range(8):
                 rows = [Row(number.id, campaigns[(turn + shift) % 2]) for number in order]
                 results = bulk_attach(
-                    organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=SECONDS
+                    organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE
                 )
                 assert {result.outcome for result in results} <= {Outcome.ATTACHED, Outcome.UNCHANGED}
 
@@ -360,7 +359,7 @@ def _race(world: World, numbers: list[PhoneNumber]) -> list[object]:
     with ThreadPoolExecutor(4) as pool:
         order = sorted(numbers, key=lambda number: number.id)
         jobs = [bulk(order, 0), bulk(order[::-1], 1), bulk(order[10:] + order[:10], 0), single]
-        return [future.result(SECONDS * 2) for future in [pool.submit(run, job) for job in jobs]]
+        return [future.result(DEADLINE) for future in [pool.submit(run, job) for job in jobs]]
 
 
 def _assert_one_line(numbers: list[PhoneNumber]) -> None:
@@ -394,7 +393,7 @@ def test_without_the_order_of_locks_two_runs_deadlock(transactional_db: None) ->
                 for number in order:
                     lock_phone_number(organization_id=world.organization.id, phone_number_id=number.id)
                     if number is order[0]:
-                        both_hold_one.wait(SECONDS)
+                        both_hold_one.wait(DEADLINE)
         except Exception as error:  # noqa: BLE001  (Asserted below.)
             return str(error)
         finally:
@@ -403,6 +402,6 @@ def test_without_the_order_of_locks_two_runs_deadlock(transactional_db: None) ->
 
     with ThreadPoolExecutor(2) as pool:
         ends = [
-            future.result(SECONDS) for future in [pool.submit(run, [first, second]), pool.submit(run, [second, first])]
+            future.result(DEADLINE) for future in [pool.submit(run, [first, second]), pool.submit(run, [second, first])]
         ]
     assert [end for end in ends if end is not None and "deadlock detected" in end]

@@ -13,7 +13,7 @@ from tests.api import ApiClient, assert_refused
 from tests.factories import make_key
 from tests.inventories import all_rows, load
 
-DEMO = Path("phone_numbers/demo/inventory.json")
+DEMO = Path("devserver/inventory.json")
 FRONT_DESK = "497f6eca-6276-4993-bfeb-53cbbbba6f08"
 REMINDERS = "b5d3c4e2-7f7e-44a1-8c12-2bcd9e3f0a01"
 RECALLS = "78614b6c-fe7c-41e2-8e25-c9b3a3c91904"

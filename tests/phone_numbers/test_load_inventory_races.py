@@ -1,7 +1,6 @@
 """A load beside other writers. Who came first is decided by the row's lock; without it, history is wrong."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,11 +20,11 @@ from phone_numbers.services.inventory import load as loading
 from phone_numbers.services.inventory.counts import Counts
 from tests.factories import PhoneNumberFactory
 from tests.inventories import Ids, all_rows, load, load_file, small_inventory
+from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.worlds import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SECONDS = 30
 ACTOR = Actor.for_command("test")
 
 
@@ -52,21 +51,6 @@ def start(pool: ThreadPoolExecutor, call: Callable[[], Any]) -> Future[Any]:
             connection.close()
 
     return pool.submit(run)
-
-
-def wait_until_somebody_waits_for_a_lock() -> None:
-    """Returns when a connection to this database is held up by another's lock."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")  # A transaction sees the activity of its first look.
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(0.01)
-    pytest.fail("nobody waits")
 
 
 def inventory_of(world: World, **keys: Any) -> dict[str, Any]:
@@ -101,16 +85,16 @@ def an_attach_about_to_commit(world: World) -> Iterator[None]:
                 actor=ACTOR,
             )
             attached.set()
-            assert go_on.wait(SECONDS)
+            assert go_on.wait(DEADLINE)
 
     with ThreadPoolExecutor(1) as pool:
         done = start(pool, attach)
         try:
-            assert attached.wait(SECONDS)
+            assert attached.wait(DEADLINE)
             yield
         finally:
             go_on.set()
-        done.result(SECONDS)
+        done.result(DEADLINE)
 
 
 def moves() -> list[tuple[UUID | None, UUID | None]]:
@@ -123,9 +107,9 @@ def moves() -> list[tuple[UUID | None, UUID | None]]:
 def test_a_load_waits_for_an_attach_and_starts_from_its_outcome(world: World, pool: ThreadPoolExecutor) -> None:
     with an_attach_about_to_commit(world):
         loaded = start(pool, lambda: load(inventory_of(world)))
-        wait_until_somebody_waits_for_a_lock()
+        wait_until(connections_waiting_for_locks, "the load waits for a lock")
 
-    assert loaded.result(SECONDS).attached == 1
+    assert loaded.result(DEADLINE).attached == 1
     assert moves() == [(None, world.campaign.id), (world.campaign.id, world.other_campaign.id)]
 
 
@@ -135,9 +119,9 @@ def test_without_the_lock_history_would_be_wrong(
     monkeypatch.setattr(loading, "lock_staged_phone_numbers", lambda _cursor: None)
     with an_attach_about_to_commit(world):
         loaded = start(pool, lambda: load(inventory_of(world)))
-        wait_until_somebody_waits_for_a_lock()
+        wait_until(connections_waiting_for_locks, "the load waits for a lock")
 
-    loaded.result(SECONDS)
+    loaded.result(DEADLINE)
     assert sorted(moves(), key=str) == sorted([(None, world.campaign.id), (None, world.other_campaign.id)], key=str)
 
 
@@ -171,7 +155,7 @@ def test_loads_and_attaches_of_many_numbers_end_as_one_line_of_moves(world: Worl
     start_line = threading.Barrier(5)
 
     def attach_all() -> None:
-        start_line.wait(SECONDS)
+        start_line.wait(DEADLINE)
         for number in numbers:
             attach_campaign(
                 organization_id=world.organization.id,
@@ -181,13 +165,13 @@ def test_loads_and_attaches_of_many_numbers_end_as_one_line_of_moves(world: Worl
             )
 
     def load_often() -> None:
-        start_line.wait(SECONDS)
+        start_line.wait(DEADLINE)
         for _ in range(5):
             load(document)
 
     writers = [start(pool, call) for call in (attach_all, load_often, attach_all, load_often, attach_all)]
     for writer in writers:
-        writer.result(SECONDS)
+        writer.result(DEADLINE)
 
     for number in numbers:
         number.refresh_from_db()
@@ -203,7 +187,7 @@ def test_loads_and_attaches_of_many_numbers_end_as_one_line_of_moves(world: Worl
 def test_two_loads_of_one_document_run_one_after_the_other(pool: ThreadPoolExecutor, transactional_db: None) -> None:
     document = small_inventory(Ids())
     both = [start(pool, lambda: load(document)).result for _ in range(2)]
-    counts = [result(SECONDS).phone_numbers for result in both]
+    counts = [result(DEADLINE).phone_numbers for result in both]
     assert sorted(counts, key=str) == [Counts(0, 0, 2), Counts(2, 0, 0)]
 
 
@@ -217,10 +201,10 @@ def test_a_row_that_appears_in_between_stops_the_load_with_a_sentence(
             organization=world.stranger.organization, number="+15555550177", state=NumberState.ASSIGNED
         )
         loaded = start(pool, lambda: load_file(tmp_path / "i.json", document))
-        wait_until_somebody_waits_for_a_lock()
+        wait_until(connections_waiting_for_locks, "the load waits for a lock")
 
     with pytest.raises(CommandError) as refused:
-        loaded.result(SECONDS)
+        loaded.result(DEADLINE)
     assert str(refused.value) == (
         "The database refused: duplicate key value violates unique constraint "
         '"numbers_phonenumber_number_key". A load is all or nothing and safe to run again.'

@@ -45,7 +45,8 @@ def test_it_is_sent_again_and_arrives(world: World, api: ApiClient, worker: Work
         "code": "REJECTED",
         "carrier_code": "rejected",
         "message": "The campaign does not take this number.",
-        "retryable": False,
+        "retried_automatically": False,
+        "can_retry": True,
         "resolution": "The carrier does not take this number on this campaign. Read its message, then attach another "
         "campaign.",
     }

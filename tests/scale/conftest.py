@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,33 +16,32 @@ from typing import Any
 
 import pytest
 
+from devserver.demo import INVENTORY
+from devserver.processes import ending_with_us, free_port
 from tests.scale import pgbouncer
 from tests.scale.pgbouncer import PgBouncer
-from tests.scale.postgresql import Server, dies_with_us, free_port, programs
+from tests.scale.postgresql import Server, programs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-INVENTORY = REPOSITORY / "phone_numbers" / "demo" / "inventory.json"
 
 
 @dataclass
 class Machines:
-    """A primary, its replica, a pgbouncer before the primary, and web processes that know no other way to it."""
+    """A PostgreSQL, a pgbouncer before it, and web processes that know no other way to it."""
 
     folder: Path
-    primary: Server
-    replica: Server
+    postgresql: Server
     pgbouncer: PgBouncer
     key: str = ""
     ports: list[int] = field(default_factory=list)
     webs: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Of a process that works on the primary directly."""
+        """Return the environment of a process that works on PostgreSQL directly."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")},
             "DJANGO_SETTINGS_MODULE": "agentmessage.settings",
-            "DATABASE_URL": self.primary.url(),
-            "DATA_DIR": str(self.folder / "unused"),
+            "DATABASE_URL": self.postgresql.url(),
             "SECRET_KEY": "only-for-the-tests-" + "x" * 50,
             "HTTPS": "off",
             "LOG_LEVEL": "WARNING",
@@ -50,16 +50,11 @@ class Machines:
 
     @property
     def of_a_web_process(self) -> dict[str, str]:
-        """Of one that reaches the primary through pgbouncer, and the replica."""
-        return self.environment(
-            DATABASE_URL=self.pgbouncer.url,
-            DATABASE_PGBOUNCER="on",
-            DATABASE_REPLICA_URL=self.replica.url(),
-            DATABASE_POOL="4",
-        )
+        """The environment of a process that reaches PostgreSQL through pgbouncer."""
+        return self.environment(DATABASE_URL=self.pgbouncer.url, DATABASE_PGBOUNCER="on", DATABASE_POOL="4")
 
     def manage(self, *words: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-        """`manage.py` with these words, on the primary directly unless an environment is given."""
+        """`manage.py` with these words, on PostgreSQL directly unless an environment is given."""
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=REPOSITORY, env=environment or self.environment(), capture_output=True, text=True,
@@ -75,7 +70,13 @@ class Machines:
         ]
         with (self.folder / f"web-{port}.log").open("wb") as log:
             self.webs.append(
-                subprocess.Popen([*dies_with_us(), *command], cwd=REPOSITORY, env=self.of_a_web_process, stderr=log)
+                subprocess.Popen(
+                    command,
+                    cwd=REPOSITORY,
+                    env=self.of_a_web_process,
+                    stderr=log,
+                    **ending_with_us(signal.SIGTERM),
+                )
             )
         self.ports.append(port)
 
@@ -110,8 +111,7 @@ class Machines:
         for web in self.webs:
             web.wait(20)
         self.pgbouncer.stop()
-        self.replica.stop()
-        self.primary.stop()
+        self.postgresql.stop()
 
 
 @pytest.fixture(scope="module")
@@ -119,18 +119,17 @@ def machines() -> Iterator[Machines]:
     """Two web processes on the demo's data; a skip where Debian's programs are not there."""
     folder_of_programs = programs()
     if folder_of_programs is None:
-        pytest.skip("needs PostgreSQL's own programs with pg_basebackup (Debian: apt-get install postgresql)")
+        pytest.skip("needs PostgreSQL's server programs (Debian: apt-get install postgresql)")
     if pgbouncer.program() is None:
         pytest.skip("needs pgbouncer (Debian: apt-get install pgbouncer)")
     folder = Path(tempfile.mkdtemp(prefix="scale-", dir="/tmp"))
     folder.chmod(0o755)
-    primary = Server(folder / "primary", folder_of_programs)
-    replica = Server(folder / "replica", folder_of_programs)
-    machines = Machines(folder, primary, replica, PgBouncer(primary, folder / "pgbouncer"))
+    postgresql = Server(folder / "postgresql", folder_of_programs)
+    machines = Machines(folder, postgresql, PgBouncer(postgresql, folder / "pgbouncer"))
     try:
-        primary.create()
-        primary.start()
-        primary.sql("CREATE DATABASE agentmessage", database="postgres")
+        postgresql.create()
+        postgresql.start()
+        postgresql.sql("CREATE DATABASE agentmessage", database="postgres")
         for words in (["migrate", "-v0"], ["load_inventory", str(INVENTORY)]):
             done = machines.manage(*words)
             assert done.returncode == 0, done.stderr
@@ -138,8 +137,6 @@ def machines() -> Iterator[Machines]:
                                "numbers:write", "--scope", "numbers:read", "--scope", "brands:read")  # fmt: skip
         assert made.returncode == 0, made.stderr
         machines.key = made.stdout.split()[-1]
-        replica.copy_of(primary)
-        replica.start()
         machines.pgbouncer.start()
         machines.start_web()
         machines.start_web()

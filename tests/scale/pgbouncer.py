@@ -1,6 +1,5 @@
 """A pgbouncer in transaction mode, before a server of `tests.scale.postgresql`."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.scale.postgresql import SECONDS, USER, Server, dies_with_us, free_port, popen_arguments
+from devserver.processes import free_port
+from tests.scale.postgresql import SECONDS, USER, Server, popen_arguments
 
 # As docs/scale.md has it. `connect_query` stands in for the lock timeout that a client cannot send through pgbouncer.
 INI = """\
@@ -50,20 +50,18 @@ class PgBouncer:
 
     def start(self) -> None:
         """Starts it and waits until it answers. Raises RuntimeError with its log if it does not."""
-        path = program()
-        assert path is not None
+        pgbouncer = program()
+        assert pgbouncer is not None
         self.folder.mkdir(mode=0o700)
         users, ini = self.folder / "users.txt", self.folder / "pgbouncer.ini"
         users.write_text(f'"{USER}" "{self.server.password}"\n')
         ini.write_text(INI.format(name=self.name, server_port=self.server.port, port=self.port, users=users))
-        account = self.server.account
-        for file in (self.folder, users, ini):
-            if account is not None:
-                os.chown(file, account.uid, account.gid)
+        for path in (self.folder, users, ini):
+            self.server.account.give(path)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*dies_with_us(), path, str(ini)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_arguments(account),
+                [pgbouncer, str(ini)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_arguments(self.server.account),
             )  # fmt: skip
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:

@@ -1,12 +1,9 @@
 """PostgreSQL servers of a test's or a benchmark's own: on a free port, in a folder that goes with them."""
 
-import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +12,9 @@ from typing import Any
 
 import psycopg
 
-from agentmessage.database.supervisor.account import Account, account_for_new_cluster
-from agentmessage.database.supervisor.cluster import server_environment
-from agentmessage.database.supervisor.installation import find_installation
+from devserver.postgresql.account import Account, new_account
+from devserver.postgresql.cluster import environment
+from devserver.processes import ending_with_us, free_port
 
 SECONDS = 30
 USER = "agentmessage"
@@ -27,52 +24,33 @@ COMMON = {
     "dynamic_shared_memory_type": "mmap",  # /dev/shm is tiny in containers.
     "jit": "off",
     "timezone": "UTC",
-    "wal_level": "replica",
 }
 
 
 def programs() -> Path | None:
-    """The folder of the system's newest PostgreSQL programs; None where there are none."""
-    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "pg_basebackup").exists()]
+    """Return the folder of the system's newest PostgreSQL server programs; None where there are none."""
+    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
     if folders:
         return max(folders, key=lambda path: int(path.parent.name))
-    found = shutil.which("pg_basebackup")
+    found = shutil.which("initdb")
     return Path(found).resolve().parent if found else None
 
 
-def embedded_programs() -> Path:
-    """The folder of the wheel's programs, where everybody may run them."""
-    account = account_for_new_cluster()
-    installation = find_installation()
-    if not installation.is_usable_by(account):
-        folder = Path("/var/lib/agentmessage-numbers")
-        folder.mkdir(mode=0o755, exist_ok=True)
-        installation = installation.copy_below(folder)
-    return installation.program("postgres").parent
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def popen_arguments(account: Account | None) -> dict[str, Any]:
-    """To run a server's program as `account`, away from our terminal and our environment."""
-    identity = {} if account is None else account.popen_arguments()
-    return {"cwd": "/", "env": server_environment(), "start_new_session": True, "umask": 0o077, **identity}
-
-
-def dies_with_us() -> list[str]:
-    """What to put before a command so that it ends with this process, however that ends. Linux only."""
-    return ["setpriv", "--pdeathsig", "INT"] if sys.platform == "linux" and shutil.which("setpriv") else []
+def popen_arguments(account: Account) -> dict[str, Any]:
+    """Return what makes `subprocess` run a server's program as `account`, for no longer than this process lives."""
+    return {
+        "cwd": "/",
+        "env": environment(),
+        "start_new_session": True,
+        "umask": 0o077,
+        **ending_with_us(signal.SIGINT),
+        **account.popen_arguments(),
+    }
 
 
 @dataclass
 class Server:
-    """One server: `create` or `copy_of` it, `start`, `stop`. The superuser's password is made up."""
+    """One server: `create`, `start`, `stop`. The superuser's password is made up."""
 
     folder: Path
     bin: Path
@@ -82,7 +60,7 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        self.account = account_for_new_cluster()
+        self.account = new_account()
 
     @property
     def data(self) -> Path:
@@ -103,20 +81,13 @@ class Server:
                   "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
         password_file.unlink()
 
-    def copy_of(self, primary: "Server") -> None:
-        """A streaming replica of `primary`, by pg_basebackup."""
-        self.password = primary.password
-        self._make_folder()
-        self._run("pg_basebackup", "-D", str(self.data), "--checkpoint=fast", "--write-recovery-conf", "--no-sync",
-                  "-d", f"host=127.0.0.1 port={primary.port} user={USER} password={primary.password}")  # fmt: skip
-
     def start(self) -> None:
         """Starts it and waits until it answers. Raises RuntimeError with its log if it does not."""
         settings = {**COMMON, **self.settings, "port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*dies_with_us(), str(self.bin / "postgres"), "-D", str(self.data), *options],
+                [str(self.bin / "postgres"), "-D", str(self.data), *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_arguments(self.account),
             )  # fmt: skip
         deadline = time.monotonic() + SECONDS * 4
@@ -148,8 +119,7 @@ class Server:
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
-        if self.account is not None:
-            os.chown(self.folder, self.account.uid, self.account.gid)
+        self.account.give(self.folder)
 
     def _run(self, program: str, *arguments: str) -> None:
         ended = subprocess.run(

@@ -14,10 +14,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
-from agentmessage.database.lifetime import exit_with_parent
 from agentmessage.ids import uuid7
+from devserver.processes import end_with_session_leader
 
-exit_with_parent()
+end_with_session_leader()
 
 KEY = "SELECT id, organization_id, scopes, expires_at, revoked_at, last_used_at FROM accounts_apikey WHERE digest = %s"
 CAMPAIGN = """

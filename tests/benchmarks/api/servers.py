@@ -4,19 +4,19 @@ import http.client
 import os
 import secrets
 import shutil
-import socket
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
-from agentmessage.database.lifetime import take_children_along
-from agentmessage.database.supervisor.server import server_for
+from devserver.processes import ending_with_us, free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA_DIR = ROOT / ".data" / "bench"
@@ -25,7 +25,6 @@ THREADS = 4
 _NAME = "bench_api"
 # Where the service's processes keep their counters together, as several of them need it.
 _COUNTERS = DATA_DIR / "counters"
-_READY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -41,19 +40,19 @@ class Database:
 
 @contextmanager
 def database() -> Iterator[Database]:
-    """An empty, migrated database on an embedded PostgreSQL of its own, dropped afterwards.
+    """An empty, migrated database on the server of `python -m devserver`, dropped afterwards.
 
-    It does not wait for the disk: the wait is the same for both, and would make the framework look cheaper than it is.
+    The server does not wait for the disk: the wait is the same for both, and would make the framework look cheaper
+    than it is.
     """
-    address = server_for(DATA_DIR, durable=False).address()
     shutil.rmtree(_COUNTERS, ignore_errors=True)
-    _COUNTERS.mkdir()
-    server = f"postgres://{address.user}:{address.password}@{address.host}:{address.port}"
-    with psycopg.connect(f"{server}/agentmessage", autocommit=True) as maintenance:
+    _COUNTERS.mkdir(parents=True)
+    server = urlsplit(os.environ["DATABASE_URL"])
+    with psycopg.connect(server.geturl(), autocommit=True) as maintenance:
         maintenance.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
         maintenance.execute(f"CREATE DATABASE {_NAME}")
         try:
-            found = Database(f"{server}/{_NAME}")
+            found = Database(server._replace(path=f"/{_NAME}").geturl())
             subprocess.run(
                 [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
                 cwd=ROOT,
@@ -68,13 +67,23 @@ def database() -> Iterator[Database]:
 @contextmanager
 def serving(application: str, found: Database, *, log: Path) -> Iterator[int]:
     """Granian, as README.md says to run it in production, with `application`; on which port. Its words go to `log`."""
-    port = _free_port()
-    take_children_along()
+    port = free_port()
     with log.open("wb") as words:
         server = subprocess.Popen(
             [
-                *(sys.executable, "-m", "agentmessage.database.lifetime"),
-                *("granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1", "--port", str(port)),
+                *(
+                    sys.executable,
+                    "-m",
+                    "granian",
+                    "--interface",
+                    "wsgi",
+                    "--http",
+                    "1",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                ),
                 *("--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--respawn-failed-workers"),
                 *("--workers-kill-timeout", "10", application),
             ],
@@ -83,6 +92,7 @@ def serving(application: str, found: Database, *, log: Path) -> Iterator[int]:
             stdout=words,
             stderr=words,
             start_new_session=True,
+            **ending_with_us(signal.SIGTERM),
         )
         try:
             _wait_until_ready(server, port, log)
@@ -94,7 +104,7 @@ def serving(application: str, found: Database, *, log: Path) -> Iterator[int]:
 
 def _environment(found: Database) -> dict[str, str]:
     """What the service's own settings are by default, whatever is set here; and what the floor reads."""
-    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "REDIS", "DJANGO", "CORS", "DEBUG", "GRANIAN", "PROMETHEUS", "METRICS")
+    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "DJANGO", "CORS", "DEBUG", "GRANIAN", "PROMETHEUS", "METRICS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
         "DJANGO_SETTINGS_MODULE": "agentmessage.settings",
         "SECRET_KEY": secrets.token_urlsafe(50),
@@ -108,25 +118,20 @@ def _environment(found: Database) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Until something answers; what it says does not matter (the floor knows no such route)."""
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
+
+    def answers_or_has_ended() -> bool:
         probe = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             probe.request("GET", "/healthz")
             probe.getresponse()
         except OSError:
-            time.sleep(0.05)
-        else:
-            return
+            return server.poll() is not None
         finally:
             probe.close()
-    sys.exit(f"The server did not start:\n{log.read_text(errors='replace')[-3000:]}")
+        return True
+
+    wait_until(answers_or_has_ended, "the server answers")
+    if server.poll() is not None:
+        sys.exit(f"The server did not start:\n{log.read_text(errors='replace')[-3000:]}")

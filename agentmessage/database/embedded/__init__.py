@@ -1,1 +1,0 @@
-"""A Django database backend: the stock PostgreSQL one, with a server of its own behind it."""

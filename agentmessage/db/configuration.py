@@ -1,0 +1,60 @@
+"""The entry of `DATABASES`, made from DATABASE_URL."""
+
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+# An attach that waits for a row lock fails after this long instead of hanging with its client.
+_LOCK_TIMEOUT_OPTION = "-c lock_timeout=10s"
+_SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
+
+
+def database_settings(
+    *, database_url: str | None, keep: bool = False, prepare: bool = True, behind_pgbouncer: bool = False
+) -> dict[str, Any]:
+    """Return the settings of the default database.
+
+    Args:
+        database_url: The server and database. Without one the settings can be imported, for commands that need no
+            database, and the first connection raises `agentmessage.db.postgresql.base.NoDatabase`.
+        keep: Each thread keeps its connection from one request to the next; otherwise each request opens one.
+        prepare: Statements of `agentmessage.db.prepared` are prepared. Off for a pooler in front of the server that
+            cannot keep prepared statements apart.
+        behind_pgbouncer: The URL names a pgbouncer in transaction mode. It takes no options for its server's sessions:
+            the lock timeout is for its `connect_query` to set, and a system check asks whether it does.
+
+    Raises:
+        ImproperlyConfigured: The URL is not a PostgreSQL one.
+    """
+    config = _parse(database_url) if database_url else {"NAME": ""}
+    config["ENGINE"] = "agentmessage.db.postgresql"
+    options = config.setdefault("OPTIONS", {})
+    # From the first execution on. The ORM prepares nothing, whatever the value.
+    options["prepare_threshold"] = 0 if prepare and not behind_pgbouncer else None
+    if behind_pgbouncer:
+        # In transaction mode, the next transaction may run on another connection to the server, which does not have
+        # what this one has prepared or declared.
+        config["DISABLE_SERVER_SIDE_CURSORS"] = True
+    else:
+        # What the URL says comes later and therefore wins.
+        options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
+    if keep:
+        config["CONN_MAX_AGE"] = None
+        config["CONN_HEALTH_CHECKS"] = True
+    return config
+
+
+def _parse(database_url: str) -> dict[str, Any]:
+    # Checked first, because for other schemes the parser only warns, and quotes the URL with its password.
+    if database_url.partition("://")[0] not in _SCHEMES:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a PostgreSQL server: postgres://user:password@host:5432/name"
+        )
+    try:
+        return dict(environ.Env.db_url_config(database_url))
+    except (ValueError, ImproperlyConfigured):
+        # Without its cause, which quotes the URL too.
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
+        ) from None

@@ -1,0 +1,1 @@
+"""PostgreSQL as a plain child process. From the outside in: `server`, `cluster`, `account`."""

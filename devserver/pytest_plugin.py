@@ -1,0 +1,44 @@
+"""A pytest plugin that runs the tests on an embedded PostgreSQL, unless DATABASE_URL names a server.
+
+It has to be loaded with `-p`: pytest-django reads the settings before any conftest is imported.
+"""
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+import pytest
+
+from agentmessage.environment import env
+from agentmessage.make_run import data_folder
+from devserver.data_folder import InUse, owned
+from devserver.errors import DevServerError
+from devserver.postgresql.server import Server, postgresql
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Set DATABASE_URL before pytest-django reads the settings. Workers of xdist inherit it."""
+    if not env.DATABASE_URL and "PYTEST_XDIST_WORKER" not in os.environ:
+        stack = ExitStack()
+        early_config.add_cleanup(stack.close)
+        try:
+            os.environ["DATABASE_URL"] = stack.enter_context(_own_server()).url
+        except DevServerError as error:
+            raise pytest.UsageError(str(error)) from error
+    return (yield)
+
+
+@contextmanager
+def _own_server() -> Iterator[Server]:
+    """Run a server in the first folder that no other run of the tests has, so that none of them meet."""
+    with ExitStack() as stack:
+        for number in count(1):
+            folder = data_folder() / f"tests-{number}"
+            try:
+                stack.enter_context(owned(folder, wait=False))
+            except InUse:
+                continue
+            yield stack.enter_context(postgresql(folder / "postgresql", durable=False))
+            return

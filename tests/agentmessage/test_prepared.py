@@ -1,0 +1,67 @@
+"""Statements that are written by hand read what the ORM reads."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import DataError, connection, transaction
+from django.db.transaction import TransactionManagementError
+from django.forms.models import model_to_dict
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import ApiKey
+from agentmessage.db.prepared import fetch_all, fetch_one, instance, run, select
+from tests.factories import make_key
+from tests.worlds import World
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_object_is_what_the_orm_would_have_read(world: World) -> None:
+    make_key(world.organization)
+    expected = ApiKey.objects.get()
+    row = fetch_one(select(ApiKey, "id = %s"), [expected.id])
+    assert row is not None
+    found = instance(ApiKey, row)
+    assert {field.attname: getattr(found, field.attname) for field in ApiKey._meta.concrete_fields} == {
+        field.attname: getattr(expected, field.attname) for field in ApiKey._meta.concrete_fields
+    }
+    assert model_to_dict(found) == model_to_dict(expected)
+    assert found._state.adding is False
+
+
+def test_rows_and_none() -> None:
+    assert fetch_all("SELECT n FROM generate_series(1, %s) n", [3]) == [(1,), (2,), (3,)]
+    assert fetch_one("SELECT 1 WHERE %s", [False]) is None
+
+
+def test_they_are_part_of_the_transaction(world: World) -> None:
+    with transaction.atomic():
+        run("UPDATE accounts_organization SET name = 'other' WHERE id = %s", [world.organization.id])
+        transaction.set_rollback(True)
+    world.organization.refresh_from_db()
+    assert world.organization.name != "other"
+
+
+def test_errors_are_djangos() -> None:
+    with pytest.raises(DataError), transaction.atomic():
+        run("SELECT 1 / %s::integer", [0])
+
+
+def test_whoever_looks_on_sees_them(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    seen: list[str] = []
+
+    def look(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(look), django_assert_num_queries(1):
+        assert fetch_one("SELECT %s::integer", [1]) == (1,)
+    assert seen == ["SELECT %s::integer"]
+
+
+def test_none_runs_in_a_transaction_that_has_failed() -> None:
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            run("SELECT 1", [])
