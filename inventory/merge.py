@@ -18,11 +18,13 @@ from campaigns.models import Campaign, CarrierStatus
 from inventory.reading import Inventory, entries
 from inventory.schema import MODELS, Stored
 from phone_numbers.models import LineOptionStatus, NumberState
-from phone_numbers.services.bulk.writing import Move, move_many
+from phone_numbers.services.assignment import Move, move_many
 from phone_numbers.services.clock import database_now
 
 _BATCH = 1_000
 _BATCH_OF_MOVES = 10_000
+# An attachment is later than the last change of its number by the resolution of PostgreSQL's clock.
+_JUST_BEFORE = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,9 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
     cursor.execute("ANALYZE inventory_plan")
     # In this order: a number in stock has no campaign, and one that comes out of stock has an organization first. The
     # attachments of new numbers come before their rows, which refer to them.
-    detached = _write_moves(cursor, is_attach=False, actor=actor)
+    detached = _write_moves(cursor, is_attach=False, actor=actor, now=now)
     cursor.execute(_UPDATE)
-    attached = _write_moves(cursor, is_attach=True, actor=actor)
+    attached = _write_moves(cursor, is_attach=True, actor=actor, now=now)
     cursor.execute(_INSERT, {"pending": LineOptionStatus.PENDING.value})
     cursor.execute(_COUNT)
     created, updated = cursor.fetchone()
@@ -192,13 +194,14 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
     return counts, attached, detached
 
 
-def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor) -> int:
+def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: datetime) -> int:
     """Write the planned attaches or detaches, and return how many they are."""
     cursor.execute(_MOVES, {"is_attach": is_attach})
     # Organizations and campaigns are few. Their IDs arrive as text, since psycopg would make a UUID of each occurrence.
     parse = cache(UUID)
     campaigns: dict[str | None, Campaign | None] = {None: None}
-    due_at = database_now()
+    # A machine whose clock is ahead delays no attempt.
+    due_at = min(now, database_now())
     count = 0
     while rows := cursor.fetchmany(_BATCH_OF_MOVES):
         unread = {campaign for *_, campaign in rows} - campaigns.keys()
@@ -209,12 +212,11 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor) -> int
                 phone_number_id=phone_number_id,
                 previous_campaign_id=parse(previous) if previous else None,
                 campaign=campaigns[campaign],
-                at=at,
-                due_at=due_at,
+                updated_at=at - _JUST_BEFORE,
                 attachment_id=attachment_id,
             )
             for phone_number_id, at, attachment_id, organization, previous, campaign in rows
         ]
-        move_many(moves, actor=actor)
+        move_many(moves, actor=actor, now=due_at)
         count += len(moves)
     return count

@@ -26,8 +26,7 @@ from inventory.merge import Counts
 from inventory.reading import InventoryRefused
 from inventory.staging import Stage
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.attach import attach_campaign, detach_campaign
 from tests.factories import PhoneNumberFactory
 from tests.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.worlds import World
