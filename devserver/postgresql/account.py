@@ -27,7 +27,7 @@ class Account:
         os.chown(path, self.uid, self.gid)  # -1 leaves it as it is.
 
     def can_run(self, *command: str | Path) -> bool:
-        """Return whether a command succeeds as this account. Only trying tells: every folder above counts."""
+        """Return whether a command succeeds as this account. Only trying shows it: every folder above counts."""
         try:
             subprocess.run(command, cwd="/", capture_output=True, check=True, **self.popen_arguments())  # noqa: S603  (Our own commands.)
         except (OSError, subprocess.SubprocessError):

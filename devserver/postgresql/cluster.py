@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from devserver.data_folder import write_private
+from devserver.data_folder import make_folder, write_private
 from devserver.errors import DevServerError
 from devserver.postgresql.account import Account, account_of, new_account
 from devserver.processes import ending_with_us
@@ -137,19 +137,19 @@ def _create(folder: Path, *, lock: int, durable: bool) -> None:
 
 
 def _make_scratch(home: Path, account: Account) -> Path:
-    """Make a folder of ours with an empty folder `data` in it that only the account can use."""
+    """Make a folder with an empty folder `data` in it that only the account can use."""
     scratch = home / "new"
-    shutil.rmtree(scratch, ignore_errors=True)  # Of a start that was killed; its initdb has ended, as the lock is ours.
-    scratch.mkdir(mode=0o711)
-    (scratch / "data").mkdir(mode=0o700)
+    shutil.rmtree(scratch, ignore_errors=True)  # Of a start that was killed. Its initdb has ended: we hold the lock.
+    make_folder(scratch)
+    make_folder(scratch / "data", 0o700)
     account.give(scratch / "data")
     return scratch
 
 
 def _make_system_home() -> Path:
     clusters = _system_folder() / "clusters"
-    clusters.mkdir(mode=0o755, exist_ok=True)
-    # Root's own, so that the account cannot lay links where root writes; only pgdata inside is the account's.
+    make_folder(clusters, 0o755)
+    # Root's own, so that the account cannot plant links where root writes; only pgdata inside is the account's.
     home = Path(tempfile.mkdtemp(dir=clusters))
     home.chmod(0o711)
     return home
@@ -157,7 +157,7 @@ def _make_system_home() -> Path:
 
 def _system_folder() -> Path:
     try:
-        SYSTEM_FOLDER.mkdir(mode=0o755, exist_ok=True)
+        make_folder(SYSTEM_FOLDER, 0o755)
     except OSError as error:
         raise DevServerError(
             f"PostgreSQL runs as `nobody` for root, and needs {SYSTEM_FOLDER}: {error.strerror}. "
