@@ -23,8 +23,6 @@ from phone_numbers.services.clock import database_now
 
 _BATCH = 1_000
 _BATCH_OF_MOVES = 10_000
-# An attachment is later than the last change of its number by the resolution of PostgreSQL's clock.
-_JUST_BEFORE = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +210,12 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
                 phone_number_id=phone_number_id,
                 previous_campaign_id=parse(previous) if previous else None,
                 campaign=campaigns[campaign],
-                updated_at=at - _JUST_BEFORE,
+                at=at,
+                due_at=due_at,
                 attachment_id=attachment_id,
             )
             for phone_number_id, at, attachment_id, organization, previous, campaign in rows
         ]
-        move_many(moves, actor=actor, now=due_at)
+        move_many(moves, actor=actor)
         count += len(moves)
     return count

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from agentmessage.errors import DomainError
 from campaigns.models import Campaign
 from campaigns.selectors import get_campaign_with_brand
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.assignment import CampaignDeleted, Move, move_many, plan_move
+from phone_numbers.services.assignment import CampaignDeleted, Move, move_many
 from phone_numbers.services.attach import check_campaign, check_phone_number
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import (
     lock_free_phone_numbers,
     lock_matching_phone_numbers,
@@ -147,17 +149,24 @@ def _attach_rows(
     else:
         found, busy = lock_free_phone_numbers(organization_id=organization_id, names=names, seconds=lock_seconds)
 
-    results, moves = _check_rows(rows, campaigns=campaigns, numbers=_by_name(found), busy=_by_name(busy).keys())
+    results, moves = _check_rows(
+        rows,
+        organization_id=organization_id,
+        campaigns=campaigns,
+        numbers=_by_name(found),
+        busy=_by_name(busy).keys(),
+    )
     if atomic and any(result.outcome is Outcome.FAILED for result in results):
         return [UNCHANGED if result.outcome is Outcome.ATTACHED else result for result in results]
-    if moves and not dry_run:
-        move_many(moves, actor=actor, now=found[0].read_at)  # type: ignore[attr-defined]  # An annotation of the query.
+    if not dry_run:
+        move_many(moves, actor=actor)
     return results
 
 
 def _check_rows(
     rows: Sequence[Row],
     *,
+    organization_id: UUID,
     campaigns: Mapping[UUID, Campaign | DomainError],
     numbers: Mapping[UUID | str, PhoneNumber],
     busy: Collection[UUID | str],
@@ -183,7 +192,15 @@ def _check_rows(
             continue
         if number.id in moves:
             raise ValueError(f"{row.phone_number} occurs with two campaigns")
-        moves[number.id] = plan_move(number, campaign)
+        now: datetime = number.read_at  # type: ignore[attr-defined]  # Annotated by matching_phone_numbers.
+        moves[number.id] = Move(
+            organization_id=organization_id,
+            phone_number_id=number.id,
+            previous_campaign_id=number.campaign_id,
+            campaign=campaign,
+            at=moment_after(number.updated_at, now=now),
+            due_at=now,
+        )
         number.campaign_id = campaign.id
         results.append(ATTACHED)
     return results, list(moves.values())
