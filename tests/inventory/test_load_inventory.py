@@ -363,6 +363,7 @@ def test_null_takes_a_number_off_its_campaign(ids: Ids) -> None:
     assert history(ids.first) == [(None, one), (one, None)]
     latest = CampaignAttachment.objects.get(campaign__isnull=True)
     assert latest.created_at == moment
+    assert latest.next_attempt_at is not None
     assert latest.next_attempt_at <= database_now(), "A machine whose clock is ahead delays no attempt."
     number = row(PhoneNumber, ids.first)
     assert (number["campaign_id"], number["carrier_line_option_status"]) == (None, "removing")
