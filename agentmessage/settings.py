@@ -23,6 +23,7 @@ CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "agentmessage.apps.AgentMessageConfig",
+    "inventory",
     "propagation.apps.PropagationConfig",
     "phone_numbers.apps.PhoneNumbersConfig",
     "campaigns",

@@ -24,7 +24,7 @@ class CampaignForm(SameOrganizationForm):
         "campaigns_campaign_carrier_status_known": ("carrier_status", "There is no such status."),
         "campaigns_campaign_tcr_campaign_id_form": (
             "tcr_campaign_id",
-            "C and six capitals or digits, as in CABC123.",
+            "C and 6 to 11 capitals or digits, as in CABC123.",
         ),
         "campaigns_campaign_tcr_campaign_id_once": (
             "tcr_campaign_id",

@@ -36,7 +36,7 @@ def owned(folder: Path, *, wait: bool = True) -> Iterator[None]:
         DevServerError: The folder cannot be made or written to.
     """
     try:
-        _make(folder)
+        make_folder(folder)
         lock = os.open(lock_file(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DevServerError(f"The data folder {folder} cannot be used: {error.strerror}.") from error
@@ -64,6 +64,16 @@ def secret_key(folder: Path) -> str:
     return path.read_text(encoding="ascii")
 
 
+def make_folder(folder: Path, mode: int | None = None) -> None:
+    """Make a folder if it is missing, with a mode that the umask does not change: ours alone, unless one is given."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return
+    # For root, PostgreSQL runs as another user, who has to pass through.
+    folder.chmod(mode or (0o711 if os.geteuid() == 0 else 0o700))
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600, whole or not at all, also across a power cut."""
     draft = path.with_name(f"{path.name}.new")
@@ -74,15 +84,6 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(descriptor)
     draft.replace(path)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        return
-    # For root, PostgreSQL runs as another user, who has to pass through.
-    folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _take(lock: int, folder: Path, *, seconds: float) -> None:

@@ -67,8 +67,8 @@ def serve(port: int, folder: Path, postgresql: Server) -> int:
         _watch(port, key)
         connection.close()
         ended = wait_for_any(server, postgresql.process)
-        name = "The server" if ended is server else "PostgreSQL"
-        raise DevServerError(f"{name} ended with exit code {ended.returncode}; its words are above.")
+        name, log = ("The server", "above") if ended is server else ("PostgreSQL", folder / "postgresql/postgres.log")
+        raise DevServerError(f"{name} ended with exit code {ended.returncode}. Its output: {log}")
 
 
 def _start_carrier(children: Children, port: int, folder: Path) -> str | None:
@@ -135,7 +135,7 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise DevServerError(f"The server ended with exit code {server.returncode}; its words are above.")
+            raise DevServerError(f"The server ended with exit code {server.returncode}; its output is above.")
         probe = http.client.HTTPConnection(HOST, port, timeout=5)
         try:
             probe.request("GET", "/healthz")

@@ -35,8 +35,8 @@ def end_with_parent(signum: signal.Signals, *, parent: int) -> None:
 def ending_with_us(signum: signal.Signals) -> dict[str, Any]:
     """Return the argument that makes `subprocess` start a child that ends with this process."""
     parent = os.getpid()
-    # Run in the child, after the change of user, which would undo it. It only makes system calls, so that it does no
-    # harm in a process with threads.
+    # Runs in the child, after the change of user, which would undo it. It only makes system calls, so it is safe in a
+    # process with threads.
     return {"preexec_fn": lambda: end_with_parent(signum, parent=parent)}
 
 
@@ -59,7 +59,7 @@ def stop_on_signals() -> None:
 
 
 def pause(seconds: float) -> None:
-    """Sleep before the next look at something. Raises SystemExit if a signal has asked this process to stop."""
+    """Sleep before checking a condition again. Raises SystemExit if a signal has asked this process to stop."""
     if not _received:
         time.sleep(seconds)
     if _received:

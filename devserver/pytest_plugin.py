@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from agentmessage.environment import env
 from agentmessage.make_run import data_folder
@@ -20,12 +21,12 @@ from devserver.postgresql.server import Server, postgresql
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Set DATABASE_URL before pytest-django reads the settings. Workers of xdist inherit it."""
-    if not env.DATABASE_URL and "PYTEST_XDIST_WORKER" not in os.environ:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
         stack = ExitStack()
         early_config.add_cleanup(stack.close)
         try:
-            os.environ["DATABASE_URL"] = stack.enter_context(_own_server()).url
-        except DevServerError as error:
+            os.environ["DATABASE_URL"] = env.DATABASE_URL or stack.enter_context(_own_server()).url
+        except (DevServerError, ImproperlyConfigured) as error:
             raise pytest.UsageError(str(error)) from error
     return (yield)
 

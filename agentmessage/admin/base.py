@@ -13,7 +13,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import PROTECT, ManyToOneRel, Model, Q, QuerySet
 from django.forms import Form, ModelForm
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.dateparse import parse_date, parse_time
 from django.utils.html import format_html
 from django.utils.text import capfirst
@@ -86,6 +86,14 @@ class RowAdmin(ModelAdmin):
         """
         protected = list(_protecting(objs))
         return ([], {}, set(), protected) if protected else super().get_deleted_objects(objs, request)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Run an action on the selected rows; malformed IDs are rows that do not exist. Django would answer 500."""
+        ids = [parse_uuid(text) or UUID(int=0) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)]
+        posted = request.POST.copy()
+        posted.setlist(ACTION_CHECKBOX_NAME, [str(row_id) for row_id in ids])
+        request.POST = posted  # type: ignore[assignment]  # Django's own decorators assign it, too.
+        return super().response_action(request, queryset)
 
     def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
         """Return the context that a custom page needs to look like the others."""

@@ -407,7 +407,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description TCR's id: B and six capitals or digits. */
+            /** @description TCR's id: B and 6 to 11 capitals or digits. */
             tcr_brand_id: string | null;
             /**
              * @description TCR's word; null while it is being looked up. Campaigns take numbers only if their brand is VERIFIED or VETTED_VERIFIED.
@@ -486,7 +486,7 @@ export interface components {
              */
             usecase: "2FA" | "ACCOUNT_NOTIFICATION" | "CUSTOMER_CARE" | "DELIVERY_NOTIFICATION" | "FRAUD_ALERT" | "HIGHER_EDUCATION" | "LOW_VOLUME" | "MARKETING" | "MIXED" | "POLLING_VOTING" | "PUBLIC_SERVICE_ANNOUNCEMENT" | "SECURITY_ALERT" | "AGENTS_FRANCHISES" | "CARRIER_EXEMPT" | "CHARITY" | "EMERGENCY" | "K12_EDUCATION" | "M2M" | "POLITICAL" | "PROXY" | "SOCIAL" | "SOLE_PROPRIETOR" | "SWEEPSTAKE" | "TRIAL" | "UCAAS_HIGH" | "UCAAS_LOW";
             description: string;
-            /** @description TCR's id: C and six capitals or digits. */
+            /** @description TCR's id: C and 6 to 11 capitals or digits. */
             tcr_campaign_id: string | null;
             /**
              * @description TCR's word. Only an ACTIVE campaign takes numbers.

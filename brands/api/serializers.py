@@ -12,7 +12,7 @@ class BrandSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     name = serializers.CharField()
-    tcr_brand_id = serializers.CharField(allow_null=True, help_text="TCR's id: B and six capitals or digits.")
+    tcr_brand_id = serializers.CharField(allow_null=True, help_text="TCR's id: B and 6 to 11 capitals or digits.")
     identity_status = serializers.ChoiceField(
         choices=IdentityStatus.choices,
         allow_null=True,

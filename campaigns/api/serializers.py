@@ -15,7 +15,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     usecase = serializers.ChoiceField(choices=Usecase.choices, help_text="TCR's use case.")
     description = serializers.CharField()
-    tcr_campaign_id = serializers.CharField(allow_null=True, help_text="TCR's id: C and six capitals or digits.")
+    tcr_campaign_id = serializers.CharField(allow_null=True, help_text="TCR's id: C and 6 to 11 capitals or digits.")
     status = serializers.ChoiceField(
         choices=CampaignStatus.choices, help_text="TCR's word. Only an ACTIVE campaign takes numbers."
     )

@@ -309,7 +309,7 @@ def _failed(assignment: Assignment) -> OrderReport:
     return OrderReport(failure=Failure(FailureKind.REJECTED, words, assignment.status.value))
 
 
-_TCR_ID = re.compile(r"C[0-9A-Z]{6}")
+_TCR_ID = re.compile(r"C[0-9A-Z]{6,11}")
 
 
 class Get(Protocol):

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from devserver.data_folder import write_private
+from devserver.data_folder import make_folder, write_private
 from devserver.errors import DevServerError
 from devserver.postgresql.account import Account, account_of, new_account
 from devserver.processes import ending_with_us
@@ -38,19 +38,14 @@ class Cluster:
 
 
 def open_cluster(folder: Path, *, lock: int, durable: bool) -> Cluster:
-    """Return the cluster of a folder, made if missing.
-
-    Args:
-        folder: Holds `pgdata`, or a link to it, and `password`.
-        lock: The descriptor of a lock that the caller holds. initdb inherits it.
-        durable: Whether a power cut may damage what is made.
+    """Return the cluster of a folder, made if missing. initdb inherits the descriptor `lock`.
 
     Raises:
         DevServerError: The cluster cannot be made or used here.
     """
     if len(os.fsencode(folder)) > _LONGEST_PATH:
         raise DevServerError(f"The path of the data folder is too long for PostgreSQL: {folder}")
-    link, password = folder / "pgdata", folder / "password"
+    link = folder / "pgdata"
     # An older version left only `cluster.json` here where it kept the cluster elsewhere.
     if not os.path.lexists(link) and not (folder / "cluster.json").exists():
         _create(folder, lock=lock, durable=durable)
@@ -58,7 +53,7 @@ def open_cluster(folder: Path, *, lock: int, durable: bool) -> Cluster:
         pgdata = link.resolve()
         major = (pgdata / "PG_VERSION").read_text("ascii").strip()
         account = account_of(pgdata)
-        words = password.read_text("ascii")
+        password = (folder / "password").read_text("ascii")
     except FileNotFoundError as error:
         raise DevServerError(
             f"The database cannot be used: {error.filename} is missing. {start_over(folder)}"
@@ -71,7 +66,7 @@ def open_cluster(folder: Path, *, lock: int, durable: bool) -> Cluster:
             f"The database in {folder} was made by PostgreSQL {major}, but {installed} is installed. "
             f"{start_over(folder)}"
         )
-    return Cluster(pgdata, find_programs(account), account, words)
+    return Cluster(pgdata, find_programs(account), account, password)
 
 
 def start_over(folder: Path) -> str:
@@ -142,19 +137,19 @@ def _create(folder: Path, *, lock: int, durable: bool) -> None:
 
 
 def _make_scratch(home: Path, account: Account) -> Path:
-    """Make a folder of ours with an empty folder `data` in it that only the account can use."""
+    """Make a folder with an empty folder `data` in it that only the account can use."""
     scratch = home / "new"
-    shutil.rmtree(scratch, ignore_errors=True)  # Of a start that was killed; its initdb has ended, as the lock is ours.
-    scratch.mkdir(mode=0o711)
-    (scratch / "data").mkdir(mode=0o700)
+    shutil.rmtree(scratch, ignore_errors=True)  # Of a start that was killed. Its initdb has ended: we hold the lock.
+    make_folder(scratch)
+    make_folder(scratch / "data", 0o700)
     account.give(scratch / "data")
     return scratch
 
 
 def _make_system_home() -> Path:
     clusters = _system_folder() / "clusters"
-    clusters.mkdir(mode=0o755, exist_ok=True)
-    # Root's own, so that the account cannot lay links where root writes; only pgdata inside is the account's.
+    make_folder(clusters, 0o755)
+    # Root's own, so that the account cannot plant links where root writes; only pgdata inside is the account's.
     home = Path(tempfile.mkdtemp(dir=clusters))
     home.chmod(0o711)
     return home
@@ -162,15 +157,12 @@ def _make_system_home() -> Path:
 
 def _system_folder() -> Path:
     try:
-        SYSTEM_FOLDER.mkdir(mode=0o755, exist_ok=True)
-        status = SYSTEM_FOLDER.lstat()
+        make_folder(SYSTEM_FOLDER, 0o755)
     except OSError as error:
         raise DevServerError(
             f"PostgreSQL runs as `nobody` for root, and needs {SYSTEM_FOLDER}: {error.strerror}. "
             "Run as a plain user, or move the project where everybody can read it."
         ) from error
-    if status.st_uid != 0 or status.st_mode & 0o022:
-        raise DevServerError(f"{SYSTEM_FOLDER} must belong to root and be writable by root alone.")
     return SYSTEM_FOLDER
 
 
@@ -178,19 +170,17 @@ def _initialize(scratch: Path, programs: Path, account: Account, password: str, 
     pgdata, password_file = scratch / "data", scratch / "password"
     write_private(password_file, password)
     account.give(password_file)
-    initdb = [
-        str(programs / "initdb"),
-        *("--pgdata", str(pgdata), "--username", USER, "--pwfile", str(password_file), "--auth=scram-sha-256"),
-        *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    initdb: list[str | Path] = [
+        *(programs / "initdb", "--pgdata", pgdata, "--username", USER, "--pwfile", password_file),
+        *("--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"),
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         # The password has 256 random bits: stretching it would only slow down every connection.
-        *("--no-instructions", "--set=scram_iterations=1"),
+        "--set=scram_iterations=1",
+        *(() if durable else ("--no-sync", "--no-data-checksums")),
     ]
-    fsync = "on" if durable else "off"
-    if not durable:
-        initdb += ["--no-sync", "--no-data-checksums"]
-    single_user = [
-        *(str(programs / "postgres"), "--single", "-D", str(pgdata)),
-        *("-c", "exit_on_error=on", "-c", f"fsync={fsync}", "postgres"),
+    fsync = "fsync=on" if durable else "fsync=off"
+    single_user: list[str | Path] = [
+        *(programs / "postgres", "--single", "-D", pgdata, "-c", "exit_on_error=on", "-c", fsync, "postgres")
     ]
     for command, statement in ((initdb, ""), (single_user, f"CREATE DATABASE {DATABASE}\n")):
         ended = subprocess.run(  # noqa: S603  (Our own commands.)

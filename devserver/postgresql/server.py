@@ -1,8 +1,8 @@
 """PostgreSQL as a child of this process, for as long as a block runs.
 
-The lock file is the whole protocol: who starts the server holds the lock and hands its descriptor on to initdb and
-PostgreSQL. So the kernel keeps it locked until the last process of the server is gone, however it ended, and who gets
-the lock may start.
+The lock file is the whole protocol: the process that starts the server takes the lock and hands its descriptor on to
+initdb and PostgreSQL. So the kernel keeps it locked until the last process of the server is gone, however it ended, and
+the process that gets the lock may start.
 """
 
 import fcntl
@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from devserver.data_folder import make_folder
 from devserver.errors import DevServerError
 from devserver.postgresql.cluster import DATABASE, USER, Cluster, environment, open_cluster, start_over
 from devserver.processes import ending_with_us, free_port, pause
@@ -41,14 +42,12 @@ class Server:
 def postgresql(folder: Path, *, durable: bool = True) -> Iterator[Server]:
     """Run the server of a folder, made if missing. On Linux it ends with this process even if that is killed.
 
-    Args:
-        folder: Where its files are. The caller owns the data folder around it.
-        durable: False trades crash safety for speed.
+    `durable=False` trades crash safety for speed. The caller owns the data folder around this one.
 
     Raises:
         DevServerError: It cannot run here. The message says why.
     """
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(lock, folder)
@@ -92,14 +91,14 @@ def _start(cluster: Cluster, folder: Path, *, lock: int, durable: bool) -> "tupl
     """Start the server and wait until it is ready; on another port if its own was taken meanwhile."""
     log = folder / "postgres.log"
     for _ in range(_ATTEMPTS):
-        (cluster.pgdata / "postmaster.pid").unlink(missing_ok=True)  # Nobody else has the lock, so it is stale.
+        (cluster.pgdata / "postmaster.pid").unlink(missing_ok=True)  # Stale: we hold the lock.
         port = free_port()
-        with log.open("wb") as words:
+        with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603  (Our own command.)
                 [str(cluster.programs / "postgres"), "-D", str(cluster.pgdata), *_options(port, durable=durable)],
                 stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=words,
+                stdout=output,
+                stderr=output,
                 cwd="/",
                 env=environment(),
                 umask=0o077,
@@ -114,10 +113,10 @@ def _start(cluster: Cluster, folder: Path, *, lock: int, durable: bool) -> "tupl
         except BaseException:
             _stop(process)
             raise
-        said = log.read_text("utf-8", errors="replace").strip()
-        if "could not create any TCP/IP sockets" not in said:
+        text = log.read_text("utf-8", errors="replace").strip()
+        if "could not create any TCP/IP sockets" not in text:
             break
-    raise DevServerError(f"PostgreSQL did not start. It said:\n{said[-2000:]}\n{start_over(folder)}")
+    raise DevServerError(f"PostgreSQL did not start. It said:\n{text[-2000:]}\n{start_over(folder)}")
 
 
 def _options(port: int, *, durable: bool) -> list[str]:

@@ -12,7 +12,7 @@ from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
 from agentmessage.admin.base import MomentRangeFilter, RowAdmin
 from agentmessage.admin.unfold_typing import TabularInline, display
-from phone_numbers.admin.search import number_condition
+from phone_numbers.admin.forms import number_condition
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 

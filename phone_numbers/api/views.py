@@ -35,10 +35,8 @@ from phone_numbers.selectors import (
     search_phone_numbers,
     visible_phone_numbers,
 )
-from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.bulk.attach import bulk_attach_to_campaign
-from phone_numbers.services.bulk.rows import Outcome, RowResult
-from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.attach import attach_campaign, detach_campaign
+from phone_numbers.services.bulk_attach import Outcome, RowResult, bulk_attach_to_campaign
 from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.update import update_phone_number
 
@@ -180,7 +178,7 @@ class PhoneNumberCampaignView(TenantView):
         Takes the number off its campaign; the carrier is told afterwards. A number without a campaign stays as it is
         and answers 200.
         """
-        phone_number = detach_campaign(
+        phone_number, _ = detach_campaign(
             organization_id=self.organization_id,
             phone_number_id=path_uuid(phone_number_id),
             actor=self.actor,

@@ -14,7 +14,7 @@ from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus
-from phone_numbers.services.arrays import array_literal
+from phone_numbers.services.locking import array_literal
 from phone_numbers.services.transitions import log_transition
 from propagation.models import CarrierOrder
 from propagation.services.record import AttachmentFailure

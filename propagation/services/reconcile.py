@@ -18,8 +18,8 @@ from accounts.actors import Actor
 from campaigns.models import Campaign
 from carriers.base import Carrier
 from phone_numbers.models import LineOptionStatus, PhoneNumber
+from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import move_to_campaign
 from phone_numbers.services.retry import requeue
 from phone_numbers.services.transitions import Cause
 from propagation.services.calling import call_with_retries

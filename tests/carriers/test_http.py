@@ -174,6 +174,7 @@ def test_one_deadline_bounds_all_calls_together(httpserver: HTTPServer) -> None:
         with pytest.raises(CarrierUnavailable, match="time for this order's calls is over") as raised:
             bound.call("GET", httpserver.url_for("/prompt"))
         assert raised.value.was_sent, "An earlier call may have placed the order."
+        answer.set()  # The server answers one request at a time.
         assert caller.call("GET", httpserver.url_for("/prompt")).body == b"ok", "The deadline is that of the work."
     finally:
         answer.set()

@@ -5,6 +5,7 @@ It writes one line of JSON: where its server is, or why there is none.
 
 import json
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from devserver.data_folder import owned, publish
 from devserver.errors import DevServerError
 from devserver.postgresql import cluster
 from devserver.postgresql.server import postgresql
-from devserver.processes import stop_on_signals
+from devserver.processes import pause, stop_on_signals
 
 
 def main() -> None:
@@ -28,7 +29,8 @@ def main() -> None:
             pgdata = (data_dir / "postgresql" / "pgdata").resolve()
             program = server.process.args[0]  # type: ignore[index]  # A list, as it was given.
             _say(url=server.url, pid=server.process.pid, pgdata=str(pgdata), program=program)
-            sys.stdin.read()
+            while not select.select([sys.stdin], [], [], 0)[0]:
+                pause(0.05)
     except DevServerError as error:
         _say(error=type(error).__name__, message=str(error))
 

@@ -13,7 +13,7 @@ from agentmessage.environment import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = Path(__file__).with_name("owner.py")
-LIMIT = 60.0
+LIMIT = 180.0
 
 
 class Owner:
@@ -80,4 +80,4 @@ def wait_until(condition: Callable[[], object], *, limit: float = LIMIT) -> None
     deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline, "too late"
-        time.sleep(0.02)
+        time.sleep(0.02)  # The poll.

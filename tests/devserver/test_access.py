@@ -73,7 +73,7 @@ def test_root_in_a_private_folder(open_folder: Path, start_owner: StartOwner) ->
     data_dir, system_folder = private / "data", open_folder / "system"
 
     def start() -> dict[str, Any]:
-        owner = start_owner(data_dir, python_path=str(private))
+        owner = start_owner(data_dir, python_path=str(private), umask=0o077)
         return owner.answer() | {"owner": owner}
 
     os.environ["TEST_SYSTEM_FOLDER"] = str(system_folder)
@@ -101,6 +101,15 @@ def test_root_in_a_private_folder(open_folder: Path, start_owner: StartOwner) ->
             assert connection.execute("SELECT to_regclass('kept')").fetchall() == [(None,)]
     finally:
         del os.environ["TEST_SYSTEM_FOLDER"]
+
+
+@only_root
+def test_root_with_a_private_umask(data_dir: Path, start_owner: StartOwner) -> None:
+    owner = start_owner(data_dir, umask=0o077)
+    found = owner.answer()
+    assert found["pgdata"] == str(data_dir / "postgresql" / "pgdata")
+    owner.stop()
+    assert "url" in start_owner(data_dir, umask=0o077).answer()
 
 
 @only_root

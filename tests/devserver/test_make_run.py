@@ -294,7 +294,7 @@ def test_the_database_of_another_version_is_refused_and_kept(open_folder: Path, 
 
     ended = run(data_dir)
     assert ended.returncode == 1
-    sentence = ended.stderr.splitlines()[-1]
+    (sentence,) = ended.stderr.splitlines()
     assert "another version of the service, with migrations that this one does not have (numbers.0099_gone)" in sentence
     ((count,),) = command(data_dir, "SELECT count(*) FROM numbers_phonenumber")
     assert count == 33

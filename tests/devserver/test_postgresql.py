@@ -19,7 +19,7 @@ from devserver.postgresql.cluster import find_programs
 from devserver.postgresql.server import postgresql
 from devserver.processes import free_port
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import is_running, wait_until
+from tests.devserver.support import LIMIT, is_running, wait_until
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the child of a killed process")
 
@@ -106,8 +106,7 @@ def test_ctrl_c_reaches_only_the_owner(data_dir: Path, start_owner: StartOwner) 
     pid = owner.answer()["pid"]
     assert os.getsid(pid) != owner.process.pid
     os.killpg(owner.process.pid, signal.SIGINT)
-    owner.stop()
-    assert owner.process.returncode == 128 + signal.SIGINT
+    assert owner.process.wait(LIMIT) == 128 + signal.SIGINT
     assert not is_running(pid)
 
 
@@ -153,8 +152,8 @@ def test_a_server_without_its_owner_is_stopped_where_the_kernel_does_not(
             command, cwd="/", stderr=subprocess.DEVNULL, pass_fds=[lock.fileno()], start_new_session=True, **arguments
         )
     monkeypatch.setattr(sys, "platform", "darwin")
-    wait_until(lambda: "ready" in (pgdata / "postmaster.pid").read_text())
-    with postgresql(folder, durable=False) as running:
+    wait_until(lambda: (pgdata / "postmaster.pid").exists() and "ready" in (pgdata / "postmaster.pid").read_text())
+    with abandoned, postgresql(folder, durable=False) as running:
         assert abandoned.wait() == 0
         assert sql(running.url, "SELECT value FROM kept") == [(42,)]
 

@@ -20,7 +20,7 @@ def test_database(number):
     deadline = time.monotonic() + 60
     while len(list(here.iterdir())) < 4:
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.02)  # The poll; this file runs outside the project.
 """
 
 
@@ -51,13 +51,13 @@ def test_two_runs_at_once_have_a_server_each_for_all_their_workers(data_dir: Pat
 
 def test_a_database_that_is_named_is_used(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "test_url.py").write_text(
-        "def test_url():\n    import os\n    assert os.environ['DATABASE_URL'] == 'given'"
+        "def test_url():\n    import os\n    assert os.environ['DATABASE_URL'] == 'postgres://given/x'"
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "devserver.pytest_plugin", "-p", "no:django", "-q", "test_url.py"],
         cwd=tmp_path,
-        env=environment(DATA_DIR=str(data_dir), PYTHONPATH=str(ROOT), DATABASE_URL="given"),
+        env=environment(DATA_DIR=str(data_dir), PYTHONPATH=str(ROOT), DATABASE_URL="postgres://given/x"),
         capture_output=True,
         text=True,
     )

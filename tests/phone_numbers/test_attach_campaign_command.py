@@ -96,7 +96,7 @@ def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) 
             (
                 "failed",
                 "BAD_ID",
-                "the campaign must be a campaign's UUID, or its TCR id of C and six capitals and digits",
+                "the campaign must be a campaign's UUID, or its TCR id of C and 6 to 11 capitals and digits",
             ),
         ),
         (
@@ -259,7 +259,7 @@ def test_what_cannot_start(world: World, slug: str, tmp_path: Path) -> None:
         (("--from-campaign", campaign), "--number and --from-campaign need --campaign."),
         (
             ("--number", number, "--campaign", "x"),
-            "--campaign must be a campaign's UUID, or its TCR id of C and six capitals and digits.",
+            "--campaign must be a campaign's UUID, or its TCR id of C and 6 to 11 capitals and digits.",
         ),
         (("--number", number, "--campaign", "CABC123"), "--campaign is no TCR id of this organization."),
         (

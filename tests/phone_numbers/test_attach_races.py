@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from campaigns.models import Campaign
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services import attach, moving
+from phone_numbers.services import assignment, attach
 from tests.factories import CampaignFactory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.worlds import World
@@ -82,7 +82,7 @@ def meet_before_writing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     The second one waits if it locks the number. Without the lock it has read the same as the first one.
     """
-    original = moving.move_to_campaign
+    original = assignment.move_to_campaign
     arrived: list[int] = []
 
     def meet(*args: Any, **kwargs: Any) -> None:

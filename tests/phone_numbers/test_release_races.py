@@ -12,8 +12,8 @@ from accounts.actors import Actor
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services import release
+from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.moving import move_to_campaign
 from tests.support.waiting import DEADLINE
 from tests.worlds import World
 

@@ -8,8 +8,7 @@ import pytest
 import time_machine
 
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.bulk.attach import bulk_attach
-from phone_numbers.services.bulk.rows import Row
+from phone_numbers.services.bulk_attach import Row, bulk_attach
 from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.update import update_phone_number
 from tests.support.propagation import ACTOR, Worker, attach, detach, fail_propagation, standing
@@ -26,7 +25,7 @@ def _attach(world: World) -> None:
 
 def _bulk(world: World) -> None:
     rows: list[Row] = [Row(world.phone_number.id, world.campaign.id)]
-    bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR)
+    bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=5)
 
 
 def _retry(world: World) -> None:

@@ -17,7 +17,6 @@ from brands.models import IdentityStatus
 from campaigns.models import CarrierStatus
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
-from phone_numbers.admin.operations import retry_rows
 from phone_numbers.errors import NotFailed
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.retry import retry_propagation
@@ -26,6 +25,7 @@ from propagation.services.housekeeping import expire_orders, expire_waiting
 from propagation.services.stats import current_stats
 from tests.api import ApiClient
 from tests.factories import make_key
+from tests.operators import operate, outcomes, sign_in
 from tests.support.propagation import (
     Worker,
     attach,
@@ -225,7 +225,8 @@ def test_an_operator_retries_wherever_the_number_is_now(
         call_command("retry_propagation", stdout=said)
         assert said.getvalue() == "1 sent again\n"
     else:
-        assert [outcome.outcome for outcome in retry_rows(phone_numbers=[number])] == ["changed"]
+        response = operate(sign_in(superuser=True), "retry_selected", number)
+        assert outcomes(response) == [(number.number, "sent again", "")]
     worker.settle()
     assert simulator.store.numbers() == {}
     assert standing(number) is None

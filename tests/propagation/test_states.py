@@ -150,7 +150,7 @@ def test_what_is_said_of_a_failure_is_what_happens(
     worker.run()
     assert shown["retried_automatically"] is (standing(world.phone_number) == "propagated")
     if not shown["retried_automatically"]:
-        assert api.client.post(f"/v1/phone-numbers/{world.phone_number.id}/campaign/retry").status_code == 200
+        assert api.post(f"/v1/phone-numbers/{world.phone_number.id}/campaign/retry", {}).status_code == 200
 
 
 def test_the_admin_says_what_to_do(world: World, admin_client: Client) -> None:

@@ -13,8 +13,7 @@ from carriers.base import CampaignDecision, Carrier, Deadline, OrderReport, Orde
 from carriers.simulated.clock import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.attach import attach_campaign, detach_campaign
 from propagation.services.calling import RateLimiter
 from propagation.services.dispatch import Round, run_round
 from propagation.services.record import AttachmentFailure, record_failures
@@ -109,7 +108,10 @@ def attach(phone_number: PhoneNumber, campaign: Campaign) -> PhoneNumber:
 def detach(phone_number: PhoneNumber) -> PhoneNumber:
     """The number off its campaign."""
     assert phone_number.organization_id is not None
-    return detach_campaign(organization_id=phone_number.organization_id, phone_number_id=phone_number.id, actor=ACTOR)
+    detached, _ = detach_campaign(
+        organization_id=phone_number.organization_id, phone_number_id=phone_number.id, actor=ACTOR
+    )
+    return detached
 
 
 def standing(phone_number: PhoneNumber) -> str | None:
