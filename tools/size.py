@@ -1,7 +1,7 @@
 """Print how large each room of the code is: files, lines, and SQL statements that are text.
 
-Counts what git tracks, without tests, tools, docs, examples and migrations. A statement is a Python string that contains
-SQL (`SELECT …`, `UPDATE x`, `INSERT INTO`, `DELETE FROM`, `WITH x AS`, `COPY x`); docstrings do not count.
+Counts what git tracks, without tests, tools, docs, examples and migrations. A statement is a Python string that has SQL
+in it (`SELECT …`, `UPDATE x`, `INSERT INTO`, `DELETE FROM`, `WITH x AS`, `COPY x`); docstrings do not count.
 """
 
 import ast
