@@ -67,7 +67,8 @@ HEADERS: Mapping[str, dict[str, Any]] = {
         "schema": {"const": "Bearer"},
     },
     "ETag": {
-        "description": "The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed.",
+        "description": "The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. Send "
+        "it as `If-Match` with a write: 412 says that something has changed, and the write was not performed.",
         "schema": {"type": "string", "example": 'W/"0f2d1c"'},
     },
     "X-Next-Cursor": {

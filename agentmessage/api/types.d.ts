@@ -907,7 +907,7 @@ export interface components {
         "Retry-After": number;
         /** @description The scheme to authenticate by. */
         "WWW-Authenticate": "Bearer";
-        /** @description The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. */
+        /** @description The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. Send it as `If-Match` with a write: 412 says that something has changed, and the write was not performed. */
         ETag: string;
         /** @description The same as `meta.next_cursor`; absent on the last page. */
         "X-Next-Cursor": string;
