@@ -71,8 +71,8 @@ types: $(VENV)/.dev-installed ## Write the TypeScript types anew from the OpenAP
 
 lock: $(VENV)/.bootstrapped ## Resolve the dependencies anew.
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	$(LOCK) pyproject.toml --extra embedded --extra redis -o requirements/run.txt
-	$(LOCK) pyproject.toml --extra embedded --extra redis --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra embedded -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra embedded --extra dev -c requirements/run.txt -o requirements/dev.txt
 
 # Each stamp is younger than what it was made from. A venv whose Python is gone (a moved folder) is made anew.
 $(VENV)/.bootstrapped: requirements/bootstrap.txt

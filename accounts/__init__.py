@@ -1,1 +1,1 @@
-"""Who may call: organizations, their API keys, and the operators of the admin."""
+"""Callers: organizations, their API keys, and the operators of the admin."""

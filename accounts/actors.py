@@ -1,4 +1,4 @@
-"""Who did it: the words that history keeps about the cause of a change."""
+"""The cause of a change, as history records it."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from accounts.models import ApiKey, Operator
 
 
 class ActorKind(models.TextChoices):
-    """The three ways in, and the worker that mends what it finds."""
+    """The three interfaces, and the worker, whose reconciliation corrects drift."""
 
     API_KEY = "api_key"
     OPERATOR = "operator"
@@ -18,7 +18,7 @@ class ActorKind(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The cause of a change. `id` is the key's or operator's id, or the name of the command or task."""
+    """The cause of a change. `id` is the ID of the key or operator, or the name of the command or task."""
 
     kind: ActorKind
     id: str
@@ -26,20 +26,20 @@ class Actor:
 
     @classmethod
     def for_api_key(cls, key: ApiKey, *, request_id: str) -> "Actor":
-        """A consumer's request."""
+        """Return the actor of an API request."""
         return cls(ActorKind.API_KEY, str(key.id), request_id)
 
     @classmethod
     def for_operator(cls, operator: Operator, *, request_id: str) -> "Actor":
-        """An operator's click in the admin."""
+        """Return the actor of an operator's action in the admin."""
         return cls(ActorKind.OPERATOR, str(operator.id), request_id)
 
     @classmethod
     def for_command(cls, name: str) -> "Actor":
-        """A management command."""
+        """Return the actor of a management command."""
         return cls(ActorKind.COMMAND, name)
 
     @classmethod
     def for_worker(cls, name: str) -> "Actor":
-        """A task of a worker."""
+        """Return the actor of a worker's task."""
         return cls(ActorKind.WORKER, name)

@@ -1,10 +1,9 @@
-"""What an API key can refuse."""
+"""Errors of API keys."""
 
 from agentmessage.errors import DomainError, ErrorCode
 
 
 class MissingScope(DomainError):
-    """The caller's key would give away a scope that it does not have itself."""
+    """The caller's key cannot grant a scope that it does not have itself."""
 
     code = ErrorCode.FORBIDDEN
-    message = "missing required scope"

@@ -1,4 +1,4 @@
-"""Organizations, their API keys, the operators who use the admin, and the counters of the rate limits."""
+"""Organizations, their API keys, and the operators who use the admin."""
 
 from datetime import datetime
 
@@ -17,9 +17,22 @@ class Operator(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
+    def may_edit(self, other: "Operator") -> bool:
+        """Whether this operator may edit `other`: superusers edit everyone, the rest only those who may do less.
+
+        That excludes the operator's own record, so nobody who is not a superuser can gain permissions.
+        """
+        if self.is_superuser:
+            return True
+        return other.is_active and not other.is_superuser and self.may_do_more_than(other.get_all_permissions())
+
+    def may_do_more_than(self, permissions: set[str]) -> bool:
+        """Whether `permissions` are a proper subset of this operator's own, those of groups included."""
+        return permissions < self.get_all_permissions()
+
 
 class Organization(models.Model):
-    """A tenant. Everything that a key can name is looked up inside the key's organization."""
+    """A tenant. Every lookup for a key is limited to the key's organization."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200)
@@ -40,7 +53,7 @@ class Organization(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key of one organization. The key itself is shown once; what stays is its digest and a readable prefix."""
+    """A key of one organization. The key itself is shown once; its digest and a readable prefix are stored."""
 
     LABEL_LENGTH = 100
 
@@ -74,27 +87,9 @@ class ApiKey(models.Model):
         return f"{self.label} ({self.prefix}…)"
 
     def is_usable(self, *, at: datetime) -> bool:
-        """Whether the key authenticates at the moment `at`: neither revoked nor expired."""
+        """Whether the key authenticates at the time `at`: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
 
     def has_scope(self, scope: Scope) -> bool:
         """Whether `scope` was granted to the key."""
         return scope.value in self.scopes
-
-
-class ThrottleWindow(models.Model):
-    """How often a subject (a key, or a network that sends wrong keys) has come in its present window.
-
-    Written by `accounts.throttling` alone. The table is not logged: a crash of the database, which empties it, starts
-    every window anew, and no hit waits for the disk.
-    """
-
-    subject = models.CharField(primary_key=True, max_length=100)
-    hits = models.BigIntegerField()
-    ends_at = models.DateTimeField()
-
-    class Meta:
-        indexes = [models.Index(fields=["ends_at"], name="accounts_throttle_ends_at")]
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.hits}"

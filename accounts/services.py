@@ -1,6 +1,14 @@
-"""The use cases of API keys, one function each."""
+"""The use cases of API keys, one function each.
 
+A key is `am_live_` and 43 letters and digits. The secret has 256 random bits, so storing a fast digest is safe:
+there is nothing to guess that a slow one would protect.
+"""
+
+import hashlib
+import secrets
+import string
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,15 +16,46 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.errors import MissingScope
-from accounts.keys import digest_of, generate_key
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from agentmessage.db.prepared import fetch_one, instance, select
 from agentmessage.errors import InvalidInput, NotFound
 
-# A key's use is written down this often, at most.
+# `last_used_at` is updated at most this often.
 USE_INTERVAL = timedelta(minutes=1)
 _KEY = select(ApiKey, "digest = %s")
+
+_MARK = "am_live_"
+_ALPHABET = string.ascii_letters + string.digits
+_SECRET_LENGTH = 43
+_PREFIX_LENGTH = len(_MARK) + 8
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewKey:
+    """A key at the one moment when its plain text is known."""
+
+    plain: str
+
+    @property
+    def prefix(self) -> str:
+        """The part that stays readable; it leaves 208 bits secret."""
+        return self.plain[:_PREFIX_LENGTH]
+
+    @property
+    def digest(self) -> bytes:
+        """What is stored of the key."""
+        return digest_of(self.plain)
+
+
+def generate_key() -> NewKey:
+    """Generate a key from the operating system's random source."""
+    return NewKey(_MARK + "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH)))
+
+
+def digest_of(plain: str) -> bytes:
+    """Return the SHA-256 of the whole key."""
+    return hashlib.sha256(plain.encode()).digest()
 
 
 def create_api_key(
@@ -27,11 +66,18 @@ def create_api_key(
     expires_at: datetime | None = None,
     granted_by: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its plain text, which nothing can show again.
+    """Create a key and return it with its plain text, which cannot be shown again.
 
-    `granted_by` is the key that asks for it, which can only give scopes that it has. Raises InvalidInput for an empty
-    or too long label, for scopes that are unknown, repeated or none at all, and for an expiry that has passed;
-    MissingScope.
+    Args:
+        organization_id: The organization that owns the key.
+        label: The owner's name for it.
+        scopes: At least one scope.
+        expires_at: When it stops working; None: never.
+        granted_by: The key that asks for the new one. It can only grant scopes that it has itself.
+
+    Raises:
+        InvalidInput: The label is blank or too long, a scope is unknown or repeated, or the expiry has passed.
+        MissingScope: `granted_by` lacks one of the scopes.
     """
     if not label.strip() or len(label) > ApiKey.LABEL_LENGTH or "\x00" in label:
         raise InvalidInput(f"label must have 1 to {ApiKey.LABEL_LENGTH} characters")
@@ -60,9 +106,9 @@ def create_api_key(
 
 
 def revoke_api_key(*, organization_id: UUID, api_key_id: UUID) -> ApiKey:
-    """Ends a key from the next request on. A key that is revoked already stays as it is. Raises NotFound."""
+    """Revoke a key, effective with the next request. A key that was revoked before keeps its time. Raises NotFound."""
     with transaction.atomic(durable=True):
-        # The row is locked so that of two revocations the first one's moment stays.
+        # The lock makes the first of two concurrent revocations win.
         key = (
             ApiKey.objects.select_for_update(no_key=True).filter(organization_id=organization_id, id=api_key_id).first()
         )
@@ -75,9 +121,10 @@ def revoke_api_key(*, organization_id: UUID, api_key_id: UUID) -> ApiKey:
 
 
 def find_usable_key(plain: str) -> ApiKey | None:
-    """The key that `plain` spells, if it is neither unknown, revoked nor expired. Read afresh, never cached.
+    """Return the key for its plain text, or None if it is unknown, revoked or expired.
 
-    Once a minute at most, the use is written down.
+    The row is read from the database on every call, so a revocation takes effect at once. Records the use at most once
+    a minute.
     """
     now = timezone.now()
     row = fetch_one(_KEY, [digest_of(plain)])
@@ -90,8 +137,8 @@ def find_usable_key(plain: str) -> ApiKey | None:
 
 
 def _record_use(key: ApiKey) -> None:
-    # Where another request is writing the same row, it writes the same thing: nobody waits. Where another has just
-    # written it, or this machine's clock runs ahead of the database's, nothing is written.
+    # SKIP LOCKED: another request that is writing this row writes the same value, so there is no need to wait.
+    # The WHERE repeats the interval: another request may have just written it, or this machine's clock may run ahead.
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE accounts_apikey SET last_used_at = now() WHERE id = ("

@@ -1,4 +1,4 @@
-"""The routes of the admin: imported when somebody asks for one."""
+"""The routes of the admin, imported with the first request for one."""
 
 from django.contrib import admin
 

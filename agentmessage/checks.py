@@ -30,6 +30,13 @@ def _contradictions() -> Iterator[CheckWarning]:
             hint="Write the origin with https://, or set HTTPS=off.",
             id="agentmessage.W011",
         )
+    if settings.HTTPS and not settings.TRUST_PROXY:
+        yield CheckWarning(
+            "HTTPS is on, but TRUST_PROXY is off: behind a proxy that ends TLS, all clients share the proxy's address, "
+            "so wrong keys and passwords of one count for all, and the admin redirects to HTTPS forever.",
+            hint="Set TRUST_PROXY=on if a proxy sets X-Forwarded-For and X-Forwarded-Proto.",
+            id="agentmessage.W015",
+        )
     if settings.DATABASE_PGBOUNCER and settings.DATABASE_URL is None:
         yield CheckWarning(
             "DATABASE_PGBOUNCER is on, but DATABASE_URL is not set.",

@@ -172,6 +172,9 @@ class Environment:
         "forces HTTPS and secure cookies on the admin; `/v1` is never redirected",
         shown="on, unless `DEBUG` is on",
     )
+    HSTS_INCLUDE_SUBDOMAINS = Setting(
+        _FLAG, False, "extends HSTS to all subdomains of the admin's host; only if each of them has HTTPS"
+    )
     TRUST_PROXY = Setting(
         _FLAG,
         False,
@@ -187,15 +190,10 @@ class Environment:
     THROTTLE_UNAUTHORIZED_RATE = Setting(
         _RATE,
         Rate(100, 60),
-        "wrong or missing keys per client address (IPv6: per /64 network); above it, every request from there is 429. "
-        "Behind a proxy it needs `TRUST_PROXY`, or all clients share one address",
+        "wrong or missing keys, carrier credentials and metrics tokens per client address (IPv6: per /64 network); "
+        "above it, requests from there are 429, except right secrets from private networks. Behind a proxy it needs "
+        "`TRUST_PROXY`, or all clients share one address",
         shown="100/min",
-    )
-    REDIS_URL = Setting(
-        _text(r"(rediss?|unix)://\S+", "an address like redis://host:6379/0"),
-        None,
-        "counts in this Redis instead of in PostgreSQL; while it does not answer, nothing is limited",
-        secret=True,
     )
     CORS_ORIGINS = Setting(
         _list(rf"https?://{_HOST}(:[0-9]{{1,5}})?", _ORIGIN_RULE),
@@ -243,7 +241,16 @@ class Environment:
     PROPAGATION_LEASE_SECONDS = Setting(
         _number(1, 3600),
         90.0,
-        "a worker that is silent for this long is considered dead; longer than a call to the carrier (30)",
+        "a worker that is silent for this long is considered dead; all calls of one order end within half of it",
+    )
+    PROPAGATION_ORDER_DAYS = Setting(
+        _number(1, 365), 7.0, "an order that the carrier has not finished after so long fails with ORDER_EXPIRED"
+    )
+    PROPAGATION_APPROVAL_DAYS = Setting(
+        _number(1, 365), 60.0, "an attachment that waits for so long for approval fails with APPROVAL_EXPIRED"
+    )
+    PROPAGATION_DETACH_DAYS = Setting(
+        _number(1, 365), 14.0, "a detach that is not confirmed after so long fails with DETACH_EXPIRED"
     )
     RECONCILE_MAX_DETACH_SHARE = Setting(
         _number(0, 1), 0.05, "share of an organization's numbers that one reconciliation may detach"

@@ -2,60 +2,68 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ErrorCode(StrEnum):
-    """Every code that /v1 can answer."""
+    """Every code that /v1 can return, with its message."""
 
-    INVALID_INPUT = "INVALID_INPUT"
-    VALIDATION_FAILED = "VALIDATION_FAILED"
-    UNAUTHORIZED = "UNAUTHORIZED"
-    FORBIDDEN = "FORBIDDEN"
-    NOT_FOUND = "NOT_FOUND"
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    CAMPAIGN_NOT_ACTIVE = "CAMPAIGN_NOT_ACTIVE"
-    BRAND_NOT_VERIFIED = "BRAND_NOT_VERIFIED"
-    NUMBER_NOT_ASSIGNED = "NUMBER_NOT_ASSIGNED"
-    NOT_FAILED = "NOT_FAILED"
-    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
-    RATE_LIMITED = "RATE_LIMITED"
-    INTERNAL_ERROR = "INTERNAL_ERROR"
-    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    message: str
+
+    INVALID_INPUT = "INVALID_INPUT", "invalid input"
+    VALIDATION_FAILED = "VALIDATION_FAILED", "validation failed"
+    UNAUTHORIZED = "UNAUTHORIZED", "authentication failed"
+    FORBIDDEN = "FORBIDDEN", "missing required scope"
+    NOT_FOUND = "NOT_FOUND", "not found"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED", "method not allowed"
+    CAMPAIGN_NOT_ACTIVE = "CAMPAIGN_NOT_ACTIVE", "campaign is not active"
+    BRAND_NOT_VERIFIED = "BRAND_NOT_VERIFIED", "brand is not verified"
+    NUMBER_NOT_ASSIGNED = "NUMBER_NOT_ASSIGNED", "number is not assigned"
+    NOT_FAILED = "NOT_FAILED", "propagation has not failed"
+    PRECONDITION_FAILED = "PRECONDITION_FAILED", "precondition failed"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", "payload too large"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE", "unsupported media type"
+    RATE_LIMITED = "RATE_LIMITED", "rate limit exceeded"
+    INTERNAL_ERROR = "INTERNAL_ERROR", "internal error"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE", "service unavailable"
+
+    def __new__(cls, code: str, message: str) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.message = message
+        return member
 
 
 class DomainError(Exception):
-    """A refusal with a code and a sentence; the base of every error that a service raises.
-
-    `details` maps a field to one sentence about it.
-    """
+    """What a service refuses: a code, one sentence, and in `details` one sentence for each field that is to blame."""
 
     code: ClassVar[ErrorCode]
-    message: ClassVar[str]
 
     def __init__(self, message: str | None = None, *, details: Mapping[str, str] | None = None) -> None:
-        self.sentence = message or self.message
+        self.sentence = message or self.code.message
         self.details = dict(details) if details else None
         super().__init__(self.sentence)
 
 
 class NotFound(DomainError):
-    """No such thing in the caller's organization. The same answer whether it exists elsewhere or nowhere."""
+    """The caller's organization has no such thing. The same answer whether it exists elsewhere or nowhere."""
 
     code = ErrorCode.NOT_FOUND
-    message = "not found"
 
 
 class ValidationFailed(DomainError):
-    """A field or a whole body that cannot be taken; `details` names each field."""
+    """A field or a whole body is not valid; `details` names each field."""
 
     code = ErrorCode.VALIDATION_FAILED
-    message = "validation failed"
 
 
 class InvalidInput(DomainError):
-    """A field, parameter or cursor that the endpoint does not take; the sentence says which."""
+    """The endpoint does not take this field, query parameter or cursor; the sentence says which."""
 
     code = ErrorCode.INVALID_INPUT
-    message = "invalid input"
+
+
+class PreconditionFailed(DomainError):
+    """The resource is not in the state that the caller's precondition names. Nothing was changed."""
+
+    code = ErrorCode.PRECONDITION_FAILED

@@ -6,7 +6,9 @@ from uuid import UUID
 import uuid_utils.compat
 from ulid import ULID
 
-_HYPHENATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+# The form of a valid ID, for validators that have regular expressions of their own.
+HYPHENATED_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_HYPHENATED = re.compile(HYPHENATED_UUID)
 
 
 def uuid7() -> UUID:

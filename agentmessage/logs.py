@@ -2,12 +2,14 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 import structlog
+from django.views.debug import SafeExceptionReporterFilter
 
 
 class _Lines:
@@ -68,3 +70,12 @@ def _to_json(event: dict[str, Any], default: Callable[[Any], Any]) -> str:
     except TypeError:
         # A lone surrogate or a huge number, say: no line is lost for what is in it.
         return json.dumps(event, default=default)
+
+
+class ErrorPageFilter(SafeExceptionReporterFilter):
+    """What Django's debug page hides: addresses with a password in them too, and webhooks' credentials."""
+
+    hidden_settings = re.compile(
+        SafeExceptionReporterFilter.hidden_settings.pattern + r"|^(DATABASE|CARRIER)_URL$|CREDENTIALS",
+        re.IGNORECASE,
+    )

@@ -1,15 +1,12 @@
-"""Figures for Prometheus at /metrics: requests of this service, and whatever the apps add.
+"""Metrics for Prometheus: requests of this service, and what the apps register.
 
 With several server processes PROMETHEUS_MULTIPROC_DIR names an empty folder in which they keep their counters together;
-without it a scrape sees those of the process that answers it (docs/adr/0011).
+without it a scrape shows those of the process that answers it (docs/adr/0011).
 """
 
 import os
 from collections.abc import Callable, Iterable
-from hmac import compare_digest
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -32,21 +29,13 @@ def register(collect: Collect) -> None:
 
 
 def observe(*, method: str, route: str, status: int, seconds: float) -> None:
-    """Counts one request. `route` is the pattern, not the path: its values are few."""
+    """Count one request. `route` is the pattern, not the path, so that its values are few."""
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(method, route).observe(seconds)
 
 
-def metrics_view(request: HttpRequest) -> HttpResponse:
-    """GET /metrics, for whoever has METRICS_TOKEN; without that setting there is no such page."""
-    token: str | None = settings.METRICS_TOKEN
-    if token is None:
-        return JsonResponse({"success": False, "error": {"message": "not found"}}, status=404)
-    given = request.META.get("HTTP_AUTHORIZATION", "")
-    if not compare_digest(given.encode(), f"Bearer {token}".encode()):
-        answer = JsonResponse({"success": False, "error": {"message": "authentication failed"}}, status=401)
-        answer["WWW-Authenticate"] = "Bearer"
-        return answer
+def render() -> bytes:
+    """Collect all metrics, in Prometheus's text format."""
     registry = CollectorRegistry()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # It has no types.
@@ -54,7 +43,7 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
         registry.register(_Requests())
     for collect in _collectors:
         registry.register(_Asked(collect))
-    return HttpResponse(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return generate_latest(registry)
 
 
 class _Requests(Collector):

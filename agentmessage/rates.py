@@ -1,4 +1,4 @@
-"""How much in how long: `600/min`."""
+"""Rates: `600/min`."""
 
 import re
 from dataclasses import dataclass
@@ -27,10 +27,7 @@ class Rate:
 
 
 def parse_rate(text: str) -> Rate | None:
-    """The rate that `text` spells (`100/s`, `600/min`, `10000/hour`, `1/day`); None for an empty text: no limit.
-
-    Raises ValueError for every other text.
-    """
+    """Parse a rate: `100/s`, `600/min`, `10000/hour`, `1/day`. An empty text is None: no limit. Raises ValueError."""
     if not text.strip():
         return None
     match = _FORM.fullmatch(text.strip().lower())

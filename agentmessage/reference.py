@@ -3,7 +3,6 @@
 from functools import cache, lru_cache
 from pathlib import Path
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
@@ -14,11 +13,10 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]  #
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]  # As above.
 
 from agentmessage.api.document import TYPES
-from agentmessage.api.errors import STATUS
-from agentmessage.api.openapi import WHAT_TO_DO
+from agentmessage.api.errors import ERRORS
 from agentmessage.errors import ErrorCode
 
-_EXAMPLES: Path = settings.BASE_DIR / "docs" / "examples"
+_EXAMPLES = Path(__file__).parent / "static" / "reference" / "examples"
 _BASE_URL = "http://127.0.0.1:8000"
 
 # Nothing may be asked of anybody but this service. The reference writes its styles into the page, hence the one word.
@@ -70,7 +68,7 @@ def _types() -> SafeString:
 @cache
 def _errors() -> list[dict[str, object]]:
     rows = [
-        {"status": status, "code": code, "meaning": _with_code(WHAT_TO_DO[code])} for code, status in STATUS.items()
+        {"status": kind.status, "code": code, "meaning": _with_code(kind.description)} for code, kind in ERRORS.items()
     ]
     rows.append(
         {

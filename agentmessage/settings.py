@@ -23,11 +23,12 @@ CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "agentmessage.apps.AgentMessageConfig",
+    "inventory",
     "propagation.apps.PropagationConfig",
     "phone_numbers.apps.PhoneNumbersConfig",
-    "campaigns.apps.CampaignsConfig",
-    "brands.apps.BrandsConfig",
-    "accounts.apps.AccountsConfig",
+    "campaigns",
+    "brands",
+    "accounts",
     "corsheaders",
     "drf_spectacular",
     "rest_framework",
@@ -45,7 +46,7 @@ INSTALLED_APPS = [
 # What stands below ServeApi is for people with a browser: requests below /v1 do not come there.
 MIDDLEWARE = [
     "agentmessage.api.middleware.RequestMiddleware",
-    "agentmessage.api.cors.CorsMiddleware",
+    "agentmessage.api.middleware.CorsMiddleware",
     "agentmessage.api.middleware.ServeApi",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -98,7 +99,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 
-DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.error_pages.ErrorPageFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.logs.ErrorPageFilter"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -119,22 +120,22 @@ HTTPS = not DEBUG if env.HTTPS is None else env.HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(?!admin/)"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.HSTS_INCLUDE_SUBDOMAINS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 TRUST_PROXY = env.TRUST_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # Other services below the same domain may not have HTTPS: HSTS_INCLUDE_SUBDOMAINS is opt-in.
     "security.W021",  # Whether a host joins the browsers' preload list is for the owner of its domain to say.
 ]
 
 MAX_BODY_BYTES = env.MAX_BODY_BYTES
 
-# None: unlimited. Counted in PostgreSQL, or in Redis.
+# None: unlimited.
 THROTTLE_RATE = env.THROTTLE_RATE
 THROTTLE_UNAUTHORIZED_RATE = env.THROTTLE_UNAUTHORIZED_RATE
-REDIS_URL = env.REDIS_URL
 
 CARRIER_URL = env.CARRIER_URL
 # None: the default limits of the carrier's adapter.
@@ -148,6 +149,9 @@ TELNYX_PUBLIC_KEY = env.TELNYX_PUBLIC_KEY
 PROPAGATION_MAX_ATTEMPTS = env.PROPAGATION_MAX_ATTEMPTS
 PROPAGATION_SETTLE_SECONDS = env.PROPAGATION_SETTLE_SECONDS
 PROPAGATION_LEASE_SECONDS = env.PROPAGATION_LEASE_SECONDS
+PROPAGATION_ORDER_DAYS = env.PROPAGATION_ORDER_DAYS
+PROPAGATION_APPROVAL_DAYS = env.PROPAGATION_APPROVAL_DAYS
+PROPAGATION_DETACH_DAYS = env.PROPAGATION_DETACH_DAYS
 RECONCILE_MAX_DETACH_SHARE = env.RECONCILE_MAX_DETACH_SHARE
 
 # Jobs are found by their worker through LISTEN, and by polling where a NOTIFY was lost.
@@ -157,7 +161,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 8, "delete_jobs": "successful"}
 CORS_ALLOWED_ORIGINS = env.CORS_ORIGINS
 CORS_URLS_REGEX = r"^/v1(?:/|$)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"]
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-none-match"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-match", "if-none-match", "if-unmodified-since"]
 CORS_EXPOSE_HEADERS = [
     "X-Request-Id",
     "RateLimit-Limit",
@@ -165,17 +169,18 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit-Reset",
     "Retry-After",
     "ETag",
+    "X-Next-Cursor",
 ]
 
 REST_FRAMEWORK = {
     # Every view below /v1 is a TenantView, which names its own; a view that is none is open to nobody.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_PARSER_CLASSES": ["agentmessage.api.bodies.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["agentmessage.api.requests.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentmessage.api.bodies.AlwaysJSON",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentmessage.api.requests.AlwaysJSON",
     "EXCEPTION_HANDLER": "agentmessage.api.errors.render_exception",
-    "DEFAULT_SCHEMA_CLASS": "agentmessage.api.openapi.OperationSchema",
+    "DEFAULT_SCHEMA_CLASS": "agentmessage.api.schema.ApiSchema",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -199,7 +204,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Brands", "description": "The businesses that are registered with The Campaign Registry."},
         {"name": "API keys", "description": "Who may call, and what for."},
     ],
-    "POSTPROCESSING_HOOKS": ["agentmessage.api.openapi.name_path_ids", "agentmessage.api.openapi.add_components"],
+    "POSTPROCESSING_HOOKS": ["agentmessage.api.schema.name_path_ids", "agentmessage.api.schema.add_components"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
 }

@@ -1,21 +1,19 @@
 """All routes."""
 
-from django.urls import URLResolver, include, path, re_path
+from django.urls import URLResolver, include, path
 from django.urls.resolvers import RoutePattern
 
-from agentmessage.api.document import openapi_document, typescript_types
-from agentmessage.metrics import metrics_view
+from agentmessage.api.document import OpenApiView, TypesView
 from agentmessage.reference import reference_page
-from agentmessage.views import healthz, unknown_route
+from agentmessage.views import healthz, metrics_view
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),
     path("v1/", include("campaigns.api.urls")),
     path("v1/", include("brands.api.urls")),
     path("v1/", include("accounts.api.urls")),
-    path("v1/openapi.json", openapi_document, name="openapi"),
-    path("v1/types.d.ts", typescript_types, name="types"),
-    re_path(r"^v1(?:/|$)", unknown_route),
+    path("v1/openapi.json", OpenApiView.as_view(), name="openapi"),
+    path("v1/types.d.ts", TypesView.as_view(), name="types"),
     path("carrier/", include("propagation.webhooks.urls")),
     path("", reference_page, name="reference"),
     path("docs", reference_page),

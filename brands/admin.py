@@ -6,9 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.admin.base import RowAdmin
-from accounts.admin.forms import RowForm
-from accounts.admin.looks import display
+from agentmessage.admin.base import RowAdmin
+from agentmessage.admin.forms import RowForm
+from agentmessage.admin.unfold_typing import display
 from brands.models import Brand, IdentityStatus
 
 
@@ -18,7 +18,7 @@ class BrandForm(RowForm):
     sentences = {
         "brands_brand_name_not_empty": ("name", "A brand has a name."),
         "brands_brand_identity_status_known": ("identity_status", "TCR has no such status."),
-        "brands_brand_tcr_brand_id_form": ("tcr_brand_id", "B and six capitals or digits, as in BABC123."),
+        "brands_brand_tcr_brand_id_form": ("tcr_brand_id", "B and 6 to 11 capitals or digits, as in BABC123."),
         "brands_brand_tcr_brand_id_once": ("tcr_brand_id", "The organization has a brand of this id already."),
     }
 

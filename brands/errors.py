@@ -7,4 +7,3 @@ class BrandNotVerified(DomainError):
     """The campaign's brand is neither VERIFIED nor VETTED_VERIFIED (rule 4 of the attach)."""
 
     code = ErrorCode.BRAND_NOT_VERIFIED
-    message = "brand is not verified"

@@ -7,6 +7,9 @@ from django.utils import timezone
 from accounts.models import Organization
 from agentmessage.ids import uuid7
 
+# Seven capitals and digits in TCR's own form; carriers import IDs of up to twelve.
+TCR_BRAND_ID = "B[A-Z0-9]{6,11}"
+
 
 class IdentityStatus(models.TextChoices):
     """What TCR says of the brand's identity. Unset while TCR is looking it up."""
@@ -23,7 +26,7 @@ class Brand(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="brands", db_index=False)
     name = models.CharField(max_length=255)
-    tcr_brand_id = models.CharField("TCR brand id", max_length=7, null=True, blank=True)
+    tcr_brand_id = models.CharField("TCR brand id", max_length=12, null=True, blank=True)
     identity_status = models.CharField(max_length=20, choices=IdentityStatus.choices, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -42,7 +45,7 @@ class Brand(models.Model):
                 name="brands_brand_identity_status_known",
             ),
             models.CheckConstraint(
-                condition=Q(tcr_brand_id__regex=r"^B[A-Z0-9]{6}$"), name="brands_brand_tcr_brand_id_form"
+                condition=Q(tcr_brand_id__regex=rf"^{TCR_BRAND_ID}$"), name="brands_brand_tcr_brand_id_form"
             ),
         ]
 

@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from accounts.admin.base import RowAdmin, WithinOrganization
-from accounts.admin.forms import SameOrganizationForm
-from accounts.admin.looks import display
+from agentmessage.admin.base import RowAdmin, WithinOrganization
+from agentmessage.admin.forms import SameOrganizationForm
+from agentmessage.admin.unfold_typing import display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 
 
@@ -24,7 +24,7 @@ class CampaignForm(SameOrganizationForm):
         "campaigns_campaign_carrier_status_known": ("carrier_status", "There is no such status."),
         "campaigns_campaign_tcr_campaign_id_form": (
             "tcr_campaign_id",
-            "C and six capitals or digits, as in CABC123.",
+            "C and 6 to 11 capitals or digits, as in CABC123.",
         ),
         "campaigns_campaign_tcr_campaign_id_once": (
             "tcr_campaign_id",

@@ -7,4 +7,3 @@ class CampaignNotActive(DomainError):
     """The campaign's status is anything but ACTIVE (rule 3 of the attach)."""
 
     code = ErrorCode.CAMPAIGN_NOT_ACTIVE
-    message = "campaign is not active"

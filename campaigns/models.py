@@ -8,6 +8,9 @@ from accounts.models import Organization
 from agentmessage.ids import uuid7
 from brands.models import Brand
 
+# Seven capitals and digits in TCR's own form; carriers import IDs of up to twelve.
+TCR_CAMPAIGN_ID = "C[A-Z0-9]{6,11}"
+
 
 class CampaignStatus(models.TextChoices):
     """Where the campaign stands with TCR."""
@@ -72,7 +75,7 @@ class Campaign(models.Model):
     name = models.CharField(max_length=255)
     usecase = models.CharField("use case", max_length=40, choices=Usecase.choices)
     description = models.TextField(blank=True, default="")
-    tcr_campaign_id = models.CharField("TCR campaign id", max_length=7, null=True, blank=True)
+    tcr_campaign_id = models.CharField("TCR campaign id", max_length=12, null=True, blank=True)
     status = models.CharField(max_length=10, choices=CampaignStatus.choices, default=CampaignStatus.PENDING)
     carrier_status = models.CharField(max_length=10, choices=CarrierStatus.choices, default=CarrierStatus.PENDING)
     expiration_date = models.DateField(null=True, blank=True)
@@ -99,7 +102,7 @@ class Campaign(models.Model):
                 name="campaigns_campaign_carrier_status_known",
             ),
             models.CheckConstraint(
-                condition=Q(tcr_campaign_id__regex=r"^C[A-Z0-9]{6}$"),
+                condition=Q(tcr_campaign_id__regex=rf"^{TCR_CAMPAIGN_ID}$"),
                 name="campaigns_campaign_tcr_campaign_id_form",
             ),
         ]

@@ -1,9 +1,28 @@
 """What the service asks of a carrier, and what it answers. Each adapter translates this for one carrier."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment by which work at a carrier has to end, however many calls it takes."""
+
+    at: float
+    """By this machine's monotonic clock, so that a suspended process finds it passed."""
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """Return the deadline that is so many seconds away."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        """How much time is left, 0 at least."""
+        return max(self.at - time.monotonic(), 0.0)
 
 
 class OrderAction(StrEnum):
@@ -111,6 +130,12 @@ class Carrier(Protocol):
     batch_size: int
     """The most numbers in one order."""
 
+    def until(self, deadline: Deadline) -> Self:
+        """Return this carrier with one deadline for everything that is called through the result.
+
+        After it no request goes out, and CarrierUnavailable is raised.
+        """
+
     def submit(self, order: OrderRequest) -> OrderReport:
         """Place the order. Raises CarrierRefused, CarrierUnavailable."""
 
@@ -137,12 +162,19 @@ class Carrier(Protocol):
 
 
 LONGEST = 500
+LONGEST_ID = 64
 
 
 def carriers_words(text: str | None, *, otherwise: str) -> str:
     """At most 500 characters on one line, without control characters; `otherwise` if nothing is left."""
     printable = "".join(character if character.isprintable() else " " for character in text or "")
     return " ".join(printable.split())[:LONGEST] or otherwise
+
+
+def carriers_id(value: object) -> str | None:
+    """Return the carrier's ID of an order; None for one that cannot be stored, which is then looked up by our own."""
+    is_usable = isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
+    return value if is_usable and isinstance(value, str) else None
 
 
 def carriers_code(text: str | None) -> str | None:

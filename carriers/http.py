@@ -4,14 +4,16 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock, Thread
+from typing import Self
 
 import httpx2
 
-from carriers.base import CarrierUnavailable
+from carriers.base import CarrierUnavailable, Deadline
 
 TOTAL_SECONDS = 30.0
 """A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""
@@ -43,6 +45,22 @@ class HttpCaller:
         self._lock = Lock()
         self._client: httpx2.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadline: Deadline | None = None
+        # Whose connections are used: its own, or those of the caller that `until` was called on.
+        self._owner = self
+
+    def until(self, deadline: Deadline) -> Self:
+        """Return a caller with the same connections whose calls all end by `deadline`, together."""
+        bound = copy(self)
+        bound._deadline = deadline  # noqa: SLF001  (A copy of this one.)
+        return bound
+
+    @property
+    def seconds_left(self) -> float:
+        """How long a call that begins now may take."""
+        if self._deadline is None:
+            return self._total_seconds
+        return min(self._total_seconds, self._deadline.seconds_left)
 
     def call(
         self,
@@ -60,12 +78,16 @@ class HttpCaller:
         a redirect: what an adapter sees is 1xx to 4xx that the carrier meant.
         """
         self._pace()
-        loop, client = self._started()
-        exchange = self._exchange(client, method, url, headers, content, params, auth)
+        seconds = self.seconds_left
+        if seconds <= 0:
+            # An earlier call of the same order may have been sent, so `was_sent` stays True.
+            raise CarrierUnavailable("The time for this order's calls is over.")
+        loop, client = self._owner._started()  # noqa: SLF001  (This object, or the one that it is a copy of.)
+        exchange = self._exchange(client, seconds, method, url, headers, content, params, auth)
         try:
             answer = asyncio.run_coroutine_threadsafe(exchange, loop).result()
         except TimeoutError:
-            raise CarrierUnavailable(f"No answer within {self._total_seconds:g} seconds.") from None
+            raise CarrierUnavailable(f"No answer within {seconds:.3g} seconds.") from None
         except _OUTSET as error:
             raise CarrierUnavailable(f"The carrier cannot be reached: {_words(error)}.", was_sent=False) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
@@ -101,6 +123,7 @@ class HttpCaller:
     async def _exchange(
         self,
         client: httpx2.AsyncClient,
+        seconds: float,
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
@@ -109,7 +132,7 @@ class HttpCaller:
         auth: tuple[str, str] | None,
     ) -> Answer:
         body = bytearray()
-        async with asyncio.timeout(self._total_seconds):
+        async with asyncio.timeout(seconds):
             async with client.stream(
                 method, url, headers=headers, content=content, params=params, auth=auth
             ) as response:

@@ -1,4 +1,7 @@
-"""What a failure on the carrier side means: whether it is retried automatically, and what to do."""
+"""What a failure on the carrier side means: whether it is retried automatically, and what to do.
+
+`FAILURES` is the one table. The API and its schema, the admin and docs/propagation.md show what it says.
+"""
 
 from dataclasses import dataclass
 
@@ -6,7 +9,7 @@ from django.db import models
 
 
 class FailureCode(models.TextChoices):
-    """The kinds of failure that carriers report, and those that are found before the carrier is asked."""
+    """The kinds of failure that carriers report, and those that are found without asking the carrier."""
 
     CARRIER_UNAVAILABLE = "CARRIER_UNAVAILABLE"
     CAMPAIGN_NOT_READY = "CAMPAIGN_NOT_READY"
@@ -16,55 +19,97 @@ class FailureCode(models.TextChoices):
     BRAND_NOT_VERIFIED = "BRAND_NOT_VERIFIED"
     NOT_CONFIGURED = "NOT_CONFIGURED"
     REJECTED = "REJECTED"
+    ORDER_EXPIRED = "ORDER_EXPIRED"
+    APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
+    DETACH_EXPIRED = "DETACH_EXPIRED"
 
 
-WAIT_FOR_CAMPAIGN = (FailureCode.CAMPAIGN_REJECTED, FailureCode.CAMPAIGN_SUSPENDED)
+@dataclass(frozen=True, slots=True)
+class FailureMeaning:
+    """What a failure means for the user."""
+
+    resolution: str
+    retried: str = "no"
+    """When it is retried automatically, for the documentation."""
+    resolution_while_retried: str | None = None
+    """What to do before it is final; None: it is final at once."""
+    resumes_on_approval: bool = False
+    """Whether the final failure ends automatically when the carrier approves the campaign."""
+
+
+FAILURES: dict[FailureCode, FailureMeaning] = {
+    FailureCode.CARRIER_UNAVAILABLE: FailureMeaning(
+        "The carrier could not do it in many attempts. Retry once the carrier works again.",
+        "yes, 2 s to 1 h apart, up to `PROPAGATION_MAX_ATTEMPTS`",
+        "The carrier is temporarily unavailable; the attempt is repeated at next_attempt_at.",
+    ),
+    FailureCode.CAMPAIGN_NOT_READY: FailureMeaning(
+        "The carrier has not taken numbers on this campaign for a long time. Ask the carrier why, then retry.",
+        "yes, 5 min to 1 h apart, up to `PROPAGATION_APPROVAL_DAYS`",
+        "The carrier does not take numbers on this campaign yet; the attempt is repeated at next_attempt_at.",
+    ),
+    FailureCode.CAMPAIGN_REJECTED: FailureMeaning(
+        "The carrier has rejected the campaign. Attach another one, or have this one approved: then it is retried.",
+        "as soon as the carrier approves the campaign",
+        resumes_on_approval=True,
+    ),
+    FailureCode.CAMPAIGN_SUSPENDED: FailureMeaning(
+        "The carrier has suspended the campaign; the attempt is repeated once it is approved again.",
+        "as soon as the carrier approves the campaign again",
+        resumes_on_approval=True,
+    ),
+    FailureCode.CAMPAIGN_NOT_ACTIVE: FailureMeaning(
+        "The campaign is no longer active. Attach another one, or retry once this one is active again."
+    ),
+    FailureCode.BRAND_NOT_VERIFIED: FailureMeaning(
+        "The campaign's brand is no longer verified. Have it verified again, then retry."
+    ),
+    FailureCode.NOT_CONFIGURED: FailureMeaning(
+        "The account with the carrier lacks a setting. Ask the operator to add it, then retry."
+    ),
+    FailureCode.REJECTED: FailureMeaning(
+        "The carrier does not take this number on this campaign. Read its message, then attach another campaign."
+    ),
+    FailureCode.ORDER_EXPIRED: FailureMeaning(
+        "The carrier did not finish the order in time, or an operator abandoned it. Check the number at the carrier, "
+        "then retry."
+    ),
+    FailureCode.APPROVAL_EXPIRED: FailureMeaning(
+        "The carrier has not decided on the campaign in time. Ask the carrier why; an approval or a retry resumes it.",
+        "as soon as the carrier approves the campaign",
+        resumes_on_approval=True,
+    ),
+    FailureCode.DETACH_EXPIRED: FailureMeaning(
+        "The carrier has not confirmed the detach in time. Check the number at the carrier, then retry."
+    ),
+}
+
+UNKNOWN = FailureMeaning("Read the carrier's message; if it does not help, ask the operator.")
+"""What a code means that an earlier version has stored."""
+
+WAIT_FOR_CAMPAIGN = tuple(code for code, meaning in FAILURES.items() if meaning.resumes_on_approval)
 """Failures that end automatically when the carrier approves the campaign."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What becomes of a failure: whether the same can succeed later, and what to do."""
+    """What can be done about the failure of one attachment now."""
 
-    is_retryable: bool
+    retried_automatically: bool
+    can_retry: bool
     resolution: str
 
 
-REMEDIES: dict[str, Remedy] = {
-    FailureCode.CARRIER_UNAVAILABLE: Remedy(
-        True, "The carrier is temporarily unavailable; the attempt is repeated at next_attempt_at."
-    ),
-    FailureCode.CAMPAIGN_NOT_READY: Remedy(
-        True,
-        "The carrier does not take numbers on this campaign yet; the attempt is repeated at next_attempt_at.",
-    ),
-    FailureCode.CAMPAIGN_REJECTED: Remedy(
-        False,
-        "The carrier has rejected the campaign. Attach another one, or have this one approved.",
-    ),
-    FailureCode.CAMPAIGN_SUSPENDED: Remedy(
-        True,
-        "The carrier has suspended the campaign; the attempt is repeated once it is approved again.",
-    ),
-    FailureCode.CAMPAIGN_NOT_ACTIVE: Remedy(
-        False, "The campaign is no longer active. Attach another one, or retry once this one is active again."
-    ),
-    FailureCode.BRAND_NOT_VERIFIED: Remedy(
-        False, "The campaign's brand is no longer verified. Have it verified again, then retry."
-    ),
-    FailureCode.NOT_CONFIGURED: Remedy(
-        False, "The account with the carrier lacks a setting. Ask the operator to add it, then retry."
-    ),
-    FailureCode.REJECTED: Remedy(
-        False, "The carrier does not take this number on this campaign. Read its message, then attach another campaign."
-    ),
-}
-GIVEN_UP = Remedy(True, "The carrier could not do it in many attempts. Retry once the carrier is well again.")
-UNKNOWN = Remedy(False, "Read the carrier's message; if it does not help, ask the operator.")
+def remedy_of(code: str, *, has_failed: bool, is_current: bool) -> Remedy:
+    """Return what can be done about a failure.
 
-
-def remedy_of(code: str, *, has_ended: bool) -> Remedy:
-    """Return what to do about a failure. `has_ended`: it is no longer retried automatically."""
-    if has_ended and code in (FailureCode.CARRIER_UNAVAILABLE, FailureCode.CAMPAIGN_NOT_READY):
-        return GIVEN_UP
-    return REMEDIES.get(code, UNKNOWN)
+    Args:
+        code: The failure's code.
+        has_failed: The attachment is `failed`, not waiting for its next attempt.
+        is_current: The number has not been moved since.
+    """
+    meaning = FAILURES[FailureCode(code)] if code in FailureCode.values else UNKNOWN
+    if has_failed or meaning.resolution_while_retried is None:
+        resumes = has_failed and meaning.resumes_on_approval
+        return Remedy(is_current and resumes, is_current and has_failed, meaning.resolution)
+    return Remedy(is_current, False, meaning.resolution_while_retried)

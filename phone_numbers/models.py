@@ -232,6 +232,8 @@ class CampaignAttachment(models.Model):
     next_attempt_at = models.DateTimeField(null=True)
     # The carrier order that the row was last part of. Orders are deleted after a while; their IDs stay here.
     order_id = models.UUIDField(null=True)
+    # When a retry, an approval or reconciliation last made the row pending again: maximum ages count from here.
+    resumed_at = models.DateTimeField(null=True)
     submitted_at = models.DateTimeField(null=True)
     propagated_at = models.DateTimeField(null=True)
     failure_code = models.CharField(max_length=40, null=True)

@@ -7,9 +7,8 @@ from django.http import HttpRequest
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.admin.base import RowAdmin
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import display
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin
+from agentmessage.admin.unfold_typing import display
 from propagation.models import CarrierOrder
 
 # Jobs are short-lived; the orders say all there is to know.

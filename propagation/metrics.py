@@ -34,7 +34,16 @@ def collect_propagation() -> Iterable[Metric]:
     yield GaugeMetricFamily(
         "agentmessage_propagation_oldest_seconds", "Age of the oldest that waits for no approval.", value=oldest
     )
+    waiting = GaugeMetricFamily(
+        "agentmessage_propagation_waiting_seconds", "Age of the oldest, by what it waits for.", labels=["waits_for"]
+    )
+    for waits_for, since in stats.oldest_by.items():
+        waiting.add_metric([waits_for], 0.0 if since is None else (datetime.now(UTC) - since).total_seconds())
+    yield waiting
     yield GaugeMetricFamily("agentmessage_carrier_open_orders", "Orders that are open.", value=stats.open_orders)
+    yield GaugeMetricFamily(
+        "agentmessage_carrier_overdue_orders", "Orders that have been open for over a day.", value=stats.overdue_orders
+    )
     ended = GaugeMetricFamily(
         "agentmessage_propagation_ended", "Numbers whose order ended lately.", labels=["minutes", "outcome"]
     )

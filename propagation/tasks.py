@@ -6,16 +6,17 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.actors import Actor
-from carriers.base import CarrierRefused, CarrierUnavailable
+from carriers.base import CarrierRefused, CarrierUnavailable, Deadline
 from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
 from propagation.services.dispatch import run_round
-from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders
+from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders, expire_orders, expire_waiting
 from propagation.services.reconcile import reconcile
-from propagation.services.send import process_order
+from propagation.services.send import process_orders_until
 from propagation.services.sync import sync_campaigns
 
 log = structlog.get_logger(__name__)
@@ -23,12 +24,15 @@ log = structlog.get_logger(__name__)
 QUEUE = "propagation"
 # Enough to keep some workers busy until the next round, and few enough that no lease expires in the queue.
 MAX_JOBS = 60
+# A job takes no further order after this, so that a worker that is told to stop soon does.
+JOB_SECONDS = 15.0
 
 
 @app.periodic(cron="* * * * * */2")
 @app.task(queue=QUEUE, queueing_lock="propagate", name="propagate")
 def propagate(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
     """Every two seconds, in one worker: turn everything that is due into jobs."""
+    close_old_connections()
     run_round(
         carrier=current_carrier(),
         open_orders=max_open_orders(),
@@ -40,20 +44,24 @@ def propagate(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the
 
 @app.task(queue=QUEUE, name="process_orders")
 def process_orders(order_ids: list[str], lease: str) -> None:
-    """Send or poll each of these orders."""
-    for order_id in order_ids:
-        process_order(
-            order_id=UUID(order_id),
-            lease=datetime.fromisoformat(lease),
-            carrier=current_carrier(),
-            rate_limiter=current_rate_limiter(),
-        )
+    """Send or poll these orders, as many as there is time for; the others are due again at once."""
+    close_old_connections()
+    process_orders_until(
+        [UUID(order_id) for order_id in order_ids],
+        lease=datetime.fromisoformat(lease),
+        carrier=current_carrier(),
+        rate_limiter=current_rate_limiter(),
+        deadline=Deadline.after(JOB_SECONDS),
+    )
 
 
 @app.periodic(cron="*/5 * * * *")
 @app.task(queue=QUEUE, queueing_lock="tidy_up", name="tidy_up")
 def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
-    """Every five minutes: delete orders that ended long ago, and jobs whose worker has died."""
+    """Every five minutes: end what has waited for too long, and delete old orders and the jobs of dead workers."""
+    close_old_connections()
+    expire_orders()
+    expire_waiting()
     delete_old_orders()
     delete_lost_jobs()
 

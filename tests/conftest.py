@@ -1,9 +1,11 @@
 """Fixtures that every test can ask for."""
 
+import os
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Generator, Iterator, MutableMapping
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from django.conf import settings
@@ -14,6 +16,23 @@ from agentmessage.logs import configure_logging
 from tests.api import ApiClient
 from tests.factories import make_key
 from tests.worlds import World
+
+# Hypothesis fails an example that takes longer than 200 ms, and a strategy that is slow: a slow machine does both.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail what would be skipped if REQUIRE_ALL=1: where everything is installed, a skip hides a missing step."""
+    report = yield
+    if report.skipped and os.environ.get("REQUIRE_ALL") == "1" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"REQUIRE_ALL=1, but this test was not run. {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

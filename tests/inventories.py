@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from accounts.actors import Actor
-from phone_numbers.services.inventory.counts import InventoryCounts
-from phone_numbers.services.inventory.load import load_inventory
+from inventory.load import load_inventory
+from inventory.merge import InventoryCounts
 
 TABLES = (
     "accounts_organization",

@@ -1,13 +1,16 @@
 """Operators at the admin, and what the tests ask of its pages."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import Operator
+from phone_numbers.models import PhoneNumber
 from tests.factories import OperatorFactory
 
 if TYPE_CHECKING:
@@ -18,6 +21,18 @@ def sign_in(*permissions: str, superuser: bool = False) -> Client:
     """The browser of an operator with these permissions, as `view_brand`."""
     operator = OperatorFactory.create(is_superuser=superuser)
     operator.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return browser_of(operator)
+
+
+def member_of(*groups: str, **fields: Any) -> Operator:
+    """An operator in these groups, with no permissions besides."""
+    operator: Operator = OperatorFactory.create(is_superuser=False, **fields)
+    operator.groups.set(Group.objects.filter(name__in=groups))
+    return operator
+
+
+def browser_of(operator: Operator) -> Client:
+    """The browser in which this operator has signed in."""
     client = Client()
     client.force_login(operator)
     return client
@@ -52,6 +67,22 @@ def listed(response: "Answer") -> list[Any]:
 def run_action(client: Client, model: type[models.Model], action: str, *rows: models.Model) -> "Answer":
     """Ticks the rows of a changelist and runs an action on them."""
     return client.post(page(model, "changelist"), {"action": action, "_selected_action": [str(row.pk) for row in rows]})
+
+
+def operate(client: Client, action: str, *numbers: PhoneNumber, query: str = "", **fields: str) -> "Answer":
+    """Ticks the numbers, runs an operation and confirms it."""
+    address = page(PhoneNumber, "changelist") + query
+    selection = {"action": action, "_selected_action": [str(number.id) for number in numbers], "confirm": "yes"}
+    return client.post(address, selection | fields)
+
+
+def outcomes(response: "Answer") -> list[tuple[str, str, str]]:
+    """Number, outcome and reason of each row that an operation shows."""
+    assert response.status_code == 200
+    return [
+        tuple(re.sub(r"<[^>]+>", "", str(cell)).strip() for cell in row)  # type: ignore[misc]  # There are three.
+        for row in response.context["table"]["rows"]
+    ]
 
 
 def actions_offered(response: "Answer") -> set[str]:

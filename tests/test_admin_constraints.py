@@ -4,8 +4,8 @@ import pytest
 from django.contrib import admin
 from django.db import models
 
-from accounts.admin.forms import RowForm
 from accounts.models import Organization
+from agentmessage.admin.forms import RowForm
 from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber

@@ -1,7 +1,7 @@
 """Print how large each room of the code is: files, lines, and SQL statements that are text.
 
-Counts what git tracks, without tests, tools, docs and migrations. A statement is a Python string that contains SQL
-(`SELECT …`, `UPDATE x`, `INSERT INTO`, `DELETE FROM`, `WITH x AS`, `COPY x`); docstrings do not count.
+Counts what git tracks, without tests, tools, docs, examples and migrations. A statement is a Python string that has SQL
+in it (`SELECT …`, `UPDATE x`, `INSERT INTO`, `DELETE FROM`, `WITH x AS`, `COPY x`); docstrings do not count.
 """
 
 import ast
@@ -53,7 +53,9 @@ def _python_files() -> list[Path]:
     return [
         path
         for path in paths
-        if path.parts[0] not in NOT_COUNTED and "migrations" not in path.parts and (ROOT / path).is_file()
+        if path.parts[0] not in NOT_COUNTED
+        and not {"migrations", "static"} & set(path.parts)
+        and (ROOT / path).is_file()
     ]
 
 

@@ -1,4 +1,4 @@
-"""The operators' pages of organizations, their keys, and the operators themselves."""
+"""The admin pages of organizations, API keys and operators."""
 
 from accounts.admin import api_keys, operators, organizations
 

@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, revoked, never edited or deleted."""
+"""API keys: created once, shown once, revoked, never edited or deleted."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,29 +17,29 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilte
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.admin.base import RowAdmin, selected_ids
-from accounts.admin.looks import action, display
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from accounts.services import create_api_key, revoke_api_key
+from agentmessage.admin.base import RowAdmin, selected_ids
+from agentmessage.admin.unfold_typing import action, display
 from agentmessage.errors import InvalidInput
 
-# The answer is the page with the key, so there is nothing to go on to.
+# The response is the page with the key, so there is no next page to choose.
 _ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
 
 
 class StandingFilter(DropdownFilter):
-    """Whether keys work at this moment."""
+    """Filter keys by whether they work now."""
 
     title = "standing"
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """What can be chosen."""
+        """Return the choices."""
         return [("usable", "Usable"), ("expired", "Expired"), ("revoked", "Revoked")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
-        """The keys that stand so. It is `ApiKey.is_usable` as SQL."""
+        """Return the chosen keys. Must agree with `ApiKey.is_usable`."""
         expired = Q(expires_at__lte=timezone.now())
         match self.value():
             case "usable":
@@ -72,7 +72,7 @@ class ApiKeyAdmin(RowAdmin):
     actions_detail = ("revoke_one",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Everything but the label, once the key is made."""
+        """Return everything but the label, once the key exists."""
         if obj is None:
             return ()
         return (
@@ -81,23 +81,23 @@ class ApiKeyAdmin(RowAdmin):
         )  # fmt: skip
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's: keys are revoked, and history names them."""
+        """Nobody: keys are revoked, and history refers to them."""
         return False
 
     @display(description="scopes")
     def scope_list(self, key: ApiKey) -> str:
-        """The scopes in one line."""
+        """Return the scopes in one line."""
         return ", ".join(key.scopes)
 
     @display(description="standing", label={"usable": "success", "expired": "warning", "revoked": "danger"})
     def standing(self, key: ApiKey) -> str:
-        """Whether it works at this moment."""
+        """Return whether the key works now."""
         if key.is_usable(at=timezone.now()):
             return "usable"
         return "expired" if key.revoked_at is None else "revoked"
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
-        """Scopes are ticked. They are shown as the documentation and the commands spell them."""
+        """Offer the scopes as checkboxes, with the names that the documentation and the commands use."""
         if db_field.name == "scopes":
             return forms.MultipleChoiceField(
                 choices=[(scope.value, scope.value) for scope in Scope],
@@ -106,16 +106,16 @@ class ApiKeyAdmin(RowAdmin):
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    # Making a key
+    # Creating a key
 
     @sensitive_variables("plain")
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The form, and in answer to it the key itself: the one page that shows it, which nothing may store.
+        """Show the form, and answer it with the only page that shows the key.
 
-        Not Django's way of saving, which would open a transaction around the service's own and answer with a redirect;
-        the key would have to wait for the next page in a cookie or a session.
+        Django's way of saving would open a transaction around the service's own and answer with a redirect, so the key
+        would have to be stored in a cookie or a session until the next page.
         """
         if request.method != "POST":
             return super().add_view(request, form_url, (extra_context or {}) | _ONE_BUTTON)
@@ -141,7 +141,7 @@ class ApiKeyAdmin(RowAdmin):
     @sensitive_variables("plain")
     def _show_once(self, request: HttpRequest, key: ApiKey, plain: str) -> HttpResponse:
         context = self.page(request, f"API key “{key.label}” has been made") | {"key": key, "plain": plain}
-        # Like every page of the admin it goes out with Cache-Control: no-store, which a test holds.
+        # Like every page of the admin, it is sent with Cache-Control: no-store; a test asserts it.
         return TemplateResponse(request, "admin/accounts/apikey/created.html", context)
 
     def _form_again(self, request: HttpRequest, form: "forms.ModelForm[Any]", form_url: str) -> HttpResponse:
@@ -159,20 +159,20 @@ class ApiKeyAdmin(RowAdmin):
     # Revoking
 
     def get_urls(self) -> list[URLPattern]:
-        """Revocation is confirmed on a page of its own."""
+        """Add the page that confirms revocations."""
         revoke = path("revoke/", self.admin_site.admin_view(self.revoke_view), name="accounts_apikey_revoke")
         return [revoke, *super().get_urls()]
 
     @action(description="Revoke…", permissions=["change"], icon="block")
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
-        """Asks for confirmation."""
+        """Ask for confirmation."""
         return self._confirm_revocation(request, queryset)
 
     @action(
         description="Revoke…", permissions=["change"], url_path="revoke", icon="block", variant=ActionVariant.DANGER
     )
     def revoke_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The same for one key, from its page."""
+        """Ask for confirmation, from the page of one key."""
         return self._confirm_revocation(request, [self.get_row(request, object_id)])
 
     def _confirm_revocation(self, request: HttpRequest, keys: Sequence[ApiKey] | QuerySet[ApiKey]) -> HttpResponse:
@@ -185,7 +185,7 @@ class ApiKeyAdmin(RowAdmin):
         return TemplateResponse(request, "admin/accounts/apikey/revoke.html", context)
 
     def revoke_view(self, request: HttpRequest) -> HttpResponse:
-        """Revokes the keys that the operator has confirmed."""
+        """Revoke the keys that the operator has confirmed."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         changelist = HttpResponseRedirect(reverse("admin:accounts_apikey_changelist"))

@@ -1,41 +1,106 @@
-"""The operators themselves, and their groups."""
+"""The operators themselves, and their groups. Only superusers edit superusers, groups and permissions."""
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.db.models import ManyToManyField, Q, QuerySet
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.admin.looks import ModelAdmin
+from accounts.groups import ASSIGNABLE
 from accounts.models import Operator
+from agentmessage.admin.unfold_typing import ModelAdmin
 
 admin.site.unregister(Group)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return isinstance(request.user, Operator) and request.user.is_superuser
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """Groups of operators with the same permissions."""
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only superusers."""
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only superusers."""
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only superusers."""
+        return _is_superuser(request)
+
+
+class OperatorForm(UserChangeForm):
+    """An operator, as `editor` may edit it. `OperatorAdmin.get_form` sets the editor."""
+
+    editor: Operator
+
+    def clean_groups(self) -> QuerySet[Group]:
+        """Keep the groups that the editor cannot assign, and refuse groups with more permissions than the editor's."""
+        chosen: QuerySet[Group] = self.cleaned_data["groups"]
+        if self.editor.is_superuser:
+            return chosen
+        kept = self.instance.groups.exclude(name__in=ASSIGNABLE)
+        groups = Group.objects.filter(Q(id__in=chosen) | Q(id__in=kept))
+        permissions = Permission.objects.filter(Q(group__in=groups) | Q(user=self.instance))
+        names = {f"{app}.{code}" for app, code in permissions.values_list("content_type__app_label", "codename")}
+        if not self.editor.may_do_more_than(names):
+            raise forms.ValidationError("These groups have permissions that you do not have yourself.")
+        return groups
+
 
 @admin.register(Operator)
 class OperatorAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django's is generic for type checkers only.
-    """Who may sign in here. An operator is made inactive, never deleted: history and the admin's log name them."""
+    """Who may sign in here. An operator is deactivated, never deleted: history and the admin's log refer to it."""
 
-    form = UserChangeForm
+    form = OperatorForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     readonly_fields = ("last_login", "date_joined")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers, and operators who may do more than `obj`. The page of a new password asks here, too."""
+        if not super().has_change_permission(request, obj):
+            return False
+        return obj is None or (isinstance(request.user, Operator) and request.user.may_edit(obj))
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's."""
+        """Nobody."""
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Permissions are given by superusers: otherwise whoever may edit operators could make themselves one."""
-        own = super().get_readonly_fields(request, obj)
-        if getattr(request.user, "is_superuser", False):
-            return tuple(own)
-        return (*own, "is_staff", "is_superuser", "groups", "user_permissions")
+        """Only superusers edit permissions."""
+        readonly = tuple(super().get_readonly_fields(request, obj))
+        return readonly if _is_superuser(request) else (*readonly, "is_staff", "is_superuser", "user_permissions")
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> "type[forms.ModelForm[Any]]":
+        """Return a form class for this request, which knows the editor."""
+        form: type[forms.ModelForm[Any]] = super().get_form(request, obj, change=change, **kwargs)
+        form.editor = request.user  # type: ignore[attr-defined]  # Of OperatorForm; the form to add ignores it.
+        return form
+
+    def formfield_for_manytomany(
+        self, db_field: "ManyToManyField[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Offer the groups that the editor may assign."""
+        if db_field.name == "groups" and not _is_superuser(request):
+            kwargs["queryset"] = Group.objects.filter(name__in=ASSIGNABLE)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Operator, form: Any, change: bool) -> None:
+        """Save the operator. An operator who gains a group may sign in, because without that a group has no effect."""
+        groups = form.cleaned_data.get("groups")
+        if groups and not _is_superuser(request) and set(groups) - set(obj.groups.all()):
+            obj.is_staff = True
+        super().save_model(request, obj, form, change)

@@ -6,10 +6,10 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin.base import RowAdmin
-from accounts.admin.forms import RowForm
-from accounts.admin.looks import display
 from accounts.models import Organization
+from agentmessage.admin.base import RowAdmin
+from agentmessage.admin.forms import RowForm
+from agentmessage.admin.unfold_typing import display
 
 
 class OrganizationForm(RowForm):
@@ -26,7 +26,7 @@ class OrganizationForm(RowForm):
 
 @admin.register(Organization)
 class OrganizationAdmin(RowAdmin):
-    """The tenants, and the way to everything that one of them has."""
+    """The tenants, with links to everything that belongs to one of them."""
 
     form = OrganizationForm
     list_display = ("name", "slug", "created_at")
@@ -40,7 +40,7 @@ class OrganizationAdmin(RowAdmin):
 
     @display(description="has")
     def belongings(self, organization: Organization) -> SafeString:
-        """Links to the lists of what belongs to it, whichever apps have such rows."""
+        """Return links to the lists of its rows in every app."""
         relations = (field for field in self.opts.get_fields(include_hidden=True) if isinstance(field, ManyToOneRel))
         listed = [relation.field.model for relation in relations if self.admin_site.is_registered(relation.field.model)]
         return format_html_join(

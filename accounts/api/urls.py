@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.api.api_keys import ApiKeysView, ApiKeyView
+from accounts.api.views import ApiKeysView, ApiKeyView
 
 urlpatterns = [
     path("api-keys", ApiKeysView.as_view(), name="api-keys"),

@@ -1,4 +1,4 @@
-"""Organizations, API keys, operators and the throttle's counters."""
+"""Organizations, API keys, operators and their groups."""
 
 import django.contrib.auth.models
 import django.contrib.auth.validators
@@ -8,6 +8,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -15,6 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
+        ("contenttypes", "0002_remove_content_type_name"),
     ]
 
     operations = [
@@ -123,17 +125,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="ThrottleWindow",
-            fields=[
-                ("subject", models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ("hits", models.BigIntegerField()),
-                ("ends_at", models.DateTimeField()),
-            ],
-            options={
-                "indexes": [models.Index(fields=["ends_at"], name="accounts_throttle_ends_at")],
-            },
-        ),
-        migrations.CreateModel(
             name="ApiKey",
             fields=[
                 (
@@ -209,5 +200,17 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        grant("auth"),
+        grant(
+            "accounts",
+            administrator=[
+                "add_organization",
+                "change_organization",
+                "add_apikey",
+                "change_apikey",
+                "add_operator",
+                "change_operator",
+            ],
         ),
     ]

@@ -1,48 +1,59 @@
-"""The one place where an exception becomes an HTTP answer."""
+"""The one place where an exception becomes an HTTP response."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from django.http.request import UnreadablePostError
 from rest_framework import exceptions
 
-from agentmessage.api.envelope import Envelope, failure
-from agentmessage.api.request_ids import request_id_of
-from agentmessage.errors import DomainError, ErrorCode
+from agentmessage.api.envelope import AnyRequest, Envelope, failure, request_id_of
+from agentmessage.errors import DomainError, ErrorCode, InvalidInput, ValidationFailed
 
 log = structlog.get_logger(__name__)
 
-STATUS: Mapping[ErrorCode, int] = {
-    ErrorCode.INVALID_INPUT: 400,
-    ErrorCode.UNAUTHORIZED: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.NOT_FOUND: 404,
-    ErrorCode.METHOD_NOT_ALLOWED: 405,
-    ErrorCode.CAMPAIGN_NOT_ACTIVE: 409,
-    ErrorCode.BRAND_NOT_VERIFIED: 409,
-    ErrorCode.NUMBER_NOT_ASSIGNED: 409,
-    ErrorCode.NOT_FAILED: 409,
-    ErrorCode.PAYLOAD_TOO_LARGE: 413,
-    ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
-    ErrorCode.VALIDATION_FAILED: 422,
-    ErrorCode.RATE_LIMITED: 429,
-    ErrorCode.INTERNAL_ERROR: 500,
-    ErrorCode.SERVICE_UNAVAILABLE: 503,
-}
 
-MESSAGE: Mapping[ErrorCode, str] = {
-    ErrorCode.UNAUTHORIZED: "authentication failed",
-    ErrorCode.FORBIDDEN: "missing required scope",
-    ErrorCode.NOT_FOUND: "not found",
-    ErrorCode.METHOD_NOT_ALLOWED: "method not allowed",
-    ErrorCode.PAYLOAD_TOO_LARGE: "payload too large",
-    ErrorCode.UNSUPPORTED_MEDIA_TYPE: "unsupported media type",
-    ErrorCode.RATE_LIMITED: "rate limit exceeded",
-    ErrorCode.INTERNAL_ERROR: "internal error",
-    ErrorCode.SERVICE_UNAVAILABLE: "service unavailable",
+class ErrorKind(NamedTuple):
+    """How an error code is answered, and what it means to the caller."""
+
+    status: int
+    description: str
+
+
+# The one table of errors; the message of each code is the code's own. `description` is public text.
+ERRORS: Mapping[ErrorCode, ErrorKind] = {
+    ErrorCode.INVALID_INPUT: ErrorKind(
+        400, "A field, a query parameter or a cursor that is not taken here; the message says which."
+    ),
+    ErrorCode.UNAUTHORIZED: ErrorKind(401, "No key, or one that is unknown, revoked or expired."),
+    ErrorCode.FORBIDDEN: ErrorKind(403, "The key lacks the scope."),
+    ErrorCode.NOT_FOUND: ErrorKind(404, "No such thing in your organization."),
+    ErrorCode.METHOD_NOT_ALLOWED: ErrorKind(
+        405, "The route does not know the method; `Allow` has those that it knows."
+    ),
+    ErrorCode.CAMPAIGN_NOT_ACTIVE: ErrorKind(409, "The campaign is pending, rejected or expired."),
+    ErrorCode.BRAND_NOT_VERIFIED: ErrorKind(409, "The campaign's brand is neither VERIFIED nor VETTED_VERIFIED."),
+    ErrorCode.NUMBER_NOT_ASSIGNED: ErrorKind(409, "The number is not in use: ordered, porting in, or released."),
+    ErrorCode.NOT_FAILED: ErrorKind(409, "There is no failed propagation to send again."),
+    ErrorCode.PRECONDITION_FAILED: ErrorKind(
+        412, "`If-Match` or `If-Unmodified-Since` does not hold; nothing was changed."
+    ),
+    ErrorCode.PAYLOAD_TOO_LARGE: ErrorKind(
+        413, "The body is larger than the service takes (1 MiB unless it says otherwise)."
+    ),
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: ErrorKind(
+        415, "The body is declared as something other than JSON, or with a `Content-Encoding`."
+    ),
+    ErrorCode.VALIDATION_FAILED: ErrorKind(422, "The input cannot be taken; `details` has a sentence for each field."),
+    ErrorCode.RATE_LIMITED: ErrorKind(
+        429, "Too many requests, or wrong keys from your address; wait for `Retry-After` seconds."
+    ),
+    ErrorCode.INTERNAL_ERROR: ErrorKind(500, "Unexpected error. Contact support and quote the request ID."),
+    ErrorCode.SERVICE_UNAVAILABLE: ErrorKind(
+        503, "The service cannot reach its database; wait for `Retry-After` seconds."
+    ),
 }
 
 # Seconds. A failover or a restart of PostgreSQL takes about as long.
@@ -55,7 +66,6 @@ _FRAMEWORK_CODES: Mapping[type[Exception], ErrorCode] = {
     exceptions.MethodNotAllowed: ErrorCode.METHOD_NOT_ALLOWED,
     exceptions.UnsupportedMediaType: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
     exceptions.Throttled: ErrorCode.RATE_LIMITED,
-    RequestDataTooBig: ErrorCode.PAYLOAD_TOO_LARGE,
     Http404: ErrorCode.NOT_FOUND,
     OperationalError: ErrorCode.SERVICE_UNAVAILABLE,
     InterfaceError: ErrorCode.SERVICE_UNAVAILABLE,
@@ -63,36 +73,42 @@ _FRAMEWORK_CODES: Mapping[type[Exception], ErrorCode] = {
 
 
 class MalformedPathId(DomainError):
-    """An id in the path of GET, PATCH or DELETE that is no UUID: VALIDATION_FAILED, but 400 instead of 422."""
+    """An ID in the path of GET, PATCH or DELETE that is not a UUID: VALIDATION_FAILED, but 400 instead of 422."""
 
     code = ErrorCode.VALIDATION_FAILED
-    message = "validation failed"
 
 
 class PayloadTooLarge(DomainError):
     """A body over MAX_BODY_BYTES."""
 
     code = ErrorCode.PAYLOAD_TOO_LARGE
-    message = "payload too large"
+
+
+def refuse(request: AnyRequest, code: ErrorCode) -> Envelope:
+    """Return the response to a request that is refused with the code's own message."""
+    return failure(code, code.message, request_id=request_id_of(request), status=ERRORS[code].status)
 
 
 def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelope:
-    """DRF's exception handler: every exception of a view ends here, and none goes further."""
-    request_id = request_id_of(context["request"])
+    """Return the response to any exception of a view: DRF's exception handler."""
+    request: AnyRequest = context["request"]
+    if isinstance(exception, exceptions.ValidationError):
+        exception = ValidationFailed(details=dict(_sentences(exception.detail)))
+    elif isinstance(exception, UnreadablePostError):
+        exception = InvalidInput("the body ended before it was complete")
     if isinstance(exception, DomainError):
-        status = 400 if isinstance(exception, MalformedPathId) else STATUS[exception.code]
         return failure(
             exception.code,
             exception.sentence,
-            request_id=request_id,
-            status=status,
+            request_id=request_id_of(request),
+            status=400 if isinstance(exception, MalformedPathId) else ERRORS[exception.code].status,
             details=exception.details,
         )
     code = next(
         (code for kind, code in _FRAMEWORK_CODES.items() if isinstance(exception, kind)),
         ErrorCode.INTERNAL_ERROR,
     )
-    response = failure(code, MESSAGE[code], request_id=request_id, status=STATUS[code])
+    response = refuse(request, code)
     match code:
         case ErrorCode.UNAUTHORIZED:
             response["WWW-Authenticate"] = "Bearer"
@@ -104,3 +120,15 @@ def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelo
         case ErrorCode.INTERNAL_ERROR:
             log.error("unhandled_exception", exc_info=exception)
     return response
+
+
+def _sentences(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the first sentence about each field that a serializer refused. `ids[3]` is an entry of a list."""
+    if not isinstance(detail, dict):
+        yield place, str(detail[0])
+        return
+    for key, inner in detail.items():
+        if isinstance(key, int):
+            yield from _sentences(inner, f"{place}[{key}]")
+        else:
+            yield from _sentences(inner, f"{place}.{key}" if place else key)

@@ -1,27 +1,36 @@
-"""What every request gets, whatever answers it: an id, a line in the log, and below /v1 the envelope."""
+"""What every request gets, whatever answers it: an ID, a line in the log, and below /v1 the envelope."""
 
+import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import unquote
 
 import structlog
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from corsheaders.middleware import CorsMiddleware as _CorsMiddleware
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponseBadRequest
+from django.http.request import UnreadablePostError
+from django.http.response import HttpResponse, HttpResponseBase
+from django.urls import Resolver404, ResolverMatch, resolve
 
-from agentmessage.api.envelope import Envelope, failure
-from agentmessage.api.errors import MESSAGE, STATUS
-from agentmessage.api.paths import is_api_path
-from agentmessage.api.request_ids import assign_request_id
-from agentmessage.api.routes import resolve_api
+from agentmessage.api.envelope import Envelope, assign_request_id
+from agentmessage.api.errors import ERRORS, refuse
 from agentmessage.errors import ErrorCode
 from agentmessage.metrics import observe
 
 log = structlog.get_logger("agentmessage.request")
 
+Next = Callable[[HttpRequest], HttpResponseBase]
+# `v1` as the first word of a path, however it is written: /V1/, //v1/, /./v1, /\v1, /v1;x, and /%761/ after decoding.
+_BEGINS_WITH_V1 = re.compile(r"\W*v1(?!\w)", re.IGNORECASE)
+
 
 class RequestMiddleware:
-    """Stands outermost, so that its id is on every response, also on one that another middleware made."""
+    """The outermost middleware, so that its ID is on every response, also on one that another middleware made."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -30,7 +39,7 @@ class RequestMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
             if is_api_path(request.path_info):
-                response = _in_envelope(response, request_id=request_id)
+                response = _in_envelope(request, response)
                 response["X-Content-Type-Options"] = "nosniff"
                 response.setdefault("Cache-Control", "no-store")
             response["X-Request-Id"] = request_id
@@ -45,42 +54,85 @@ class RequestMiddleware:
             )
         return response
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a client that disconnected while a view outside of /v1 read its body: nothing has crashed."""
+        return HttpResponseBadRequest() if isinstance(exception, UnreadablePostError) else None
+
+
+class CorsMiddleware(_CorsMiddleware):
+    """Cross-origin requests, for the origins that CORS_ORIGINS names.
+
+    It answers a preflight itself, without a key: a browser sends none with it.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        if not settings.CORS_ALLOWED_ORIGINS:
+            raise MiddlewareNotUsed
+        super().__init__(get_response)
+
 
 class ServeApi:
-    """Answers what is below /v1 at once, so that it does not pass through the middleware that stands below.
+    """Answers what is below /v1 at once, so that it does not pass through the middleware that comes after this one.
 
     That is Django's for people with a browser: sessions, messages, CSRF and sign-in cost 40 µs a request, and a caller
     with a key has no use for them.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not is_api_path(request.path_info):
             return self.get_response(request)
-        match = resolve_api(request.path_info)
+        try:
+            match = resolve_api(request.path_info)
+        except Resolver404:
+            # With or without a key, and never a redirect: there is nothing here to protect.
+            return refuse(request, ErrorCode.NOT_FOUND)
         request.resolver_match = match
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         return response
 
 
-def _in_envelope(response: HttpResponseBase, *, request_id: str) -> HttpResponseBase:
-    """Replaces an error page of Django's own (a crash outside of a view, say), which is HTML, by the envelope."""
+def is_api_path(path: str) -> bool:
+    """Return whether the path is /v1 or below it, in any spelling, so that the response has to be in the envelope."""
+    return path.startswith("/v1/") or _BEGINS_WITH_V1.match(unquote(path)) is not None
+
+
+# What an ID is to the routes, whichever it is: this many characters without a slash. No word in a route is that long.
+_ID_LENGTH = 36
+_ANY_ID = "00000000-0000-0000-0000-000000000000"
+
+
+def resolve_api(path: str) -> ResolverMatch:
+    """Return what Django's `resolve` does, found once for all IDs of a path. Raises Resolver404."""
+    segments = path.split("/")
+    ids = [segment for segment in segments if len(segment) == _ID_LENGTH]
+    shape = "/".join([_ANY_ID if len(segment) == _ID_LENGTH else segment for segment in segments])
+    match = _resolve(shape)
+    if list(match.kwargs.values()) != [_ANY_ID] * len(ids):
+        # No route for IDs, or one that takes other things as well.
+        return resolve(path)
+    return ResolverMatch(match.func, (), dict(zip(match.kwargs, ids, strict=True)), match.url_name, route=match.route)
+
+
+# Bounded, since a client may make up paths.
+_resolve = lru_cache(maxsize=256)(resolve)
+
+
+def _in_envelope(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Replace an error page of Django's own (a crash outside of a view, say), which is HTML, by the envelope."""
     if isinstance(response, Envelope) or response.status_code < 400:
         return response
-    code = next(
-        (code for code in MESSAGE if STATUS[code] == response.status_code),
-        ErrorCode.INTERNAL_ERROR if response.status_code >= 500 else ErrorCode.INVALID_INPUT,
-    )
-    return failure(code, MESSAGE.get(code, "bad request"), request_id=request_id, status=STATUS[code])
+    other = ErrorCode.INTERNAL_ERROR if response.status_code >= 500 else ErrorCode.INVALID_INPUT
+    return refuse(request, next((code for code, kind in ERRORS.items() if kind.status == response.status_code), other))
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def _known_method(request: HttpRequest) -> str:
-    """A client may make up methods; figures by method may not grow with them."""
+    """Return the method, or `other`: a client may make up methods, and metrics by method must not grow with them."""
     return request.method if request.method in _METHODS else "other"
 
 

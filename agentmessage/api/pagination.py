@@ -4,114 +4,113 @@ A cursor is base64url, without padding, of `{"created_at": …, "id": …}`: the
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db.models import DateTimeField, F, Func, QuerySet, TextField, UUIDField, Value
 from django.db.models.lookups import LessThan
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
 
 from agentmessage.api.envelope import Envelope, success
-from agentmessage.api.query import Query
-from agentmessage.errors import InvalidInput
+from agentmessage.api.requests import RequestQuery, WholeNumberField
 
-DEFAULT_LIMIT = 20
-MAX_LIMIT = 100
-# What every list takes, beside its own filters.
-PAGE_PARAMETERS = ("limit", "cursor")
-
-
-Row = TypeVar("Row")
-Row_co = TypeVar("Row_co", covariant=True)
+_NOT_OURS = "is not one that this API gave; take next_cursor of the page before as it is"
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a list: just after the row with this moment and id."""
+    """A page boundary: just after the row with this moment and ID."""
 
     created_at: datetime
     id: UUID
 
     def encode(self) -> str:
-        """As it goes to the client."""
+        """Return what goes to the client."""
         content = orjson.dumps({"created_at": self.created_at, "id": self.id}, option=orjson.OPT_UTC_Z)
         return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
-        """What `encode` wrote. Raises InvalidInput for everything else."""
-        refusal = InvalidInput("cursor is not one that this API gave; take next_cursor of the page before as it is")
-        try:
-            match orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))):
-                case {"created_at": str(moment), "id": str(identifier)}:
-                    cursor = cls(datetime.fromisoformat(moment).astimezone(UTC), UUID(identifier))
-                case _:
-                    raise refusal
-        except (ValueError, OverflowError) as error:
-            raise refusal from error
-        # Another spelling of the same place, with more keys or in another order, has been edited.
+        """Return what `encode` wrote. Raises ValueError, or OverflowError for a time near the end of all time."""
+        match orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))):
+            case {"created_at": str(moment), "id": str(identifier)}:
+                cursor = cls(datetime.fromisoformat(moment).astimezone(UTC), UUID(identifier))
+            case _:
+                raise ValueError(text)
+        # Another form of the same boundary, with more keys or in another order, has been edited.
         if cursor.encode() != text:
-            raise refusal
+            raise ValueError(text)
         return cursor
 
 
-class Rows(Protocol[Row_co]):
-    """What there is to list."""
+@extend_schema_field({"type": "string", "format": "cursor", "minLength": 1, "maxLength": 400})
+class CursorField(serializers.Field[Any, Any, Any, Any]):
+    """A page boundary that this API gave."""
 
-    def page(self, *, after: Cursor | None, most: int) -> Sequence[Row_co]:
-        """The newest `most` rows, of those that come after the place."""
+    default_error_messages = {"invalid": _NOT_OURS}
 
-    def count(self) -> int:
-        """How many there are in all."""
+    def to_internal_value(self, data: str) -> Cursor:
+        """Return the page boundary."""
+        try:
+            return Cursor.decode(data)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
 
 
-class QuerySetRows(Generic[Row]):
-    """The rows of a query set."""
+class PageQuery(RequestQuery):
+    """What every list takes, beside its own filters."""
 
-    def __init__(self, rows: QuerySet[Any, Row]) -> None:
-        self.rows = rows
+    limit = WholeNumberField(min_value=1, max_value=100, default=20, help_text="How many on a page.")
+    cursor = CursorField(
+        default=None, help_text="Where the page begins: `meta.next_cursor` of the page before, as it is."
+    )
 
-    def page(self, *, after: Cursor | None, most: int) -> Sequence[Row]:
-        """As `Rows` has it."""
-        page = self.rows.order_by("-created_at", "-id")
+
+class KeysetPagination(BasePagination):
+    """Pages of any queryset whose rows have `id` and `created_at`, by the `PageQuery` that the view has read.
+
+    Two statements, whatever the page: the rows, and how many there are in all.
+    """
+
+    def paginate_queryset(self, queryset: QuerySet[Any, Any], request: Request, view: Any = None) -> list[Any]:
+        """Return the rows of the page."""
+        self.limit: int = view.query["limit"]
+        after: Cursor | None = view.query["cursor"]
+        page = queryset.order_by("-created_at", "-id")
         if after is not None:
             # Compared as one row value, which PostgreSQL answers with a range of the index. `created_at < … OR …` is a
             # filter over all that come before.
-            place = _row(Value(after.created_at, DateTimeField()), Value(after.id, UUIDField()))
-            page = page.filter(LessThan(_row(F("created_at"), F("id")), place))
-        return list(page[:most])
+            boundary = _row(Value(after.created_at, DateTimeField()), Value(after.id, UUIDField()))
+            page = page.filter(LessThan(_row(F("created_at"), F("id")), boundary))
+        # One more than asked for tells whether there is a next page.
+        found = list(page[: self.limit + 1])
+        has_more = len(found) > self.limit
+        self.total = queryset.count() if has_more or after is not None else len(found)
+        rows = found[: self.limit]
+        self.next_cursor = _boundary_after(rows[-1]).encode() if has_more else None
+        return rows
 
-    def count(self) -> int:
-        """As `Rows` has it."""
-        return self.rows.count()
+    def get_paginated_response(self, data: Any) -> Envelope:  # type: ignore[override]  # An envelope, not DRF's response.
+        """Return the page, with the cursor of the next one in the body and in a header."""
+        meta = {"total": self.total, "limit": self.limit, "offset": 0, "next_cursor": self.next_cursor}
+        response = success(data, meta=meta)
+        if self.next_cursor is not None:
+            response["X-Next-Cursor"] = self.next_cursor
+        return response
 
 
 def _row(*parts: Any) -> Func:
     return Func(*parts, function="ROW", output_field=TextField())
 
 
-def list_page(rows: Rows[Row], query: Query, render: Callable[[Row], dict[str, Any]]) -> Envelope:
-    """The page of `rows` that the query asks for. Raises InvalidInput for a bad limit or cursor.
-
-    What `render` makes of a row has its `id` and `created_at`: its place in the list. Two statements, whatever the
-    page: the rows, and how many there are in all.
-    """
-    limit = query.whole_number("limit", least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
-    text = query.text("cursor")
-    after = None if text is None else Cursor.decode(text)
-
-    # One more than asked for tells whether there is a next page.
-    found = rows.page(after=after, most=limit + 1)
-    has_more = len(found) > limit
-    total = len(found) if after is None and not has_more else rows.count()
-    shown = [render(row) for row in found[:limit]]
-    meta = {
-        "total": total,
-        "limit": limit,
-        "offset": 0,
-        "next_cursor": Cursor(shown[-1]["created_at"], shown[-1]["id"]).encode() if has_more else None,
-    }
-    return success(shown, meta=meta)
+def _boundary_after(row: Any) -> Cursor:
+    if isinstance(row, Mapping):
+        return Cursor(row["created_at"], row["id"])
+    return Cursor(row.created_at, row.id)

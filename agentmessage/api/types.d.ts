@@ -15,12 +15,9 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to many phone numbers
-         * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the
-         *     call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and unchanged
-         *     the second time.
+         * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and unchanged the second time.
          *
-         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With
-         *     `dry_run` the answer is the same and nothing is written.
+         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With `dry_run` the answer is the same and nothing is written.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -98,8 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to a phone number
-         * @description Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is
-         *     told afterwards, once it has approved the campaign.
+         * @description Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is told afterwards, once it has approved the campaign.
          *
          *     The rules are checked in this order, and the first one that is broken answers:
          *
@@ -110,8 +106,7 @@ export interface paths {
          *     5. The number is not in your organization: 404 `NOT_FOUND`.
          *     6. The number is not assigned: 409 `NUMBER_NOT_ASSIGNED`.
          *
-         *     Attaching the campaign that is already on the number changes nothing and answers 200. Another campaign replaces the
-         *     present one in the same moment: a reader sees the old one or the new one, and never none.
+         *     Attaching the campaign that is already on the number changes nothing and answers 200. Another campaign replaces the present one in the same moment: a reader sees the old one or the new one, and never none.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -393,7 +388,7 @@ export interface components {
              * @description When the carrier confirmed.
              */
             propagated_at: string | null;
-            /** @description How often the carrier was told. */
+            /** @description Attempts since the kind of failure last changed. */
             attempts: number;
             /**
              * Format: date-time
@@ -412,7 +407,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description TCR's id: B and six capitals or digits. */
+            /** @description TCR's id: B and 6 to 11 capitals or digits. */
             tcr_brand_id: string | null;
             /**
              * @description TCR's word; null while it is being looked up. Campaigns take numbers only if their brand is VERIFIED or VETTED_VERIFIED.
@@ -491,7 +486,7 @@ export interface components {
              */
             usecase: "2FA" | "ACCOUNT_NOTIFICATION" | "CUSTOMER_CARE" | "DELIVERY_NOTIFICATION" | "FRAUD_ALERT" | "HIGHER_EDUCATION" | "LOW_VOLUME" | "MARKETING" | "MIXED" | "POLLING_VOTING" | "PUBLIC_SERVICE_ANNOUNCEMENT" | "SECURITY_ALERT" | "AGENTS_FRANCHISES" | "CARRIER_EXEMPT" | "CHARITY" | "EMERGENCY" | "K12_EDUCATION" | "M2M" | "POLITICAL" | "PROXY" | "SOCIAL" | "SOLE_PROPRIETOR" | "SWEEPSTAKE" | "TRIAL" | "UCAAS_HIGH" | "UCAAS_LOW";
             description: string;
-            /** @description TCR's id: C and six capitals or digits. */
+            /** @description TCR's id: C and 6 to 11 capitals or digits. */
             tcr_campaign_id: string | null;
             /**
              * @description TCR's word. Only an ACTIVE campaign takes numbers.
@@ -524,13 +519,15 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's own words. */
             message: string | null;
-            /** @description Whether it passes by itself. */
-            retryable: boolean;
+            /** @description Whether the attempt is repeated without a call: at next_attempt_at, or when the carrier approves the campaign. */
+            retried_automatically: boolean;
+            /** @description Whether a call of the retry endpoint is accepted now. */
+            can_retry: boolean;
             /** @description What to do. */
             resolution: string;
         };
@@ -815,6 +812,19 @@ export interface components {
                 request_id: string;
             };
         };
+        /** @description `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+        PreconditionFailedError: {
+            /** @constant */
+            success: false;
+            error: {
+                /** @constant */
+                code: "PRECONDITION_FAILED";
+                /** @description One sentence for people. */
+                message: string;
+                /** @description The same as in `X-Request-Id`. */
+                request_id: string;
+            };
+        };
         /** @description The body is larger than the service takes (1 MiB unless it says otherwise). */
         PayloadTooLargeError: {
             /** @constant */
@@ -828,7 +838,7 @@ export interface components {
                 request_id: string;
             };
         };
-        /** @description The body is declared as something other than JSON. */
+        /** @description The body is declared as something other than JSON, or with a `Content-Encoding`. */
         UnsupportedMediaTypeError: {
             /** @constant */
             success: false;
@@ -854,7 +864,7 @@ export interface components {
                 request_id: string;
             };
         };
-        /** @description Our fault. Tell us the request id. */
+        /** @description Unexpected error. Contact support and quote the request ID. */
         InternalError: {
             /** @constant */
             success: false;
@@ -897,8 +907,10 @@ export interface components {
         "Retry-After": number;
         /** @description The scheme to authenticate by. */
         "WWW-Authenticate": "Bearer";
-        /** @description The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. */
+        /** @description The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. Send it as `If-Match` with a write: 412 says that something has changed, and the write was not performed. */
         ETag: string;
+        /** @description The same as `meta.next_cursor`; absent on the last page. */
+        "X-Next-Cursor": string;
     };
     pathItems: never;
 }
@@ -934,6 +946,19 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BulkAttachmentsAnswer"];
+                };
+            };
+            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
@@ -989,6 +1014,19 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -1002,7 +1040,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1042,7 +1080,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1100,6 +1138,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1160,7 +1199,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1297,7 +1336,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1424,6 +1463,19 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -1437,7 +1489,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1477,7 +1529,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1614,7 +1666,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1675,6 +1727,19 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberAnswer"];
                 };
             };
+            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvalidInputError"];
+                };
+            };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
             401: {
                 headers: {
@@ -1728,6 +1793,19 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -1741,7 +1819,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1781,7 +1859,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1838,7 +1916,7 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1848,7 +1926,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ValidationFailedError"];
+                    "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
@@ -1904,6 +1982,58 @@ export interface operations {
                     "application/json": components["schemas"]["NumberNotAssignedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadTooLargeError"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsupportedMediaTypeError"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationFailedError"];
+                };
+            };
             /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
             429: {
                 headers: {
@@ -1918,7 +2048,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1975,6 +2105,19 @@ export interface operations {
                     "application/json": components["schemas"]["AttachmentAnswer"];
                 };
             };
+            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvalidInputError"];
+                };
+            };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
             401: {
                 headers: {
@@ -2028,6 +2171,58 @@ export interface operations {
                     "application/json": components["schemas"]["NumberNotAssignedError"] | components["schemas"]["NotFailedError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadTooLargeError"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsupportedMediaTypeError"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationFailedError"];
+                };
+            };
             /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
             429: {
                 headers: {
@@ -2042,7 +2237,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2098,6 +2293,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2171,7 +2367,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2221,6 +2417,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2281,7 +2478,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2418,7 +2615,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2468,6 +2665,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2528,7 +2726,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2665,7 +2863,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2715,6 +2913,7 @@ export interface operations {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Next-Cursor": components["headers"]["X-Next-Cursor"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2775,7 +2974,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2870,6 +3069,19 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
             /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
             413: {
                 headers: {
@@ -2883,7 +3095,7 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadTooLargeError"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2923,7 +3135,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2980,7 +3192,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2990,7 +3202,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ValidationFailedError"];
+                    "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
             /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
@@ -3033,6 +3245,58 @@ export interface operations {
                     "application/json": components["schemas"]["NotFoundError"];
                 };
             };
+            /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreconditionFailedError"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadTooLargeError"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The body is declared as something other than JSON, or with a `Content-Encoding`. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsupportedMediaTypeError"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationFailedError"];
+                };
+            };
             /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
             429: {
                 headers: {
@@ -3047,7 +3311,7 @@ export interface operations {
                     "application/json": components["schemas"]["RateLimitedError"];
                 };
             };
-            /** @description `INTERNAL_ERROR`: Our fault. Tell us the request id. */
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
             500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -5,7 +5,7 @@ written once, by hand, and PostgreSQL plans them once for each connection (a pre
 with the ORM.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,26 +17,27 @@ from django.db.models import Model
 from agentmessage.db.postgresql.base import DatabaseWrapper
 
 Row = TypeVar("Row", bound=Model)
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-def run(sql: str, parameters: Sequence[Any]) -> None:
+def run(sql: str, parameters: Parameters) -> None:
     """Runs a statement that answers no rows, on Django's own connection and in its transaction, if there is one."""
     _execute(sql, parameters)
 
 
-def fetch_one(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+def fetch_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
     """The first row of a statement, or None."""
     row: tuple[Any, ...] | None = _execute(sql, parameters).fetchone()
     return row
 
 
-def fetch_all(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch_all(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     """All rows of a statement."""
     rows: list[tuple[Any, ...]] = _execute(sql, parameters).fetchall()
     return rows
 
 
-def _execute(sql: str, parameters: Sequence[Any]) -> "CursorWrapper | psycopg.Cursor[Any]":
+def _execute(sql: str, parameters: Parameters) -> "CursorWrapper | psycopg.Cursor[Any]":
     connection = connections[DEFAULT_DB_ALIAS]
     assert isinstance(connection, DatabaseWrapper)  # noqa: S101  (The settings name no other backend.)
     cursor = connection.prepared_cursor()

@@ -61,9 +61,43 @@ CREATE TRIGGER numbers_campaignattachment_no_truncate
     FOR EACH STATEMENT EXECUTE FUNCTION numbers_campaignattachment_append_only();
 
 
--- Counters that need not survive a crash of the database. The throttle's rows change all the time: half of each page
--- is left free for their next versions.
+-- `superseded` is final. The other transitions are in phone_numbers/services/transitions.py.
 
-ALTER TABLE accounts_throttlewindow SET UNLOGGED;
-ALTER TABLE accounts_throttlewindow SET (fillfactor = 50);
+CREATE FUNCTION numbers_campaignattachment_superseded_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a superseded attachment cannot become %', NEW.status
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'numbers_campaignattachment_superseded_is_final',
+              TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+END
+$$;
+
+CREATE TRIGGER numbers_campaignattachment_superseded_is_final
+    BEFORE UPDATE OF status ON numbers_campaignattachment
+    FOR EACH ROW
+    WHEN (OLD.status = 'superseded' AND NEW.status <> 'superseded')
+    EXECUTE FUNCTION numbers_campaignattachment_superseded_is_final();
+
+
+-- A number's new tenant does not see how far the detach of its former tenant has come.
+
+CREATE FUNCTION numbers_phonenumber_new_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.carrier_line_option_status := NULL;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER numbers_phonenumber_new_tenant
+    BEFORE UPDATE OF organization_id ON numbers_phonenumber
+    FOR EACH ROW
+    WHEN (OLD.organization_id IS DISTINCT FROM NEW.organization_id AND NEW.organization_id IS NOT NULL
+          AND NEW.campaign_id IS NULL)
+    EXECUTE FUNCTION numbers_phonenumber_new_tenant();
+
+
+-- Counters that need not survive a crash of the database. The counter's rows change all the time: half of each page is
+-- left free for their next versions.
+
+ALTER TABLE agentmessage_counter SET UNLOGGED;
+ALTER TABLE agentmessage_counter SET (fillfactor = 50);
 ALTER TABLE propagation_carrierratelimit SET UNLOGGED;

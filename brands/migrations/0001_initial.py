@@ -5,6 +5,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -23,7 +24,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
                 ("name", models.CharField(max_length=255)),
-                ("tcr_brand_id", models.CharField(blank=True, max_length=7, null=True, verbose_name="TCR brand id")),
+                ("tcr_brand_id", models.CharField(blank=True, max_length=12, null=True, verbose_name="TCR brand id")),
                 (
                     "identity_status",
                     models.CharField(
@@ -75,10 +76,11 @@ class Migration(migrations.Migration):
                         name="brands_brand_identity_status_known",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("tcr_brand_id__regex", "^B[A-Z0-9]{6}$")),
+                        condition=models.Q(("tcr_brand_id__regex", "^B[A-Z0-9]{6,11}$")),
                         name="brands_brand_tcr_brand_id_form",
                     ),
                 ],
             },
         ),
+        grant("brands", administrator=["add_brand", "change_brand"]),
     ]

@@ -5,6 +5,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -62,7 +63,7 @@ class Migration(migrations.Migration):
                 ("description", models.TextField(blank=True, default="")),
                 (
                     "tcr_campaign_id",
-                    models.CharField(blank=True, max_length=7, null=True, verbose_name="TCR campaign id"),
+                    models.CharField(blank=True, max_length=12, null=True, verbose_name="TCR campaign id"),
                 ),
                 (
                     "status",
@@ -175,10 +176,11 @@ class Migration(migrations.Migration):
                         name="campaigns_campaign_carrier_status_known",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("tcr_campaign_id__regex", "^C[A-Z0-9]{6}$")),
+                        condition=models.Q(("tcr_campaign_id__regex", "^C[A-Z0-9]{6,11}$")),
                         name="campaigns_campaign_tcr_campaign_id_form",
                     ),
                 ],
             },
         ),
+        grant("campaigns", administrator=["add_campaign", "change_campaign"]),
     ]

@@ -2,6 +2,7 @@
 Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
@@ -15,6 +16,7 @@ from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
+    Deadline,
     Failure,
     FailureKind,
     OrderReport,
@@ -115,16 +117,18 @@ class BandwidthCarrier:
         self._caller = HttpCaller(pace=pace)
         credentials = (address.user, address.secret)
         self._basic = credentials if address.version == "1" else None
-        self._token = (
-            Token(caller=self._caller, url=address.token_url, credentials=credentials)
-            if address.version == "2"
-            else None
-        )
+        self._token = Token(url=address.token_url, credentials=credentials) if address.version == "2" else None
 
     @classmethod
     def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
         return cls(address=Address.read(url), pace=pace)
+
+    def until(self, deadline: Deadline) -> Self:
+        """See `Carrier`."""
+        bound = copy(self)
+        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
+        return bound
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """See `Carrier`."""
@@ -254,11 +258,13 @@ class BandwidthCarrier:
         if self._token is None:
             answer = self._exchange(method, url, content, params, token=None)
         else:
-            token = self._token.value()
+            token = self._token.value(self._caller)
             answer = self._exchange(method, url, content, params, token=token)
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 # The token may have been revoked early. A second 401 is about more than the token.
-                answer = self._exchange(method, url, content, params, token=self._token.value(instead_of=token))
+                answer = self._exchange(
+                    method, url, content, params, token=self._token.value(self._caller, instead_of=token)
+                )
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise _unauthorized(answer)
         return answer

@@ -18,10 +18,7 @@ class Token:
     Without that bound they would ask one after the other, for as long as an endpoint that hangs lets each of them wait.
     """
 
-    def __init__(
-        self, *, caller: HttpCaller, url: str, credentials: tuple[str, str], longest_wait: float = TOTAL_SECONDS
-    ) -> None:
-        self._caller = caller
+    def __init__(self, *, url: str, credentials: tuple[str, str], longest_wait: float = TOTAL_SECONDS) -> None:
         self._url = url
         self._credentials = credentials
         self._longest_wait = longest_wait
@@ -29,24 +26,24 @@ class Token:
         self._value: str | None = None
         self._renew_at = 0.0
 
-    def value(self, *, instead_of: str | None = None) -> str:
-        """The token; another one than `instead_of`, which was refused.
+    def value(self, caller: HttpCaller, *, instead_of: str | None = None) -> str:
+        """The token, fetched by `caller` if need be; another one than `instead_of`, which was refused.
 
         Raises CarrierRefused for wrong credentials, CarrierUnavailable.
         """
-        if not self._lock.acquire(timeout=self._longest_wait):
+        if not self._lock.acquire(timeout=min(self._longest_wait, caller.seconds_left)):
             raise CarrierUnavailable("Bandwidth gives no token.", was_sent=False)
         try:
             if self._value is None or self._value == instead_of or time.monotonic() >= self._renew_at:
-                self._fetch()
+                self._fetch(caller)
             assert self._value is not None  # noqa: S101  (_fetch() has set it, or raised.)
             return self._value
         finally:
             self._lock.release()
 
-    def _fetch(self) -> None:
+    def _fetch(self, caller: HttpCaller) -> None:
         try:
-            answer = self._caller.call(
+            answer = caller.call(
                 "POST",
                 self._url,
                 headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},

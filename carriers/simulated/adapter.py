@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
 
@@ -9,6 +10,7 @@ from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
+    Deadline,
     Failure,
     FailureKind,
     OrderReport,
@@ -42,6 +44,12 @@ class SimulatedCarrier:
         if not batch.isdigit() or not 0 < int(batch) <= 10_000:
             raise ValueError("batch must be a number from 1 to 10000.")
         return cls(base=f"http://{url.hostname or '127.0.0.1'}:{url.port or 8001}", pace=pace, batch_size=int(batch))
+
+    def until(self, deadline: Deadline) -> Self:
+        """See `Carrier`."""
+        bound = copy(self)
+        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
+        return bound
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """See `Carrier`."""

@@ -1,10 +1,12 @@
 """How unpleasant the carrier is."""
 
 import random
-import time
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from threading import Lock
+
+from carriers.simulated.clock import Clock
 
 # What a number that fails may hear, and how often: the first passes by itself.
 REASONS = {
@@ -40,14 +42,19 @@ class Faults:
         for name, value in given.items():
             if name not in known:
                 raise ValueError(f"{name} is none of {', '.join(sorted(known))}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                raise ValueError(f"{name} must be a number from 0 on")
-            changes[name] = float(value)
+            changes[name] = amount(name, value)
         return replace(self, **changes)
 
     def as_dict(self) -> dict[str, float]:
         """By name."""
         return asdict(self)
+
+
+def amount(name: str, value: object) -> float:
+    """Return a share or a number of seconds as it came in JSON. Raises ValueError with its name."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
+        raise ValueError(f"{name} must be a number from 0 on")
+    return float(value)
 
 
 class Chance:
@@ -71,9 +78,10 @@ class Chance:
 
 
 class RateLimit:
-    """A window of one second."""
+    """A window of one second of the carrier's clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = Lock()
         self._second = 0
         self._count = 0
@@ -83,7 +91,7 @@ class RateLimit:
         if not requests_per_second:
             return False
         with self._lock:
-            second = int(time.monotonic())
+            second = int(self._clock.now())
             if second != self._second:
                 self._second, self._count = second, 0
             self._count += 1

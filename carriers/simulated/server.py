@@ -6,6 +6,7 @@ GET  /numbers?after=&limit=     POST /numbers/search {numbers}      number -> ca
 PUT  /numbers/{number} {campaign_id}                    behind everybody's back, to make drift
 GET  /campaigns/{id}            PUT /campaigns/{id} {status}
 GET  /faults                    PUT /faults {latency, failures, …}
+GET  /clock                     PUT /clock {advance}                seconds; orders and approvals end without waiting
 GET  /statistics                GET /orders-of-numbers
 """
 
@@ -21,13 +22,14 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from carriers.simulated.faults import REASONS, Chance, Faults, RateLimit
+from carriers.simulated.clock import Clock
+from carriers.simulated.faults import REASONS, Chance, Faults, RateLimit, amount
 from carriers.simulated.store import DuplicateOrder, Store
 
 _MOST_BYTES = 10_000_000
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[1-9][0-9]{4,5}")
 _CAMPAIGN_STATUSES = ("PENDING", "APPROVED", "REJECTED", "SUSPENDED")
-_CONTROLS = ("/faults", "/statistics", "/orders-of-numbers")
+_CONTROLS = ("/faults", "/clock", "/statistics", "/orders-of-numbers")
 
 
 class SimulatorServer:
@@ -41,11 +43,13 @@ class SimulatorServer:
         data: Path | None = None,
         faults: Faults | None = None,
         seed: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.store = Store(data)
+        self.clock = clock or Clock()
+        self.store = Store(data, self.clock)
         self.faults = faults or Faults()
         self.chance = Chance(seed)
-        self.rate_limit = RateLimit()
+        self.rate_limit = RateLimit(self.clock)
         self._server = _Server((host, port), self)
         self.port: int = self._server.server_address[1]
         self._thread: Thread | None = None
@@ -135,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         is_control = path in _CONTROLS or self.command == "PUT"
         if not is_control:
-            time.sleep(carrier.faults.latency)
+            time.sleep(carrier.faults.latency)  # The caller's real time, whatever the carrier's clock says.
             if carrier.rate_limit.is_over(carrier.faults.requests_per_second):
                 carrier.store.count("too_many_requests")
                 self._send(429, {"message": "Too many requests."}, {"Retry-After": "1"})
@@ -207,6 +211,14 @@ class _Handler(BaseHTTPRequestHandler):
                 except ValueError as error:
                     raise _Refused(422, str(error)) from error
                 return 200, carrier.faults.as_dict()
+            case "GET", ["clock"]:
+                return 200, {"now": carrier.clock.now()}
+            case "PUT", ["clock"]:
+                try:
+                    carrier.clock.advance(amount("advance", body.get("advance")))
+                except ValueError as error:
+                    raise _Refused(422, str(error)) from error
+                return 200, {"now": carrier.clock.now()}
             case "GET", ["statistics"]:
                 return 200, store.statistics()
             case "GET", ["orders-of-numbers"]:

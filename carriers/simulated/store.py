@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any
+
+from carriers.simulated.clock import Clock
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -27,7 +28,8 @@ class DuplicateOrder(Exception):
 class Store:
     """Thread-safe. Every method is one transaction."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None, clock: Clock) -> None:
+        self._clock = clock
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()
@@ -41,7 +43,7 @@ class Store:
         failures: Mapping[str, str], seconds: float,
     ) -> dict[str, Any]:  # fmt: skip
         """Takes the order; it ends, and takes effect, after so many seconds. Raises DuplicateOrder."""
-        now = time.time()
+        now = self._clock.now()
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._end_orders(now)
@@ -67,7 +69,7 @@ class Store:
     def order(self, order_id: str) -> dict[str, Any] | None:
         """How the order stands; None if there is none."""
         with self._lock, self._connection:
-            self._end_orders(time.time())
+            self._end_orders(self._clock.now())
             row = self._connection.execute(
                 "SELECT order_id, action, campaign_id, failures, is_open FROM orders WHERE order_id = ?", [order_id]
             ).fetchone()
@@ -86,7 +88,7 @@ class Store:
     def numbers(self, *, after: str = "", limit: int = 1000, among: Sequence[str] | None = None) -> dict[str, str]:
         """Numbers with the campaign that each is on, in order: a page after one of them, or those `among` these."""
         with self._lock, self._connection:
-            self._end_orders(time.time())
+            self._end_orders(self._clock.now())
             if among is not None:
                 rows = self._connection.execute(
                     "SELECT number, campaign_id FROM numbers WHERE number IN (SELECT value FROM json_each(?))",
@@ -105,7 +107,7 @@ class Store:
 
     def campaign(self, campaign_id: str, *, approval_seconds: float) -> str:
         """PENDING, APPROVED, REJECTED or SUSPENDED: as set, or APPROVED so long after it was first asked for."""
-        now = time.time()
+        now = self._clock.now()
         with self._lock, self._connection:
             self._connection.execute("INSERT OR IGNORE INTO campaigns VALUES (?, NULL, ?)", [campaign_id, now])
             status, first_heard_at = self._connection.execute(
@@ -121,7 +123,7 @@ class Store:
             self._connection.execute(
                 "INSERT INTO campaigns VALUES (?, ?, ?)"
                 " ON CONFLICT (campaign_id) DO UPDATE SET status = excluded.status",
-                [campaign_id, status, time.time()],
+                [campaign_id, status, self._clock.now()],
             )
 
     def count(self, name: str) -> None:
@@ -151,7 +153,7 @@ class Store:
         # In the order in which they end, as a real carrier's orders would overtake each other.
         due = self._connection.execute(
             "SELECT order_id, campaign_id, numbers, failures FROM orders WHERE is_open AND ends_at <= ?"
-            " ORDER BY ends_at, created_at",
+            " ORDER BY ends_at, rowid",
             [now],
         ).fetchall()
         for order_id, campaign_id, numbers, failures in due:

@@ -5,6 +5,7 @@ src/telnyx/resources/messaging_10dlc/.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from math import ceil
 from typing import Protocol, Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
@@ -15,6 +16,7 @@ from carriers.base import (
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
+    Deadline,
     Failure,
     FailureKind,
     OrderAction,
@@ -89,6 +91,13 @@ class TelnyxCarrier:
             raise ValueError("the port must be a number.") from None
         host = url.hostname or HOST
         return cls(origin=f"{scheme}://{f'[{host}]' if ':' in host else host}{port}", key=key, pace=pace)
+
+    def until(self, deadline: Deadline) -> Self:
+        """See `Carrier`."""
+        bound = copy(self)
+        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
+        bound._campaigns = self._campaigns.through(bound._get)  # noqa: SLF001
+        return bound
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """See `Carrier`. POST, and PUT only where there is something to replace."""
@@ -300,7 +309,7 @@ def _failed(assignment: Assignment) -> OrderReport:
     return OrderReport(failure=Failure(FailureKind.REJECTED, words, assignment.status.value))
 
 
-_TCR_ID = re.compile(r"C[0-9A-Z]{6}")
+_TCR_ID = re.compile(r"C[0-9A-Z]{6,11}")
 
 
 class Get(Protocol):
@@ -322,6 +331,12 @@ class CampaignIds:
         self._get = get
         self._own_ids: dict[str, str] = {}
         self._tcr_ids: dict[str, str] = {}
+
+    def through(self, get: Get) -> "CampaignIds":
+        """Return the same map, which asks Telnyx through `get`."""
+        bound = copy(self)
+        bound._get = get  # noqa: SLF001  (A copy of this one.)
+        return bound
 
     def note(self, campaign_id: str | None, tcr_campaign_id: str | None) -> None:
         """Remembers a pair that an answer has shown."""

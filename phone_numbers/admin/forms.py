@@ -1,15 +1,20 @@
-"""Forms of the numbers' pages."""
+"""What operators type on the pages of numbers."""
 
+import re
 from typing import Any
-from uuid import UUID
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.forms.models import ModelChoiceIteratorValue
 from unfold.widgets import UnfoldAdminSelect2Widget
 
-from accounts.admin.forms import RowForm
+from agentmessage.admin.base import any_of
+from agentmessage.admin.forms import RowForm
+from agentmessage.errors import DomainError
 from campaigns.models import Campaign
+from phone_numbers.services.attach import check_campaign
+
+_LIKE_A_NUMBER = re.compile(r"[+0-9][0-9 ().\-]*")
 
 
 class PhoneNumberForm(RowForm):
@@ -45,21 +50,24 @@ class PhoneNumberForm(RowForm):
 
 
 class CampaignSelect(UnfoldAdminSelect2Widget):
-    """Campaigns to choose from; those that take no numbers are shown and cannot be chosen."""
+    """A choice of campaigns. Those that take no numbers are shown, but disabled."""
 
     def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """One campaign."""
+        """Disable a campaign that breaks one of rules 2 to 4."""
         option: dict[str, Any] = super().create_option(name, value, label, *args, **kwargs)
-        if isinstance(value, ModelChoiceIteratorValue) and not takes_numbers(value.instance):  # type: ignore[attr-defined]  # Documented.
-            option["attrs"]["disabled"] = True
+        if isinstance(value, ModelChoiceIteratorValue):
+            try:
+                check_campaign(value.instance)  # type: ignore[attr-defined]  # Documented.
+            except DomainError:
+                option["attrs"]["disabled"] = True
         return option
 
 
 class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Generic for type checkers only.
-    """A campaign, with what decides whether it takes numbers."""
+    """A campaign, labeled with what decides whether it takes numbers."""
 
     def label_from_instance(self, obj: Any) -> str:
-        """Its name, and its standing where that is in the way."""
+        """Name the campaign, and say why it takes no numbers."""
         parts = [obj.name, obj.tcr_campaign_id, obj.get_usecase_display()]
         if not obj.is_active:
             parts.append(f"takes no numbers: {obj.status}")
@@ -79,14 +87,24 @@ class AttachForm(forms.Form):
         queryset=Campaign.objects.none(), widget=CampaignSelect({"data-placeholder": "Choose a campaign"})
     )
 
-    def __init__(self, *args: Any, organization_id: UUID, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, campaigns: QuerySet[Campaign], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        campaigns: QuerySet[Campaign] = Campaign.objects.filter(organization_id=organization_id)
         field = self.fields["campaign"]
-        assert isinstance(field, CampaignField)  # noqa: S101  (It stands above.)
+        assert isinstance(field, CampaignField)  # noqa: S101  (Declared above.)
         field.queryset = campaigns.select_related("brand")
 
 
-def takes_numbers(campaign: Campaign) -> bool:
-    """Whether the attach would pass its rules about the campaign, as far as one can tell before it is made."""
-    return campaign.is_active and campaign.brand.is_verified
+def number_condition(term: str, *, field: str) -> Q | None:
+    """Numbers that begin as `term` does, or None if it is no part of a number.
+
+    Punctuation is left out, as is a `+` or a North American `+1` that the operator left out. Each prefix is a range of
+    the number's index; a match in the middle would read the whole table.
+    """
+    if _LIKE_A_NUMBER.fullmatch(term.strip()) is None:
+        return None
+    digits = re.sub(r"[^0-9]", "", term)
+    prefixes = [f"+{digits}"] if term.strip().startswith("+") else [f"+{digits}", f"+1{digits}", digits]
+    condition = Q()
+    for prefix in prefixes:
+        condition |= any_of([f"{field}__startswith"], prefix)
+    return condition

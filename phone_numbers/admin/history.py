@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
-from accounts.admin.base import RowAdmin
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import TabularInline, display
 from accounts.models import ApiKey, Operator
-from phone_numbers.admin.search import number_condition
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin
+from agentmessage.admin.unfold_typing import TabularInline, display
+from phone_numbers.admin.forms import number_condition
+from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 
 STATUS_COLOURS = {
@@ -122,12 +122,21 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
             {
                 "fields": (
                     "status", "attempts", "next_attempt_at", "order_id", "submitted_at", "propagated_at",
-                    "failure_code", "failure_carrier_code", "failure_message",
+                    "failure_code", "failure_carrier_code", "failure_message", "what_to_do",
                 )
             },
         ),
     )  # fmt: skip
-    readonly_fields = ("actor",)
+    readonly_fields = ("actor", "what_to_do")
+
+    @display(description="what to do", empty_value="-")
+    def what_to_do(self, entry: CampaignAttachment) -> str | None:
+        """Say what the API says of the failure."""
+        if entry.failure_code is None:
+            return None
+        is_current = entry.phone_number.current_attachment_id == entry.id
+        has_failed = entry.status == AttachmentStatus.FAILED
+        return remedy_of(entry.failure_code, has_failed=has_failed, is_current=is_current).resolution
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

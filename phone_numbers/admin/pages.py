@@ -1,225 +1,213 @@
-"""The pages between an operator's choice of numbers and what becomes of them: choose and confirm, then the outcome."""
+"""The pages of an operation on numbers: choose, confirm, and see the outcome of each number.
 
+Every page posts to the list with its filters, as the list's own actions do. So the selection, which may be all that a
+filter finds, need not travel.
+"""
+
+import csv
+import io
 from abc import ABC, abstractmethod
+from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.utils import display_for_label
 
 from accounts.actors import Actor
-from accounts.admin.base import RowAdmin
 from accounts.models import Operator
-from agentmessage.api.request_ids import request_id_of
-from phone_numbers.admin.forms import AttachForm
-from phone_numbers.admin.operations import RowOutcome, attach_to_rows, detach_rows, release_rows, retry_rows
+from agentmessage.admin.base import RowAdmin
+from agentmessage.api.envelope import request_id_of
 from phone_numbers.models import PhoneNumber
 
-MAX_ROWS = 100
+_SHOWN = 100
 _LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
+_COLOURS = {"changed": "success", "unchanged": "info", "failed": "danger", "busy": "danger"}
+
+Kind = Literal["changed", "unchanged", "failed", "busy"]
 
 
-class OperationPage(ABC):
+class Chosen(NamedTuple):
+    """A number that the operator has chosen."""
+
+    id: UUID
+    number: str
+    organization_id: UUID | None
+    attachment_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """The outcome of one number. `reason` says why it failed or is busy."""
+
+    kind: Kind
+    reason: str = ""
+
+
+class Operation(ABC):
     """One thing that operators do to chosen numbers.
 
-    `words` are what a row's outcome is called, `consequence` is what the operator should know before confirming.
+    `action` is the action of the list that every page posts to, `submits` the field that says that the form was sent,
+    `consequence` what the operator should know before confirming, and `words` the names of the outcomes.
     """
 
-    name: ClassVar[str]
+    action: ClassVar[str]
+    submits: ClassVar[str] = "confirm"
     title: ClassVar[str]
     button: ClassVar[str]
     consequence: ClassVar[str]
-    words: ClassVar[dict[str, str]]
+    words: ClassVar[dict[Kind, str]]
     dangerous: ClassVar[bool] = False
 
-    def __init__(self, model_admin: RowAdmin, request: HttpRequest, phone_numbers: Sequence[PhoneNumber]) -> None:
+    def __init__(
+        self, model_admin: RowAdmin, request: HttpRequest, chosen: QuerySet[PhoneNumber], *, selected: Sequence[str]
+    ) -> None:
         self.model_admin = model_admin
         self.request = request
-        self.phone_numbers = phone_numbers
-        self.changelist: str = reverse("admin:numbers_phonenumber_changelist")
+        self.chosen = chosen.order_by("number")
+        self.count = self.chosen.count()
+        self.selected = selected
+        changelist: str = reverse("admin:numbers_phonenumber_changelist")
+        self.back = request.get_full_path() if request.path == changelist else changelist
 
     @abstractmethod
-    def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
-        """Does it. `form` is valid."""
-
     def refusal(self) -> str | None:
-        """Why it cannot be done to these numbers at all, in words."""
-        if not self.phone_numbers:
-            return "These numbers are gone."
-        if len(self.phone_numbers) > MAX_ROWS:
-            return f"At most {MAX_ROWS} numbers at once."
-        return None
+        """Say why the operation is not possible for these numbers."""
 
-    def form(self, data: Any = None) -> forms.Form:
-        """What there is to choose."""
+    @abstractmethod
+    def run(self, numbers: Sequence[Chosen], form: forms.Form, actor: Actor, *, dry_run: bool) -> list[RowOutcome]:
+        """Do it, or with `dry_run` say what would happen. `form` is valid."""
+
+    def form(self, data: Any) -> forms.Form:
+        """Return the form that says what to do, apart from the numbers."""
         return forms.Form(data)
 
     def subject(self, form: forms.Form) -> str:
-        """What was chosen, to stand after the title. `form` is valid."""
+        """Return what was chosen in the valid form, to follow the title."""
         return ""
 
-    def ask(self, form: forms.Form | None = None) -> HttpResponse:
-        """The page that asks, or the way back with the refusal."""
+    def respond(self) -> HttpResponse:
+        """Return the page that is next."""
         refusal = self.refusal()
         if refusal is not None:
             messages.error(self.request, refusal)
-            return HttpResponseRedirect(self._back())
-        form = form or self.form()
+            return HttpResponseRedirect(self.back)
+        form = self.form(self.request.POST if self.submits in self.request.POST else None)
+        if not form.is_valid():
+            return self._choose(form)
+        is_confirmed = "confirm" in self.request.POST
+        # Read before anything changes: a number that has moved may not be found by the filter any more.
+        fields = ("id", "number", "organization_id", "current_attachment_id")
+        numbers = [Chosen(*row) for row in self.chosen.values_list(*fields)]
+        outcomes = self.run(numbers, form, self._actor(), dry_run=not is_confirmed)
+        if is_confirmed:
+            changed = [number for number, outcome in zip(numbers, outcomes, strict=True) if outcome.kind == "changed"]
+            self._log(changed, f"{self.title}{self.subject(form)}.")
+        return self._show(form, numbers, outcomes, is_confirmed=is_confirmed)
+
+    def _choose(self, form: forms.Form) -> HttpResponse:
+        phone_numbers = list(self.chosen.select_related("organization", "campaign")[:_SHOWN])
+        is_last_step = self.submits == "confirm"
         return self._page(
-            "admin/numbers/phonenumber/operation.html",
+            "operation",
             form=form,
             media=form.media,
-            action=reverse("admin:numbers_phonenumber_operation", args=[self.name]),
-            button=self.button,
-            consequence=self.consequence,
-            dangerous=self.dangerous,
-            checkbox=ACTION_CHECKBOX_NAME,
-            phone_numbers=self.phone_numbers,
+            count=self.count,
+            shown=len(phone_numbers),
+            consequence=self.consequence if is_last_step else "",
+            button=self.button if is_last_step else "",
+            hidden={"confirm": "yes"} if is_last_step else {},
+            phone_numbers=phone_numbers,
             table={
                 "headers": ["Number", "Organization", "State", "Campaign now"],
                 "rows": [
-                    [self._link(row), row.organization or "-", row.state, row.campaign or "-"]
-                    for row in self.phone_numbers
+                    [self._link(row.id, row.number), row.organization or "-", row.state, row.campaign or "-"]
+                    for row in phone_numbers
                 ],
             },
         )
 
-    def answer(self) -> HttpResponse:
-        """Does it, if the form is in order, and shows what became of each number."""
-        if self.refusal() is not None:
-            return self.ask()
-        form = self.form(self.request.POST)
-        if not form.is_valid():
-            return self.ask(form)
-        assert isinstance(self.request.user, Operator)  # noqa: S101  (Who is not signed in does not come here.)
-        actor = Actor.for_operator(self.request.user, request_id=request_id_of(self.request))
-        outcomes = {outcome.phone_number_id: outcome for outcome in self.run(form, actor)}
-        rows = [(phone_number, outcomes[phone_number.id]) for phone_number in self.phone_numbers]
-        for phone_number, outcome in rows:
-            if outcome.outcome == "changed":
-                self.model_admin.log_change(self.request, phone_number, f"{self.title}{self.subject(form)}.")
-        counts = [(sum(outcome.outcome == kind for _, outcome in rows), word) for kind, word in self.words.items()]
+    def _show(
+        self, form: forms.Form, numbers: Sequence[Chosen], outcomes: Sequence[RowOutcome], *, is_confirmed: bool
+    ) -> HttpResponse:
+        """Return the outcome of a confirmed operation, or a preview that asks for the confirmation."""
+        words = self.words if is_confirmed else self.words | {"changed": f"would be {self.words['changed']}"}
+        rows = list(zip(numbers, outcomes, strict=True))
+        counts = Counter(outcome.kind for outcome in outcomes)
+        failed = [(number.number, outcome.reason) for number, outcome in rows if outcome.kind in ("failed", "busy")]
+        # Of many numbers, those that need attention.
+        shown = [row for row in rows if len(rows) <= _SHOWN or row[1].kind in ("failed", "busy")][:_SHOWN]
         return self._page(
-            "admin/numbers/phonenumber/outcome.html",
+            "outcome" if is_confirmed else "operation",
             title=self.title + self.subject(form),
-            summary=", ".join(f"{count} {word}" for count, word in counts if count),
+            summary=", ".join(f"{counts[kind]:,} {word}" for kind, word in words.items() if counts[kind]),
+            count=counts["changed"],
+            consequence=self.consequence,
+            button=self.button if counts["changed"] else "",
+            hidden={name: str(value) for name, value in form.data.items() if name in form.fields} | {"confirm": "yes"},
+            reasons={
+                "headers": ["Why", "Numbers"],
+                "rows": [[reason, f"{n:,}"] for reason, n in Counter(why for _, why in failed).most_common()],
+            },
             table={
                 "headers": ["Number", "Outcome", "Why"],
                 "rows": [
-                    [self._link(phone_number), self._label(outcome), outcome.reason] for phone_number, outcome in rows
+                    [self._link(number.id, number.number), _label(outcome.kind, words[outcome.kind]), outcome.reason]
+                    for number, outcome in shown
                 ],
             },
+            shown=len(shown),
+            failed_count=len(failed),
+            csv=_as_link(failed) if failed else "",
         )
 
     def _page(self, template: str, **context: Any) -> HttpResponse:
-        page = self.model_admin.page(self.request, self.title) | {"back": self._back()} | context
-        return TemplateResponse(self.request, template, page)
+        page = self.model_admin.page(self.request, self.title) | {
+            "action": self.action,
+            "back": self.back,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "dangerous": self.dangerous,
+            "select_across": self.request.POST.get("select_across", "0"),
+            "selected": self.selected,
+        }
+        return TemplateResponse(self.request, f"admin/numbers/phonenumber/{template}.html", page | context)
 
-    def _back(self) -> str:
-        """The list as the operator had filtered it, or the number's page; never another site."""
-        asked = self.request.POST.get("back") or self.request.GET.get("back")
-        if asked and asked.startswith(self.changelist) and url_has_allowed_host_and_scheme(asked, allowed_hosts=None):
-            return asked
-        return self.request.get_full_path() if self.request.path == self.changelist else self.changelist
+    def _actor(self) -> Actor:
+        return Actor.for_operator(self._operator(), request_id=request_id_of(self.request))
 
-    def _link(self, phone_number: PhoneNumber) -> str:
-        return format_html(_LINK, reverse("admin:numbers_phonenumber_change", args=[phone_number.id]), phone_number)
+    def _log(self, changed: Sequence[Chosen], message: str) -> None:
+        if changed:
+            numbers = [PhoneNumber(id=number.id, number=number.number) for number in changed]
+            LogEntry.objects.log_actions(self._operator().pk, numbers, CHANGE, message)
 
-    def _label(self, outcome: RowOutcome) -> str:
-        colours = {"changed": "success", "unchanged": "info", "failed": "danger"}
-        word = self.words[outcome.outcome]
-        label: str = display_for_label(word, "-", {word: colours[outcome.outcome]})
-        return label
+    def _operator(self) -> Operator:
+        assert isinstance(self.request.user, Operator)  # noqa: S101  (The admin is for those who are signed in.)
+        return self.request.user
 
-
-class AttachPage(OperationPage):
-    """Attach a campaign of the numbers' organization."""
-
-    name = "attach"
-    title = "Attach a campaign"
-    button = "Attach"
-    consequence = "The campaign takes the place of the one that a number has now. The carrier hears of it afterwards."
-    words = {"changed": "attached", "unchanged": "unchanged", "failed": "failed"}
-
-    def refusal(self) -> str | None:
-        """A campaign belongs to one organization, and so must the numbers."""
-        organizations = {phone_number.organization_id for phone_number in self.phone_numbers}
-        if None in organizations:
-            return "A number without an organization takes no campaign: choose numbers of one organization."
-        if len(organizations) > 1:
-            return "The numbers belong to several organizations: choose numbers of one organization."
-        return super().refusal()
-
-    def form(self, data: Any = None) -> forms.Form:
-        """Which campaign."""
-        organization_id = self.phone_numbers[0].organization_id
-        assert organization_id is not None  # noqa: S101  (Or it would have been refused.)
-        return AttachForm(data, organization_id=organization_id)
-
-    def subject(self, form: forms.Form) -> str:
-        """The campaign."""
-        return f": {form.cleaned_data['campaign'].name}"
-
-    def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
-        """Attaches it."""
-        campaign = form.cleaned_data["campaign"]
-        return attach_to_rows(
-            organization_id=campaign.organization_id,
-            phone_number_ids=[phone_number.id for phone_number in self.phone_numbers],
-            campaign_id=campaign.id,
-            actor=actor,
-        )
+    def _link(self, phone_number_id: UUID, number: str) -> str:
+        return format_html(_LINK, reverse("admin:numbers_phonenumber_change", args=[phone_number_id]), number)
 
 
-class DetachPage(OperationPage):
-    """Take numbers off their campaigns."""
-
-    name = "detach"
-    title = "Detach campaigns"
-    button = "Detach"
-    consequence = "A number without a campaign must not send. The carrier hears of it afterwards."
-    words = {"changed": "detached", "unchanged": "had none", "failed": "failed"}
-    dangerous = True
-
-    def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
-        """Takes them off."""
-        return detach_rows(phone_numbers=self.phone_numbers, actor=actor)
+def _label(kind: Kind, word: str) -> str:
+    label: str = display_for_label(word, "-", {word: _COLOURS[kind]})
+    return label
 
 
-class ReleasePage(OperationPage):
-    """Release numbers from their organizations' use."""
-
-    name = "release"
-    title = "Release numbers"
-    button = "Release"
-    consequence = "Released numbers are quarantined and lose their campaign. The organization can no longer use them."
-    words = {"changed": "released", "unchanged": "unchanged", "failed": "failed"}
-    dangerous = True
-
-    def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
-        """Releases them."""
-        return release_rows(phone_numbers=self.phone_numbers, actor=actor)
-
-
-class RetryPage(OperationPage):
-    """Send failed propagations again."""
-
-    name = "retry"
-    title = "Send failed propagations again"
-    button = "Send again"
-    consequence = "The carrier is told once more of the attach or detach that it has refused or never heard of."
-    words = {"changed": "sent again", "unchanged": "unchanged", "failed": "left alone"}
-
-    def run(self, form: forms.Form, actor: Actor) -> list[RowOutcome]:
-        """Makes them due."""
-        return retry_rows(phone_numbers=self.phone_numbers)
-
-
-PAGES: dict[str, type[OperationPage]] = {page.name: page for page in (AttachPage, DetachPage, ReleasePage, RetryPage)}
+def _as_link(failed: Sequence[tuple[str, str]]) -> str:
+    """Put a CSV into the link itself, so that the server keeps nothing."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(("number", "message"))
+    writer.writerows(failed)
+    return "data:text/csv;charset=utf-8;base64," + b64encode(file.getvalue().encode()).decode()

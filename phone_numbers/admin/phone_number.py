@@ -3,26 +3,30 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet, URLField
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
-from accounts.admin.base import RowAdmin, selected_ids
-from accounts.admin.filters import MomentRangeFilter
-from accounts.admin.looks import action, display
-from phone_numbers.admin.bulk import BulkAttachPage
-from phone_numbers.admin.forms import PhoneNumberForm
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin
+from agentmessage.admin.unfold_typing import action, display
+from phone_numbers.admin.forms import PhoneNumberForm, number_condition
 from phone_numbers.admin.history import AttachmentInline
-from phone_numbers.admin.pages import MAX_ROWS, PAGES, AttachPage, DetachPage, OperationPage, ReleasePage, RetryPage
-from phone_numbers.admin.search import number_condition
+from phone_numbers.admin.operations import (
+    MAX_ROWS,
+    AttachOperation,
+    DetachOperation,
+    ReleaseOperation,
+    RetryOperation,
+)
+from phone_numbers.admin.pages import Operation
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after
 
 
 class HasCampaignFilter(DropdownFilter):
@@ -155,45 +159,25 @@ class PhoneNumberAdmin(RowAdmin):
 
     # Operations
 
-    def get_urls(self) -> list[URLPattern]:
-        """The address that the operations' pages post to."""
-        operation = path(
-            "operation/<str:name>/",
-            self.admin_site.admin_view(self.operation_view),
-            name="numbers_phonenumber_operation",
-        )
-        return [operation, *super().get_urls()]
-
-    def operation_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Does what the operator has confirmed."""
-        if name not in PAGES:
-            raise Http404
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseRedirect(reverse("admin:numbers_phonenumber_changelist"))
-        chosen = self.get_queryset(request).filter(id__in=selected_ids(request))
-        return self._page(PAGES[name], request, chosen).answer()
-
     @action(description="Attach campaign…", permissions=["change"])
     def attach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Asks which campaign, shows what would become of the numbers, and does it."""
-        return BulkAttachPage(self, request, queryset).answer()
+        """Choose a campaign, see what would become of the numbers, and attach it."""
+        return self._operate(AttachOperation, request, queryset)
 
     @action(description="Detach campaign…", permissions=["change"])
     def detach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Asks for confirmation."""
-        return self._page(DetachPage, request, queryset).ask()
+        """Detach the campaigns, after a confirmation."""
+        return self._operate(DetachOperation, request, queryset)
 
     @action(description="Send failed again…", permissions=["change"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Asks for confirmation."""
-        return self._page(RetryPage, request, queryset).ask()
+        """Send failed propagations again, after a confirmation."""
+        return self._operate(RetryOperation, request, queryset)
 
     @action(description="Release…", permissions=["change"])
     def release_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Asks for confirmation."""
-        return self._page(ReleasePage, request, queryset).ask()
+        """Release the numbers, after a confirmation."""
+        return self._operate(ReleaseOperation, request, queryset)
 
     @action(
         description="Attach campaign…",
@@ -203,29 +187,28 @@ class PhoneNumberAdmin(RowAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def attach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The same for one number, from its page."""
-        return self._page(AttachPage, request, self._one(request, object_id)).ask()
+        """Attach a campaign, from the page of a number."""
+        return self._operate_on_one(AttachOperation, request, object_id)
 
     @action(description="Detach campaign…", permissions=["change"], url_path="detach", icon="link_off")
     def detach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The same for one number, from its page."""
-        return self._page(DetachPage, request, self._one(request, object_id)).ask()
+        """Detach the campaign, from the page of a number."""
+        return self._operate_on_one(DetachOperation, request, object_id)
 
     @action(description="Send again…", permissions=["change"], url_path="retry", icon="replay")
     def retry_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The same for one number, from its page."""
-        return self._page(RetryPage, request, self._one(request, object_id)).ask()
+        """Send a failed propagation again, from the page of a number."""
+        return self._operate_on_one(RetryOperation, request, object_id)
 
     @action(description="Release…", permissions=["change"], url_path="release", icon="block")
     def release_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The same for one number, from its page."""
-        return self._page(ReleasePage, request, self._one(request, object_id)).ask()
+        """Release the number, from its page."""
+        return self._operate_on_one(ReleaseOperation, request, object_id)
 
-    def _one(self, request: HttpRequest, object_id: str) -> QuerySet[PhoneNumber]:
-        one: QuerySet[PhoneNumber] = self.get_queryset(request).filter(id=self.get_row(request, object_id).id)
-        return one
+    def _operate(self, operation: type[Operation], request: HttpRequest, chosen: QuerySet[PhoneNumber]) -> HttpResponse:
+        return operation(self, request, chosen, selected=request.POST.getlist(ACTION_CHECKBOX_NAME)).respond()
 
-    def _page(self, page: type[OperationPage], request: HttpRequest, chosen: QuerySet[PhoneNumber]) -> OperationPage:
-        # One row more than may be, so that too many are noticed without being read.
-        rows = chosen.select_related("organization", "campaign").order_by("number")[: MAX_ROWS + 1]
-        return page(self, request, list(rows))
+    def _operate_on_one(self, operation: type[Operation], request: HttpRequest, object_id: str) -> HttpResponse:
+        phone_number_id = self.get_row(request, object_id).id
+        chosen: QuerySet[PhoneNumber] = self.get_queryset(request).filter(id=phone_number_id)
+        return operation(self, request, chosen, selected=[phone_number_id]).respond()

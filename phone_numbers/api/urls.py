@@ -2,27 +2,29 @@
 
 from django.urls import path
 
-from phone_numbers.api.bulk import CampaignPhoneNumbersView
-from phone_numbers.api.campaign import CampaignHistoryView, PhoneNumberCampaignView, RetryPropagationView
-from phone_numbers.api.phone_numbers import PhoneNumbersView, PhoneNumberView
+from phone_numbers.api import views
 
 urlpatterns = [
     path(
-        "campaigns/<str:campaign_id>/phone-numbers", CampaignPhoneNumbersView.as_view(), name="campaign-phone-numbers"
+        "campaigns/<str:campaign_id>/phone-numbers",
+        views.CampaignPhoneNumbersView.as_view(),
+        name="campaign-phone-numbers",
     ),
-    path("phone-numbers", PhoneNumbersView.as_view(), name="phone-numbers"),
-    path("phone-numbers/<str:phone_number_id>", PhoneNumberView.as_view(), name="phone-number"),
+    path("phone-numbers", views.PhoneNumbersView.as_view(), name="phone-numbers"),
+    path("phone-numbers/<str:phone_number_id>", views.PhoneNumberView.as_view(), name="phone-number"),
     path(
-        "phone-numbers/<str:phone_number_id>/campaign", PhoneNumberCampaignView.as_view(), name="phone-number-campaign"
+        "phone-numbers/<str:phone_number_id>/campaign",
+        views.PhoneNumberCampaignView.as_view(),
+        name="phone-number-campaign",
     ),
     path(
         "phone-numbers/<str:phone_number_id>/campaign/retry",
-        RetryPropagationView.as_view(),
+        views.RetryPropagationView.as_view(),
         name="phone-number-campaign-retry",
     ),
     path(
         "phone-numbers/<str:phone_number_id>/campaign/history",
-        CampaignHistoryView.as_view(),
+        views.CampaignHistoryView.as_view(),
         name="phone-number-campaign-history",
     ),
 ]

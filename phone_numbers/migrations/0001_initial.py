@@ -9,6 +9,7 @@ from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtensi
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -62,6 +63,7 @@ class Migration(migrations.Migration):
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("next_attempt_at", models.DateTimeField(null=True)),
                 ("order_id", models.UUIDField(null=True)),
+                ("resumed_at", models.DateTimeField(null=True)),
                 ("submitted_at", models.DateTimeField(null=True)),
                 ("propagated_at", models.DateTimeField(null=True)),
                 ("failure_code", models.CharField(max_length=40, null=True)),
@@ -387,7 +389,8 @@ class Migration(migrations.Migration):
                     models.Q(
                         ("status", "pending"),
                         models.Q(
-                            ("failure_code__in", ("CAMPAIGN_REJECTED", "CAMPAIGN_SUSPENDED")), ("status", "failed")
+                            ("failure_code__in", ("CAMPAIGN_REJECTED", "CAMPAIGN_SUSPENDED", "APPROVAL_EXPIRED")),
+                            ("status", "failed"),
                         ),
                         _connector="OR",
                     ),
@@ -467,4 +470,6 @@ class Migration(migrations.Migration):
                 name="numbers_campaignattachment_is_a_move",
             ),
         ),
+        # Attach, detach, retry and release change a number.
+        grant("numbers", operator=["change_phonenumber"], administrator=["add_phonenumber"]),
     ]

@@ -1,4 +1,4 @@
-"""Attach a campaign to a number: the heart of the service."""
+"""Attach a campaign to a phone number, or detach it."""
 
 from uuid import UUID
 
@@ -9,40 +9,62 @@ from agentmessage.errors import NotFound
 from brands.errors import BrandNotVerified
 from campaigns.errors import CampaignNotActive
 from campaigns.models import Campaign
-from campaigns.queries import get_campaign_with_brand
+from campaigns.selectors import get_campaign_with_brand
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import move_to_campaign
+from phone_numbers.services.assignment import move_to_campaign
+from phone_numbers.services.locking import Precondition, lock_phone_number
 
 
 def attach_campaign(
-    *, organization_id: UUID, phone_number_id: UUID | None, campaign_id: UUID, actor: Actor
+    *,
+    organization_id: UUID,
+    phone_number_id: UUID | None,
+    campaign_id: UUID,
+    actor: Actor,
+    precondition: Precondition | None = None,
 ) -> PhoneNumber:
-    """The number, attached to the campaign.
+    """Attach a campaign to a phone number.
 
-    Attaching the campaign that is already on it changes nothing; another one replaces it in the same moment.
-    `phone_number_id` is None where the caller's id was no UUID, so that it fails as rule 5 and hides no rule before it.
+    Nothing changes if it is attached already. Another campaign is replaced in the same moment.
 
-    Raises NotFound, CampaignNotActive, BrandNotVerified, NumberNotAssigned: rules 2 to 6 of the product's page
-    "Attach a campaign to a phone number", in its order.
+    Args:
+        phone_number_id: None for a malformed ID. It counts as rule 5, so it is checked after rules 1 to 4.
+        precondition: Called with the locked number before it changes. What it raises refuses the attach.
+
+    Returns:
+        The number as it is now.
+
+    Raises:
+        NotFound, CampaignNotActive, BrandNotVerified, NumberNotAssigned: The first of rules 2 to 6 that is broken.
     """
     with transaction.atomic(durable=True):
         return apply_attach(
-            organization_id=organization_id, phone_number_id=phone_number_id, campaign_id=campaign_id, actor=actor
+            organization_id=organization_id,
+            phone_number_id=phone_number_id,
+            campaign_id=campaign_id,
+            actor=actor,
+            precondition=precondition,
         )
 
 
 def apply_attach(
-    *, organization_id: UUID, phone_number_id: UUID | None, campaign_id: UUID, actor: Actor
+    *,
+    organization_id: UUID,
+    phone_number_id: UUID | None,
+    campaign_id: UUID,
+    actor: Actor,
+    precondition: Precondition | None = None,
 ) -> PhoneNumber:
-    """`attach_campaign` inside a transaction that the caller has opened. Raises the same."""
-    # Campaign and brand are not locked. An expiry that commits after this read is "attached first, expired after", an
-    # order that could have been; what the carrier is told is checked again when it is told (docs/adr/0002).
+    """Do what `attach_campaign` does, in a transaction that the caller has opened."""
+    # Campaign and brand are not locked. If the campaign expires after this read, that equals an attach just before the
+    # expiry, and propagation checks again (docs/adr/0002).
     campaign = check_campaign(get_campaign_with_brand(organization_id=organization_id, campaign_id=campaign_id))
     phone_number = check_phone_number(
         lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
     )
+    if precondition is not None:
+        precondition(phone_number)
 
     if phone_number.campaign_id != campaign.id:
         move_to_campaign(phone_number, campaign=campaign, actor=actor)
@@ -50,10 +72,7 @@ def apply_attach(
 
 
 def check_campaign(campaign: Campaign | None) -> Campaign:
-    """Rules 2 to 4, of one attach and of many: the campaign if it takes numbers.
-
-    None is a campaign that the organization does not have. Raises NotFound, CampaignNotActive, BrandNotVerified.
-    """
+    """Check rules 2 to 4, for one attach and for many. None is a campaign that the organization does not have."""
     if campaign is None:
         raise NotFound
     if not campaign.is_active:
@@ -64,12 +83,32 @@ def check_campaign(campaign: Campaign | None) -> Campaign:
 
 
 def check_phone_number(phone_number: PhoneNumber | None) -> PhoneNumber:
-    """Rules 5 and 6, of one attach and of many: the locked number if it takes a campaign.
-
-    None is a number that the organization does not have. Raises NotFound, NumberNotAssigned.
-    """
+    """Check rules 5 and 6 on a locked number. None is a number that the organization does not have."""
     if phone_number is None:
         raise NotFound
     if not phone_number.is_assigned:
         raise NumberNotAssigned
     return phone_number
+
+
+def detach_campaign(
+    *, organization_id: UUID, phone_number_id: UUID, actor: Actor, precondition: Precondition | None = None
+) -> tuple[PhoneNumber, bool]:
+    """Take a number off its campaign. The carrier is notified afterwards.
+
+    Returns:
+        The number as it is now, and whether there was a campaign to detach.
+
+    Raises:
+        NotFound, NumberNotAssigned: Rules 5 and 6 of the attach. Then what `precondition` raises.
+    """
+    with transaction.atomic(durable=True):
+        phone_number = check_phone_number(
+            lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+        )
+        if precondition is not None:
+            precondition(phone_number)
+        was_attached = phone_number.campaign_id is not None
+        if was_attached:
+            move_to_campaign(phone_number, campaign=None, actor=actor)
+    return phone_number, was_attached

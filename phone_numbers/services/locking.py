@@ -1,45 +1,114 @@
-"""The one place where rows of phone numbers are locked, so that the order of locks is decided once.
+"""Lock rows of phone numbers. Every lock on a number is taken here, so that their order is decided in one place.
 
-FOR NO KEY UPDATE, Django's `select_for_update(no_key=True)`: no writer here changes a key, and a history row that
-refers to the number is not held up.
+The locks are FOR NO KEY UPDATE: no writer changes a key, so a history row that refers to the number need not wait.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db import OperationalError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BooleanField, F, Lookup, Q, QuerySet, UUIDField
+from django.db.models.functions import Now
+from django.db.models.sql.compiler import SQLCompiler
+from psycopg.errors import LockNotAvailable
 
-from agentmessage.db.prepared import fetch_one, instance, select
+from agentmessage.db.compiled import CompiledQueryset, Param
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.arrays import TextEqualsAny, UuidEqualsAny, array_literal
 
-_LOCK_ONE = select(PhoneNumber, "organization_id = %s AND id = %s FOR NO KEY UPDATE")
+# Called with a locked number before it is changed; raises unless the number is in the state that the caller expects.
+Precondition = Callable[[PhoneNumber], None]
 
-
-def matching_phone_numbers(*, organization_id: UUID, asked: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
-    """The organization's numbers that are asked for, by id or in the form in which they are stored. Not locked."""
-    ids = [name for name in asked if isinstance(name, UUID)]
-    numbers = [name for name in asked if isinstance(name, str)]
-    by_id, by_number = UuidEqualsAny(F("id"), array_literal(ids)), TextEqualsAny(F("number"), array_literal(numbers))
-    condition = by_id if not numbers else by_number if not ids else Q(by_id) | Q(by_number)
-    return PhoneNumber.objects.filter(condition, organization_id=organization_id)
-
-
-def lock_matching_phone_numbers(
-    *, organization_id: UUID, asked: Collection[UUID | str], skip_locked: bool = False
-) -> QuerySet[PhoneNumber]:
-    """The same, locked in the order of their ids until the transaction ends.
-
-    With `skip_locked` without those that another transaction holds. Only the numbers are locked (`of=self`), in one
-    order everywhere, so that two callers never wait for each other.
-    """
-    matching = matching_phone_numbers(organization_id=organization_id, asked=asked)
-    return matching.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked).order_by("id")
+_LOCK_ONE = CompiledQueryset(
+    lambda: (
+        PhoneNumber.objects.select_for_update(no_key=True, of=("self",))
+        .filter(organization_id=Param("organization_id", UUIDField()), id=Param("phone_number_id", UUIDField()))
+        .order_by()
+    )
+)
+# What the rules and a move read of a number.
+_BULK_FIELDS = ("id", "number", "state", "campaign_id", "updated_at")
 
 
 def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:
-    """The organization's number, locked until the transaction ends; None if it has no such number."""
+    """Lock the organization's number until the transaction ends. Return None if there is no such number."""
     if phone_number_id is None:
         return None
-    row = fetch_one(_LOCK_ONE, [organization_id, phone_number_id])
-    return None if row is None else instance(PhoneNumber, row)
+    return _LOCK_ONE.first(organization_id=organization_id, phone_number_id=phone_number_id)
+
+
+def matching_phone_numbers(*, organization_id: UUID, names: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
+    """Return the organization's numbers with these IDs, or with these numbers as they are stored. Not locked.
+
+    Each has `read_at`, the time by the database's clock.
+    """
+    ids = [name for name in names if isinstance(name, UUID)]
+    numbers = [name for name in names if isinstance(name, str)]
+    by_id, by_number = _EqualsAny(F("id"), array_literal(ids)), _EqualsAny(F("number"), array_literal(numbers))
+    condition = by_id if not numbers else by_number if not ids else Q(by_id) | Q(by_number)
+    matching = PhoneNumber.objects.filter(condition, organization_id=organization_id)
+    # The time comes with the rows, which saves a statement.
+    return matching.annotate(read_at=Now()).only(*_BULK_FIELDS)
+
+
+def lock_matching_phone_numbers(
+    *, organization_id: UUID, names: Collection[UUID | str], skip_locked: bool = False
+) -> QuerySet[PhoneNumber]:
+    """Return the same numbers, locked until the transaction ends; with `skip_locked`, those that are free.
+
+    The order by ID is the same everywhere, so that two callers cannot deadlock.
+    """
+    matching = matching_phone_numbers(organization_id=organization_id, names=names)
+    return matching.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked).order_by("id")
+
+
+def lock_free_phone_numbers(
+    *, organization_id: UUID, names: Collection[UUID | str], seconds: float
+) -> tuple[list[PhoneNumber], list[PhoneNumber]]:
+    """Lock the matching numbers, and wait at most `seconds` for those that another transaction holds.
+
+    Returns:
+        The locked numbers, and those that were still held.
+    """
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{max(1, round(seconds * 1000))}ms"])
+            return list(lock_matching_phone_numbers(organization_id=organization_id, names=names)), []
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+    locked = list(lock_matching_phone_numbers(organization_id=organization_id, names=names, skip_locked=True))
+    matching = matching_phone_numbers(organization_id=organization_id, names=names)
+    return locked, list(matching.exclude(id__in=[number.id for number in locked]))
+
+
+def lock_attached_phone_numbers(condition: Q, *, skip_locked: bool = False) -> QuerySet[PhoneNumber]:
+    """Return the numbers whose `attachments` match, of any organization, locked in the order of their IDs.
+
+    With `skip_locked`, without those that another transaction holds.
+    """
+    numbers = PhoneNumber.objects.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+    return numbers.filter(condition).order_by("id")
+
+
+def array_literal(elements: Iterable[UUID | str]) -> str:
+    """Write a PostgreSQL array as one parameter: psycopg takes longer for an array's elements than the query does.
+
+    The elements have no comma, quote, brace, backslash or white space: IDs and phone numbers.
+    """
+    return "{" + ",".join(map(str, elements)) + "}"
+
+
+class _EqualsAny(Lookup):  # type: ignore[type-arg]  # Django cannot be subscripted here when it runs.
+    """`column = ANY (array)`, which uses the column's index whatever the planner's statistics say."""
+
+    lookup_name = "equals_any"
+    prepare_rhs = False
+    output_field = BooleanField()
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[str | int]]:
+        """Write the condition."""
+        column, parameters = self.process_lhs(compiler, connection)
+        element = "uuid" if isinstance(self.lhs.output_field, UUIDField) else "text"
+        return f"{column} = ANY (%s::{element}[])", [*parameters, self.rhs]

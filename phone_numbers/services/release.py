@@ -1,30 +1,29 @@
-"""Release a number: it leaves its organization's use, and the campaign with it."""
+"""Release a number from its organization."""
 
 from uuid import UUID
 
 from django.db import transaction
 
 from accounts.actors import Actor
-from agentmessage.errors import NotFound
-from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import NumberState, PhoneNumber
+from phone_numbers.services.assignment import move_to_campaign
+from phone_numbers.services.attach import check_phone_number
+from phone_numbers.services.clock import moment_after
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after, move_to_campaign
 
 
 def release_phone_number(*, organization_id: UUID, phone_number_id: UUID | None, actor: Actor) -> PhoneNumber:
-    """The number, QUARANTINED and without a campaign. Its organization stays on it: who had it last is worth knowing.
+    """Put a number in quarantine and detach its campaign, in one transaction.
 
-    A campaign that was on it is taken off in the same transaction, with an entry of history, so that the carrier hears
-    of it as of any other detach. Raises NotFound, NumberNotAssigned, as the attach does for its number.
+    The number keeps its organization, to show who had it last.
+
+    Raises:
+        NotFound, NumberNotAssigned: Rules 5 and 6 of the attach.
     """
     with transaction.atomic(durable=True):
-        phone_number = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
-        if phone_number is None:
-            raise NotFound
-        if not phone_number.is_assigned:
-            raise NumberNotAssigned
-
+        phone_number = check_phone_number(
+            lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+        )
         if phone_number.campaign_id is None:
             phone_number.updated_at = moment_after(phone_number.updated_at)
         else:

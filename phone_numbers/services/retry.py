@@ -1,56 +1,85 @@
 """Send an attach or detach to the carrier again."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import F, Q
+from django.db.models.functions import Greatest, Now
 
 from agentmessage.errors import NotFound
 from phone_numbers.errors import NotFailed, NumberNotAssigned
-from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
-from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
+from phone_numbers.services.locking import lock_attached_phone_numbers, lock_phone_number
+from phone_numbers.services.transitions import Cause, check_transition, log_transition
 
 
-def retry_propagation(
-    *, organization_id: UUID, phone_number_id: UUID | None, released_too: bool = False
-) -> PhoneNumber:
-    """Make the failed propagation of a number due again, with all its attempts before it.
+def retry_propagation(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber:
+    """Make the failed propagation of a tenant's number due again, with all its attempts before it.
 
-    `released_too` includes numbers that are no longer assigned, for operators.
-    Raises NotFound, NumberNotAssigned, NotFailed.
+    Raises NotFound, NumberNotAssigned, NotFailed. What belonged to a former tenant of the number is NotFailed.
     """
     with transaction.atomic(durable=True):
         phone_number = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
         if phone_number is None:
             raise NotFound
-        if not phone_number.is_assigned and not released_too:
+        if not phone_number.is_assigned:
             raise NumberNotAssigned
         attachment = phone_number.current_attachment
-        if attachment is None or attachment.status != AttachmentStatus.FAILED:
+        if (
+            attachment is None
+            or attachment.organization_id != organization_id
+            or attachment.status != AttachmentStatus.FAILED
+        ):
             raise NotFailed
-        requeue(phone_number)
+        requeue(phone_number, cause=Cause.RETRY)
     return phone_number
 
 
-def requeue(phone_number: PhoneNumber) -> None:
-    """Make the current attachment of a locked number due, as if it had just been recorded."""
+def retry_attachment(*, attachment_id: UUID) -> None:
+    """Make a failed attachment due again, for operators: wherever its number is now, in stock or with another tenant.
+
+    Raises NotFailed if it has not failed, or if the number has been moved since.
+    """
+    with transaction.atomic(durable=True):
+        phone_number = lock_attached_phone_numbers(Q(attachments__id=attachment_id)).first()
+        if phone_number is None or phone_number.current_attachment_id != attachment_id:
+            raise NotFailed
+        attachment = phone_number.current_attachment
+        if attachment is None or attachment.status != AttachmentStatus.FAILED:
+            raise NotFailed
+        requeue(phone_number, cause=Cause.RETRY)
+
+
+def requeue(phone_number: PhoneNumber, *, cause: Cause) -> None:
+    """Make the current attachment of a locked number due, as if it had just been recorded.
+
+    Raises ForbiddenTransition if `cause` may not do that.
+    """
     attachment = phone_number.current_attachment
     assert attachment is not None  # noqa: S101  (The callers have seen its status.)
-    attachment.status = AttachmentStatus.PENDING
-    attachment.attempts = 0
-    attachment.next_attempt_at = timezone.now()
-    attachment.propagated_at = None
-    attachment.failure_code = attachment.failure_carrier_code = attachment.failure_message = None
-    attachment.save(
-        update_fields=[
-            "status", "attempts", "next_attempt_at", "propagated_at",
-            "failure_code", "failure_carrier_code", "failure_message",
-        ]
-    )  # fmt: skip
-    phone_number.carrier_line_option_status = (
-        LineOptionStatus.REMOVING if attachment.campaign_id is None else LineOptionStatus.PENDING
+    check_transition(attachment.status, AttachmentStatus.PENDING, cause)
+    CampaignAttachment.objects.filter(id=attachment.id).update(
+        status=AttachmentStatus.PENDING,
+        attempts=0,
+        next_attempt_at=Now(),
+        resumed_at=Now(),
+        propagated_at=None,
+        failure_code=None,
+        failure_carrier_code=None,
+        failure_message=None,
     )
-    phone_number.carrier_line_option_propagated_at = None
-    phone_number.updated_at = moment_after(phone_number.updated_at)
-    phone_number.save(update_fields=["carrier_line_option_status", "carrier_line_option_propagated_at", "updated_at"])
+    is_detach = attachment.campaign_id is None
+    if phone_number.organization_id in (None, attachment.organization_id):
+        PhoneNumber.objects.filter(id=phone_number.id).update(
+            carrier_line_option_status=LineOptionStatus.REMOVING if is_detach else LineOptionStatus.PENDING,
+            carrier_line_option_propagated_at=None,
+            updated_at=Greatest(Now(), F("updated_at") + timedelta(microseconds=1)),
+        )
+    phone_number.refresh_from_db()
+    log_transition(
+        attachment_id=attachment.id,
+        outcome=AttachmentStatus.PENDING,
+        is_detach=is_detach,
+        request_id=attachment.request_id,
+    )

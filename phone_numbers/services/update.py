@@ -1,4 +1,4 @@
-"""Change a number's routing and label, and its campaign with them."""
+"""Change the label and the URLs of a number, and its campaign with them."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -9,8 +9,8 @@ from accounts.actors import Actor
 from agentmessage.errors import NotFound
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.attach import apply_attach
-from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import moment_after
+from phone_numbers.services.clock import moment_after
+from phone_numbers.services.locking import Precondition, lock_phone_number
 
 
 def update_phone_number(
@@ -20,11 +20,18 @@ def update_phone_number(
     changes: Mapping[str, str | None],
     campaign_id: UUID | None,
     actor: Actor,
+    precondition: Precondition | None = None,
 ) -> PhoneNumber:
-    """The number with `changes` (of `inbound_url`, `status_url`, `label`; None clears), all of it or nothing.
+    """Apply all changes or none. Values that are stored already change nothing.
 
-    A `campaign_id` is attached by the rules of `attach_campaign`, in the same transaction, and raises what that raises.
-    Without one, a number that is not ASSIGNED is NotFound. What is there already changes nothing.
+    Args:
+        changes: New values of `inbound_url`, `status_url` and `label`. None clears.
+        campaign_id: A campaign to attach by the rules of `attach_campaign`. None leaves the campaign alone.
+        precondition: Called with the locked number before it changes. What it raises refuses the update.
+
+    Raises:
+        NotFound: There is no such number, or no campaign is given and the number is not ASSIGNED.
+        DomainError: As `attach_campaign`, if a campaign is given.
     """
     with transaction.atomic(durable=True):
         if campaign_id is not None:
@@ -33,12 +40,15 @@ def update_phone_number(
                 phone_number_id=phone_number_id,
                 campaign_id=campaign_id,
                 actor=actor,
+                precondition=precondition,
             )
         else:
-            found = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
-            if found is None or not found.is_assigned:
+            locked = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+            if locked is None or not locked.is_assigned:
                 raise NotFound
-            phone_number = found
+            phone_number = locked
+            if precondition is not None:
+                precondition(phone_number)
 
         differing = [field for field, value in changes.items() if getattr(phone_number, field) != value]
         if differing:

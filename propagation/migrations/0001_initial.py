@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import agentmessage.ids
+from accounts.groups import grant
 
 
 class Migration(migrations.Migration):
@@ -98,4 +99,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        grant("propagation"),
     ]

@@ -13,7 +13,9 @@ from agentmessage.ids import uuid7
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier
 from phone_numbers.failures import FailureCode
-from phone_numbers.services.arrays import array_literal
+from phone_numbers.models import AttachmentStatus
+from phone_numbers.services.locking import array_literal
+from phone_numbers.services.transitions import log_transition
 from propagation.models import CarrierOrder
 from propagation.services.record import AttachmentFailure
 
@@ -26,10 +28,11 @@ _BLOCKED_SECONDS = 15
 _DUE = """
 SELECT a.id, a.organization_id, a.campaign_id, p.current_attachment_id = a.id,
        EXISTS (SELECT 1 FROM numbers_campaignattachment other
-               WHERE other.phone_number_id = a.phone_number_id AND other.status = 'submitted')
+               WHERE other.phone_number_id = a.phone_number_id AND other.status = 'submitted'),
+       a.request_id
 FROM numbers_campaignattachment a
 JOIN numbers_phonenumber p ON p.id = a.phone_number_id
-WHERE a.next_attempt_at <= statement_timestamp()
+WHERE a.next_attempt_at <= statement_timestamp() AND a.status = 'pending'
 ORDER BY a.next_attempt_at, a.id
 LIMIT %(limit)s
 FOR NO KEY UPDATE OF a SKIP LOCKED
@@ -99,14 +102,20 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH) -> Clai
         campaigns = Campaign.objects.select_related("brand").in_bulk({row[2] for row in rows if row[2]})
         superseded, waiting, blocked = [], [], []
         ready: dict[tuple[UUID, UUID | None], list[UUID]] = defaultdict(list)
-        for attachment_id, organization_id, campaign_id, is_current, is_blocked in rows:
+        for attachment_id, organization_id, campaign_id, is_current, is_blocked, request_id in rows:
             campaign = campaigns.get(campaign_id)
             if not is_current:
                 superseded.append(attachment_id)
-            elif campaign is not None and campaign.awaits_carrier:
-                waiting.append(attachment_id)
+                log_transition(
+                    attachment_id=attachment_id,
+                    outcome=AttachmentStatus.SUPERSEDED,
+                    is_detach=campaign_id is None,
+                    request_id=request_id,
+                )
             elif campaign is not None and (failure := failure_before_call(campaign)):
                 claim.failures[attachment_id] = failure
+            elif campaign is not None and campaign.awaits_carrier:
+                waiting.append(attachment_id)
             elif is_blocked:
                 blocked.append(attachment_id)
             else:
@@ -141,7 +150,7 @@ def failure_before_call(campaign: Campaign) -> AttachmentFailure | None:
         return AttachmentFailure(FailureCode.CAMPAIGN_REJECTED, "The carrier has rejected the campaign.")
     if campaign.carrier_status == CarrierStatus.SUSPENDED:
         return AttachmentFailure(FailureCode.CAMPAIGN_SUSPENDED, "The carrier has suspended the campaign.")
-    if campaign.tcr_campaign_id is None:
+    if campaign.tcr_campaign_id is None and not campaign.awaits_carrier:
         return AttachmentFailure(FailureCode.NOT_CONFIGURED, "The campaign has no TCR campaign id.")
     return None
 

@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Greatest, Now
 
 from agentmessage.ids import parse_uuid
 from carriers.base import Carrier
+from phone_numbers.failures import WAIT_FOR_CAMPAIGN
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
+from phone_numbers.services.locking import lock_attached_phone_numbers
+from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.services.claim import BATCH, claim_due
 from propagation.services.record import record_failures
 
 log = structlog.get_logger(__name__)
 
-# A job of this many small orders still ends within a lease if the carrier answers at all.
+# Orders whose jobs do not get to them in time are due again (`propagation.tasks.process_orders`).
 ORDERS_PER_JOB = 20
 # One round claims this many batches at most; the next round follows within seconds.
 _MAX_BATCHES = 10
@@ -34,50 +40,52 @@ WHERE id IN (
 RETURNING id, next_poll_at
 """
 _MAKE_ORDERS_DUE = """
-UPDATE propagation_carrierorder o SET next_poll_at = statement_timestamp()
-WHERE o.ended_at IS NULL AND o.sent_at IS NOT NULL AND o.next_poll_at > statement_timestamp()
-  AND (o.id = ANY (%(ids)s) OR o.id IN (
-      SELECT a.order_id FROM numbers_phonenumber p
-      JOIN numbers_campaignattachment a ON a.phone_number_id = p.id AND a.status = 'submitted'
-      WHERE p.number = ANY (%(numbers)s)
-  ))
+UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp()
+WHERE ended_at IS NULL AND sent_at IS NOT NULL AND next_poll_at > statement_timestamp() AND id = ANY (%(ids)s)
 """
-# One probe of the index of waiting attachments per campaign, however many of them wait.
-_DECIDED_CAMPAIGNS = """
-SELECT c.id, c.carrier_status = 'APPROVED'
-FROM campaigns_campaign c
+_OPEN_ORDERS_OF_NUMBERS = """
+SELECT a.order_id FROM numbers_phonenumber p
+JOIN numbers_campaignattachment a ON a.phone_number_id = p.id AND a.status = 'submitted'
+WHERE p.number = ANY (%(numbers)s)
+"""
+# The campaigns that attachments wait for, found by one probe of the index of waiting attachments for each of them, and
+# of these the ones on which there is a decision: the carrier's, or that the campaign or its brand is no longer fit.
+_WAITING = """a.next_attempt_at IS NULL
+      AND (a.status = 'pending'
+           OR a.status = 'failed' AND a.failure_code IN ('CAMPAIGN_REJECTED', 'CAMPAIGN_SUSPENDED', 'APPROVAL_EXPIRED'))
+"""
+_DECIDED_CAMPAIGNS = f"""
+WITH RECURSIVE waited_for (id) AS (
+    (SELECT a.campaign_id FROM numbers_campaignattachment a WHERE {_WAITING} ORDER BY a.campaign_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT a.campaign_id FROM numbers_campaignattachment a
+            WHERE a.campaign_id > waited_for.id AND {_WAITING} ORDER BY a.campaign_id LIMIT 1)
+    FROM waited_for WHERE waited_for.id IS NOT NULL
+), decided AS (
+    SELECT c.id, c.carrier_status = 'APPROVED' AND c.status = 'ACTIVE'
+                 AND coalesce(b.identity_status, '') IN ('VERIFIED', 'VETTED_VERIFIED') AS is_approved
+    FROM waited_for
+    JOIN campaigns_campaign c ON c.id = waited_for.id
+    JOIN brands_brand b ON b.id = c.brand_id
+    WHERE c.carrier_status <> 'PENDING' OR c.status <> 'ACTIVE'
+       OR coalesce(b.identity_status, '') NOT IN ('VERIFIED', 'VETTED_VERIFIED')
+)
+SELECT decided.id, decided.is_approved FROM decided
 CROSS JOIN LATERAL (
     SELECT 1 FROM numbers_campaignattachment a
-    WHERE a.campaign_id = c.id AND a.next_attempt_at IS NULL
-      AND (a.status = 'pending'
-           OR a.status = 'failed' AND a.failure_code IN ('CAMPAIGN_REJECTED', 'CAMPAIGN_SUSPENDED')
-              AND c.carrier_status = 'APPROVED')
+    WHERE a.campaign_id = decided.id AND {_WAITING} AND (a.status = 'pending' OR decided.is_approved)
     LIMIT 1
 ) AS waiting
-WHERE c.carrier_status <> 'PENDING'
-"""
+"""  # noqa: S608  (Constants of this module.)
 _MAKE_WAITING_DUE = """
-WITH waiting AS (
-    SELECT id, status FROM numbers_campaignattachment
-    WHERE campaign_id = %(campaign)s AND next_attempt_at IS NULL
-      AND (status = 'pending'
-           OR status = 'failed' AND failure_code IN ('CAMPAIGN_REJECTED', 'CAMPAIGN_SUSPENDED') AND %(approved)s)
+UPDATE numbers_campaignattachment SET next_attempt_at = statement_timestamp()
+WHERE id IN (
+    SELECT id FROM numbers_campaignattachment
+    WHERE campaign_id = %(campaign)s AND next_attempt_at IS NULL AND status = 'pending'
     ORDER BY id
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE numbers_campaignattachment a
-SET next_attempt_at = statement_timestamp(), status = 'pending'
-FROM waiting WHERE a.id = waiting.id
-RETURNING a.id, a.phone_number_id, waiting.status = 'failed'
-"""
-# A statement of its own, because a transaction that locks both locks numbers first. If it is lost, the outcome of the
-# next attempt corrects the numbers.
-_MARK_PENDING_AGAIN = """
-UPDATE numbers_phonenumber
-SET carrier_line_option_status = 'pending',
-    updated_at = greatest(statement_timestamp(), updated_at + interval '1 microsecond')
-WHERE id = ANY (%(numbers)s) AND current_attachment_id = ANY (%(attachments)s) AND carrier_line_option_status = 'failed'
 """
 
 Defer = Callable[[Sequence[UUID], datetime], None]
@@ -140,18 +148,59 @@ def make_decided_due() -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(_DECIDED_CAMPAIGNS)
-        woken = 0
-        for campaign_id, is_approved in cursor.fetchall():
-            cursor.execute(_MAKE_WAITING_DUE, {"campaign": campaign_id, "approved": is_approved, "limit": _WAKE_BATCH})
-            rows = cursor.fetchall()
-            woken += len(rows)
-            failed = [row for row in rows if row[2]]
-            if failed:
-                cursor.execute(
-                    _MARK_PENDING_AGAIN,
-                    {"attachments": [row[0] for row in failed], "numbers": [row[1] for row in failed]},
-                )
+        decided = cursor.fetchall()
+    woken = 0
+    for campaign_id, is_approved in decided:
+        with connection.cursor() as cursor:
+            cursor.execute(_MAKE_WAITING_DUE, {"campaign": campaign_id, "limit": _WAKE_BATCH})
+            woken += cursor.rowcount
+        if is_approved:
+            woken += _resume_failed(campaign_id)
     return woken
+
+
+def _resume_failed(campaign_id: UUID) -> int:
+    """Make pending what failed for want of this campaign's approval. Numbers that are locked now have their turn later.
+
+    The numbers are locked before their attachments, as everywhere, and in the order of their IDs.
+    """
+    failed = CampaignAttachment.objects.filter(
+        campaign_id=campaign_id,
+        status=AttachmentStatus.FAILED,
+        failure_code__in=WAIT_FOR_CAMPAIGN,
+        next_attempt_at__isnull=True,
+    )
+    with transaction.atomic(durable=True):
+        chosen = list(failed.order_by("id").values_list("id", flat=True)[:_WAKE_BATCH])
+        numbers = lock_attached_phone_numbers(Q(attachments__id__in=chosen), skip_locked=True)
+        locked = dict(numbers.values_list("id", "current_attachment_id"))
+        resumed = list(failed.filter(id__in=chosen, phone_number_id__in=locked))
+        check_transition(AttachmentStatus.FAILED, AttachmentStatus.PENDING, Cause.APPROVAL)
+        count = failed.filter(id__in=[attachment.id for attachment in resumed]).update(
+            status=AttachmentStatus.PENDING,
+            attempts=0,
+            next_attempt_at=Now(),
+            resumed_at=Now(),
+            failure_code=None,
+            failure_carrier_code=None,
+            failure_message=None,
+        )
+        current = [attachment for attachment in resumed if locked[attachment.phone_number_id] == attachment.id]
+        PhoneNumber.objects.filter(
+            id__in=[attachment.phone_number_id for attachment in current],
+            carrier_line_option_status=LineOptionStatus.FAILED,
+        ).update(
+            carrier_line_option_status=LineOptionStatus.PENDING,
+            updated_at=Greatest(Now(), F("updated_at") + timedelta(microseconds=1)),
+        )
+        for attachment in resumed:
+            log_transition(
+                attachment_id=attachment.id,
+                outcome=AttachmentStatus.PENDING,
+                is_detach=False,
+                request_id=attachment.request_id,
+            )
+    return count
 
 
 def make_orders_due(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = ()) -> int:
@@ -162,7 +211,10 @@ def make_orders_due(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = (
     """
     ids: list[UUID] = [order_id for text in order_ids if (order_id := parse_uuid(text)) is not None]
     with connection.cursor() as cursor:
-        cursor.execute(_MAKE_ORDERS_DUE, {"ids": ids, "numbers": list(numbers)})
+        if numbers:
+            cursor.execute(_OPEN_ORDERS_OF_NUMBERS, {"numbers": list(numbers)})
+            ids += [row[0] for row in cursor.fetchall()]
+        cursor.execute(_MAKE_ORDERS_DUE, {"ids": ids})
         count: int = cursor.rowcount
     return count
 

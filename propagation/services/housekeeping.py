@@ -1,6 +1,22 @@
-"""Keep the tables of orders and jobs small."""
+"""Keep the tables of orders and jobs small, and let nothing wait forever."""
 
-from django.db import connection
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
+
+from carriers.base import carriers_words
+from phone_numbers.failures import FailureCode
+from phone_numbers.models import AttachmentStatus, CampaignAttachment
+from phone_numbers.services.transitions import Cause, check_transition, log_transition
+from propagation.models import CarrierOrder
+from propagation.services.record import AttachmentFailure, LeaseLost, give_up_order, record_failures
+
+log = structlog.get_logger(__name__)
 
 _ORDERS_KEPT_DAYS = 30
 _LOST_AFTER_MINUTES = 15
@@ -14,6 +30,13 @@ DELETE FROM propagation_carrierorder WHERE id IN (
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
+"""
+_SUPERSEDE_WAITING = """
+UPDATE numbers_campaignattachment a SET status = 'superseded'
+FROM numbers_phonenumber p
+WHERE a.next_attempt_at IS NULL AND a.status = 'pending' AND p.id = a.phone_number_id
+  AND p.current_attachment_id <> a.id
+RETURNING a.id, a.campaign_id IS NULL, a.request_id
 """
 # Done, failed, or started by a worker without a heartbeat since. The orders themselves say what is left to do.
 _DELETE_JOBS = """
@@ -45,3 +68,75 @@ def delete_lost_jobs() -> int:
         cursor.execute(_DELETE_JOBS, {"minutes": _LOST_AFTER_MINUTES, "limit": _BATCH})
         deleted: int = cursor.rowcount
     return deleted
+
+
+def expire_orders() -> int:
+    """Close a batch of orders that have been open for more than PROPAGATION_ORDER_DAYS. Return how many."""
+    days = settings.PROPAGATION_ORDER_DAYS
+    old = CarrierOrder.objects.filter(ended_at__isnull=True, created_at__lt=Now() - timedelta(days=days))
+    failure = AttachmentFailure(FailureCode.ORDER_EXPIRED, f"The carrier did not finish the order in {days:g} days.")
+    return sum(_expire(order_id, failure) for order_id in old.order_by("id").values_list("id", flat=True)[:_BATCH])
+
+
+def abandon_order(*, order_id: UUID, reason: str = "") -> None:
+    """Close an open order as if it had expired, because an operator says so. Raises LeaseLost if it is not open."""
+    message = carriers_words(f"An operator abandoned the order. {reason}", otherwise="")
+    give_up_order(order_id=order_id, failure=AttachmentFailure(FailureCode.ORDER_EXPIRED, message))
+    log.warning("order abandoned", order_id=str(order_id))
+
+
+def expire_waiting() -> int:
+    """Fail a batch of attachments that have waited for longer than their maximum age. Return how many.
+
+    Attachments that have been superseded while they waited for an approval are closed too.
+    """
+    _supersede_waiting()
+    approval_days, detach_days = settings.PROPAGATION_APPROVAL_DAYS, settings.PROPAGATION_DETACH_DAYS
+    return _expire_attachments(
+        CampaignAttachment.objects.filter(next_attempt_at__isnull=True, campaign__isnull=False),
+        approval_days,
+        AttachmentFailure(
+            FailureCode.APPROVAL_EXPIRED, f"The carrier has not decided on the campaign in {approval_days:g} days."
+        ),
+        still=Q(attachments__next_attempt_at__isnull=True),
+    ) + _expire_attachments(
+        CampaignAttachment.objects.filter(next_attempt_at__isnull=False, campaign__isnull=True),
+        detach_days,
+        AttachmentFailure(
+            FailureCode.DETACH_EXPIRED, f"The carrier has not confirmed the detach in {detach_days:g} days."
+        ),
+        still=Q(attachments__next_attempt_at__isnull=False),
+    )
+
+
+def _expire(order_id: UUID, failure: AttachmentFailure) -> bool:
+    try:
+        give_up_order(order_id=order_id, failure=failure)
+    except LeaseLost:
+        # It has ended at this moment.
+        return False
+    log.warning("order expired", order_id=str(order_id))
+    return True
+
+
+def _expire_attachments(
+    waiting: QuerySet[CampaignAttachment], days: float, failure: AttachmentFailure, *, still: Q
+) -> int:
+    old = waiting.filter(status=AttachmentStatus.PENDING).annotate(since=Coalesce(F("resumed_at"), F("created_at")))
+    expired = list(old.filter(since__lt=Now() - timedelta(days=days)).values_list("id", flat=True)[:_BATCH])
+    if expired:
+        record_failures(dict.fromkeys(expired, failure), cause=Cause.EXPIRY, still=still)
+    return len(expired)
+
+
+def _supersede_waiting() -> None:
+    check_transition(AttachmentStatus.PENDING, AttachmentStatus.SUPERSEDED, Cause.EXPIRY)
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_SUPERSEDE_WAITING)
+        for attachment_id, is_detach, request_id in cursor.fetchall():
+            log_transition(
+                attachment_id=attachment_id,
+                outcome=AttachmentStatus.SUPERSEDED,
+                is_detach=is_detach,
+                request_id=request_id,
+            )

@@ -18,9 +18,10 @@ from accounts.actors import Actor
 from campaigns.models import Campaign
 from carriers.base import Carrier
 from phone_numbers.models import LineOptionStatus, PhoneNumber
+from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.moving import move_to_campaign
 from phone_numbers.services.retry import requeue
+from phone_numbers.services.transitions import Cause
 from propagation.services.calling import call_with_retries
 
 BATCH = 1000
@@ -175,7 +176,7 @@ def _attach_again(row: _Settled) -> bool:
         phone_number = _lock_unchanged(row, LineOptionStatus.PROPAGATED)
         if phone_number is None or phone_number.current_attachment_id is None:
             return False
-        requeue(phone_number)
+        requeue(phone_number, cause=Cause.RECONCILE)
     return True
 
 

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models.functions import Now
-from django.utils import timezone
+from django.db.models import Q
+from django.db.models.functions import Coalesce, Now
 
-from carriers.base import Failure, OrderAction, OrderReport
+from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
+from phone_numbers.services.clock import database_now
+from phone_numbers.services.locking import lock_attached_phone_numbers
+from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
-
-log = structlog.get_logger(__name__)
 
 _FIRST_RETRY_SECONDS = 2.0
 _MAX_RETRY_SECONDS = 3600.0
@@ -29,15 +29,16 @@ _MAX_POLL_SECONDS = 1800.0
 _WRITE_ATTACHMENTS = """
 UPDATE numbers_campaignattachment a
 SET status = made.status,
+    attempts = made.attempts,
     next_attempt_at = made.next_attempt_at,
     propagated_at = CASE WHEN made.status = 'propagated' THEN %(now)s END,
     failure_code = made.failure_code,
     failure_carrier_code = made.failure_carrier_code,
     failure_message = made.failure_message
-FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(next_attempts)s::timestamptz[], %(codes)s::text[],
-            %(carrier_codes)s::text[], %(messages)s::text[])
-    AS made (id, status, next_attempt_at, failure_code, failure_carrier_code, failure_message)
-WHERE a.id = made.id
+FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(attempts)s::int[], %(next_attempts)s::timestamptz[],
+            %(codes)s::text[], %(carrier_codes)s::text[], %(messages)s::text[])
+    AS made (id, status, attempts, next_attempt_at, failure_code, failure_carrier_code, failure_message)
+WHERE a.id = made.id AND a.status = %(before)s
 """
 _WRITE_NUMBERS = """
 UPDATE numbers_phonenumber p
@@ -45,7 +46,11 @@ SET carrier_line_option_status = made.status,
     carrier_line_option_propagated_at = CASE WHEN made.status = 'propagated' THEN %(now)s END,
     updated_at = greatest(%(now)s, p.updated_at + interval '1 microsecond')
 FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS made (id, status)
-WHERE p.id = made.id AND p.carrier_line_option_status IS DISTINCT FROM made.status
+JOIN numbers_phonenumber own ON own.id = made.id
+JOIN numbers_campaignattachment a ON a.id = own.current_attachment_id
+-- A number that has another tenant by now does not show what its former tenant's attachment ended as.
+WHERE p.id = made.id AND (p.organization_id IS NULL OR p.organization_id = a.organization_id)
+  AND p.carrier_line_option_status IS DISTINCT FROM made.status
 """
 
 
@@ -59,8 +64,16 @@ class AttachmentFailure:
 
     @classmethod
     def from_carrier(cls, failure: Failure) -> Self:
-        """Convert a failure that a carrier reported."""
-        return cls(FailureCode(failure.kind.value), failure.message, failure.carrier_code)
+        """Convert a failure that a carrier reported: what is stored is short and printable."""
+        return cls(
+            FailureCode(failure.kind.value),
+            carriers_words(failure.message, otherwise="The carrier gave no reason."),
+            carriers_code(failure.carrier_code),
+        )
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the order over, or it has been closed: nothing more may be written or sent for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +83,22 @@ class LockedAttachment:
     id: UUID
     attempts: int
     request_id: str | None
+    failure_code: str | None
+    since: datetime
+    """When it was recorded, or last resumed."""
     phone_number_id: UUID
     number: str
     current_attachment_id: UUID | None
+    campaign_id: UUID | None
 
     @property
     def is_current(self) -> bool:
         """Whether the number has not moved on since."""
         return self.current_attachment_id == self.id
+
+    def attempts_with(self, failure: "AttachmentFailure") -> int:
+        """Return how many attempts have ended in this kind of failure since another kind came between."""
+        return 1 if self.failure_code not in (None, failure.code.value) else self.attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +109,64 @@ class Outcome:
     line_option_status: LineOptionStatus | None = None
     next_attempt_at: datetime | None = None
     failure: AttachmentFailure | None = None
+    attempts: int | None = None
+    """None: as before."""
 
 
-def record_report(*, order_id: UUID, report: OrderReport) -> None:
-    """Close the order with the carrier's final report. A second call for the same order changes nothing."""
+def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:
+    """Lock an open order until the transaction ends, as the worker that holds `lease`; None: whoever holds one.
 
-    def outcome_of(attachment: LockedAttachment, action: OrderAction) -> Outcome:
+    Raises LeaseLost.
+    """
+    orders = CarrierOrder.objects.select_for_update(no_key=True).filter(id=order_id, ended_at__isnull=True)
+    if lease is not None:
+        orders = orders.filter(next_poll_at=lease)
+    order = orders.first()
+    if order is None:
+        raise LeaseLost
+    return order
+
+
+def record_report(*, order_id: UUID, lease: datetime, report: OrderReport) -> None:
+    """Close the order with the carrier's final report. Raises LeaseLost."""
+
+    def outcome_of(attachment: LockedAttachment, action: OrderAction, now: datetime) -> Outcome:
         failure = report.failure_of(attachment.number)
         if failure is None:
             return _succeeded(action)
-        return _failed(attachment, AttachmentFailure.from_carrier(failure), action)
+        return _failed(attachment, AttachmentFailure.from_carrier(failure), action, now)
 
-    _close_order(order_id, outcome_of, carrier_order_id=report.carrier_order_id)
-
-
-def requeue_attachments(*, order_id: UUID, failure: AttachmentFailure) -> None:
-    """Close an order that the carrier does not have. Its attachments are retried in another order after a delay."""
-    _close_order(order_id, lambda attachment, action: _failed(attachment, failure, action))
+    _close_order(order_id, lease, outcome_of, carrier_order_id=report.carrier_order_id)
 
 
-def record_failures(failures: Mapping[UUID, AttachmentFailure]) -> None:
-    """Record the failure of attachments for which the carrier was not asked."""
+def requeue_attachments(*, order_id: UUID, lease: datetime, failure: AttachmentFailure) -> None:
+    """Close an order that the carrier does not have. Its attachments are retried in another order after a delay.
+
+    Raises LeaseLost.
+    """
+    _close_order(order_id, lease, lambda attachment, action, now: _failed(attachment, failure, action, now))
+
+
+def give_up_order(*, order_id: UUID, failure: AttachmentFailure) -> None:
+    """Close an order whatever the carrier makes of it: its attachments fail, and the numbers' next ones are due.
+
+    The worker that holds its lease writes nothing more. Raises LeaseLost if the order is closed already.
+    """
+    _close_order(order_id, None, lambda _attachment, _action, _now: _final(failure))
+
+
+def record_failures(
+    failures: Mapping[UUID, AttachmentFailure], *, cause: Cause = Cause.CLAIM, still: Q | None = None
+) -> None:
+    """Record the failure of pending attachments for which the carrier was not asked.
+
+    Those that `still` no longer describes under the lock of their numbers stay as they are.
+    """
     with transaction.atomic(durable=True):
-        attachments = _lock_numbers(attachments__id__in=failures, attachments__status=AttachmentStatus.PENDING)
-        outcomes = [
-            Outcome(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, failures[attachment.id])
-            for attachment in attachments
-        ]
-        _write(attachments, outcomes, timezone.now())
+        condition = Q(attachments__id__in=failures, attachments__status=AttachmentStatus.PENDING)
+        attachments = _lock_numbers(condition if still is None else condition & still)
+        outcomes = [_final(failures[attachment.id]) for attachment in attachments]
+        _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=cause)
 
 
 def make_successors_due(phone_number_ids: Collection[UUID]) -> None:
@@ -154,32 +205,28 @@ def _jittered(seconds: float) -> float:
 
 def _close_order(
     order_id: UUID,
-    outcome_of: Callable[[LockedAttachment, OrderAction], Outcome],
+    lease: datetime | None,
+    outcome_of: Callable[[LockedAttachment, OrderAction, datetime], Outcome],
     *,
     carrier_order_id: str | None = None,
 ) -> None:
     with transaction.atomic(durable=True):
         # Another process that has heard of the order's end waits here, and then finds the order closed.
-        order = CarrierOrder.objects.select_for_update(no_key=True).filter(id=order_id, ended_at__isnull=True).first()
-        if order is None:
-            return
-        now = timezone.now()
+        order = lock_order(order_id, lease)
         action = OrderAction(order.action)
-        attachments = _lock_numbers(attachments__order_id=order_id, attachments__status=AttachmentStatus.SUBMITTED)
-        outcomes = [outcome_of(attachment, action) for attachment in attachments]
-        _write(attachments, outcomes, now)
+        attachments = _lock_numbers(Q(attachments__order_id=order_id, attachments__status=AttachmentStatus.SUBMITTED))
+        now = database_now()
+        outcomes = [outcome_of(attachment, action, now) for attachment in attachments]
+        _write(attachments, outcomes, now, before=AttachmentStatus.SUBMITTED, cause=Cause.OUTCOME, order=order)
         order.ended_at = now
         order.next_poll_at = None
-        order.carrier_order_id = carrier_order_id or order.carrier_order_id
+        order.carrier_order_id = carriers_id(carrier_order_id) or order.carrier_order_id
         order.failed = sum(outcome.failure is not None for outcome in outcomes)
         order.succeeded = len(outcomes) - order.failed
         order.save(update_fields=["ended_at", "next_poll_at", "carrier_order_id", "failed", "succeeded"])
         superseded = [attachment.phone_number_id for attachment in attachments if not attachment.is_current]
         if superseded:
             make_successors_due(superseded)
-    # Logged after the commit, so that every line is about something that happened.
-    for attachment, outcome in zip(attachments, outcomes, strict=True):
-        _log_outcome(attachment, outcome, order_id=order_id, action=action)
 
 
 def _succeeded(action: OrderAction) -> Outcome:
@@ -188,30 +235,48 @@ def _succeeded(action: OrderAction) -> Outcome:
     return Outcome(AttachmentStatus.PROPAGATED, LineOptionStatus.PROPAGATED)
 
 
-def _failed(attachment: LockedAttachment, failure: AttachmentFailure, action: OrderAction) -> Outcome:
-    if failure.code == FailureCode.CAMPAIGN_NOT_READY:
-        delay = campaign_delay(attachment.attempts)
-    elif failure.code == FailureCode.CARRIER_UNAVAILABLE and attachment.attempts < settings.PROPAGATION_MAX_ATTEMPTS:
-        delay = retry_delay(attachment.attempts)
+def _final(failure: AttachmentFailure, attempts: int | None = None) -> Outcome:
+    return Outcome(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, failure, attempts)
+
+
+def _failed(attachment: LockedAttachment, failure: AttachmentFailure, action: OrderAction, now: datetime) -> Outcome:
+    attempts = attachment.attempts_with(failure)
+    is_detach = action is OrderAction.DETACH
+    days = settings.PROPAGATION_DETACH_DAYS if is_detach else settings.PROPAGATION_APPROVAL_DAYS
+    if failure.code == FailureCode.CAMPAIGN_NOT_READY and now - attachment.since < timedelta(days=days):
+        delay = campaign_delay(attempts)
+    elif failure.code == FailureCode.CARRIER_UNAVAILABLE and attempts < settings.PROPAGATION_MAX_ATTEMPTS:
+        delay = retry_delay(attempts)
     else:
-        return Outcome(AttachmentStatus.FAILED, LineOptionStatus.FAILED, None, failure)
-    status = LineOptionStatus.REMOVING if action is OrderAction.DETACH else LineOptionStatus.PENDING
-    return Outcome(AttachmentStatus.PENDING, status, timezone.now() + timedelta(seconds=delay), failure)
+        return _final(failure, attempts)
+    status = LineOptionStatus.REMOVING if is_detach else LineOptionStatus.PENDING
+    return Outcome(AttachmentStatus.PENDING, status, now + timedelta(seconds=delay), failure, attempts)
 
 
-def _lock_numbers(**condition: object) -> list[LockedAttachment]:
-    """Lock the numbers of these attachments in the order of their IDs, as everywhere.
+def _lock_numbers(condition: Q) -> list[LockedAttachment]:
+    """Lock the numbers of these attachments.
 
     After that `is_current` is what a concurrent move has committed, and a later move waits.
     """
-    locked = PhoneNumber.objects.select_for_update(no_key=True, of=("self",)).filter(**condition).order_by("id")
-    columns = ("attachments__id", "attachments__attempts", "attachments__request_id")
+    columns = ("id", "attempts", "request_id", "failure_code")
+    since = Coalesce("attachments__resumed_at", "attachments__created_at")
     # Columns instead of instances, which take four times as long for an order of a thousand numbers.
-    rows = locked.values_list(*columns, "id", "number", "current_attachment_id")
+    rows = lock_attached_phone_numbers(condition).values_list(
+        *(f"attachments__{column}" for column in columns), since, "id", "number", "current_attachment_id",
+        "attachments__campaign_id",
+    )  # fmt: skip
     return [LockedAttachment(*row) for row in rows]
 
 
-def _write(attachments: Sequence[LockedAttachment], outcomes: Sequence[Outcome], now: datetime) -> None:
+def _write(
+    attachments: Sequence[LockedAttachment],
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    *,
+    before: AttachmentStatus,
+    cause: Cause,
+    order: CarrierOrder | None = None,
+) -> None:
     if not attachments:
         return
     current = [
@@ -220,17 +285,26 @@ def _write(attachments: Sequence[LockedAttachment], outcomes: Sequence[Outcome],
         if attachment.is_current
     ]
     final = [
-        outcome if attachment.is_current else Outcome(AttachmentStatus.SUPERSEDED, failure=outcome.failure)
+        outcome
+        if attachment.is_current
+        else Outcome(AttachmentStatus.SUPERSEDED, failure=outcome.failure, attempts=outcome.attempts)
         for attachment, outcome in zip(attachments, outcomes, strict=True)
     ]
+    for status in {outcome.status for outcome in final}:
+        check_transition(before, status, cause)
     failures = [outcome.failure for outcome in final]
     with connection.cursor() as cursor:
         cursor.execute(
             _WRITE_ATTACHMENTS,
             {
                 "now": now,
+                "before": before.value,
                 "ids": [attachment.id for attachment in attachments],
                 "statuses": [outcome.status.value for outcome in final],
+                "attempts": [
+                    attachment.attempts if outcome.attempts is None else outcome.attempts
+                    for attachment, outcome in zip(attachments, final, strict=True)
+                ],
                 "next_attempts": [outcome.next_attempt_at for outcome in final],
                 "codes": [failure and failure.code.value for failure in failures],
                 "carrier_codes": [failure and failure.carrier_code for failure in failures],
@@ -244,15 +318,13 @@ def _write(attachments: Sequence[LockedAttachment], outcomes: Sequence[Outcome],
                 {"now": now, "ids": [phone_number_id for phone_number_id, _status in current], "statuses": statuses},
             )
 
-
-def _log_outcome(attachment: LockedAttachment, outcome: Outcome, *, order_id: UUID, action: OrderAction) -> None:
-    log.info(
-        "propagation",
-        outcome=outcome.status.value if attachment.is_current else AttachmentStatus.SUPERSEDED.value,
-        action=action.value,
-        attachment_id=str(attachment.id),
-        order_id=str(order_id),
-        request_id=attachment.request_id,
-        failure=outcome.failure and outcome.failure.code.value,
-        carrier_code=outcome.failure and outcome.failure.carrier_code,
-    )
+    for attachment, outcome in zip(attachments, final, strict=True):
+        log_transition(
+            attachment_id=attachment.id,
+            outcome=outcome.status,
+            is_detach=attachment.campaign_id is None,
+            request_id=attachment.request_id,
+            order_id=None if order is None else order.id,
+            failure=None if outcome.failure is None else outcome.failure.code.value,
+            carrier_code=None if outcome.failure is None else outcome.failure.carrier_code,
+        )

@@ -1,5 +1,7 @@
 """Send an order to the carrier, or poll it. Never inside a transaction."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -7,16 +9,30 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from carriers.base import Carrier, CarrierRefused, CarrierUnavailable, OrderAction, OrderReport, OrderRequest
+from carriers.base import (
+    Carrier,
+    CarrierRefused,
+    CarrierUnavailable,
+    Deadline,
+    OrderAction,
+    OrderReport,
+    OrderRequest,
+    carriers_code,
+    carriers_id,
+    carriers_words,
+)
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
+from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimited, RateLimiter
 from propagation.services.record import (
     AttachmentFailure,
+    LeaseLost,
+    lock_order,
     make_successors_due,
     poll_delay,
     record_report,
@@ -38,35 +54,71 @@ _DROP_SUPERSEDED = """
 UPDATE numbers_campaignattachment a SET status = 'superseded'
 FROM numbers_phonenumber p
 WHERE a.order_id = %(order)s AND a.status = 'submitted' AND p.id = a.phone_number_id AND p.current_attachment_id <> a.id
-RETURNING a.phone_number_id
+RETURNING a.phone_number_id, a.id, a.campaign_id IS NULL, a.request_id
 """
+# Of the lease: all calls to the carrier end before it does, with time left to write down what came of them.
+_CALLS_SHARE = 0.5
+# An order that raised is not processed again before this.
+_ERROR_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Leased:
     order: CarrierOrder
     lease: datetime
+    """Every later write names it, and raises LeaseLost if it is no longer the order's."""
     age: float
     """Seconds since the order was sent."""
+
+
+def process_orders_until(
+    order_ids: Sequence[UUID], *, lease: datetime, carrier: Carrier, rate_limiter: RateLimiter, deadline: Deadline
+) -> None:
+    """Process orders until the deadline has passed. Those that are left are due again at once."""
+    left = list(order_ids)
+    while left and deadline.seconds_left:
+        process_order(order_id=left.pop(0), lease=lease, carrier=carrier, rate_limiter=rate_limiter)
+    if left:
+        return_orders(left, lease)
+
+
+def return_orders(order_ids: Sequence[UUID], lease: datetime) -> int:
+    """Make orders due at once that are still under this lease. Return how many."""
+    orders = CarrierOrder.objects.filter(id__in=order_ids, ended_at__isnull=True, next_poll_at=lease)
+    return orders.update(next_poll_at=Now())
 
 
 def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     """Send the order, or poll it if it has been sent; do nothing if `lease` is no longer in force.
 
+    An order that cannot be processed is logged and polled again later, and does not stop the caller's other orders.
     Postcondition: the order is closed or has a next poll time, even if the process dies.
     """
-    leased = _take(order_id, lease)
-    if leased is None:
-        return
+    deadline = Deadline.after(settings.PROPAGATION_LEASE_SECONDS * _CALLS_SHARE)
     with structlog.contextvars.bound_contextvars(order_id=str(order_id), carrier=carrier.name):
-        if leased.order.sent_at is None:
-            _send(leased, carrier, rate_limiter)
-        else:
-            _poll(leased, carrier, rate_limiter)
+        leased = _take(order_id, lease)
+        if leased is None:
+            return
+        try:
+            _process(leased, carrier.until(deadline), rate_limiter)
+        except LeaseLost:
+            log.warning("lease lost")
+        except Exception:
+            log.exception("order could not be processed")
+            # Without the database this raises as well, and the lease runs out.
+            with suppress(LeaseLost):
+                _postpone(leased, poll_delay(leased.age, retry_after=_ERROR_SECONDS))
+
+
+def _process(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
+    if leased.order.sent_at is None:
+        _send(leased, carrier, rate_limiter)
+    else:
+        _poll(leased, carrier, rate_limiter)
 
 
 def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
-    request = _mark_sent(leased.order)
+    request = _mark_sent(leased)
     if request is None:
         return
     log.info("order sent", action=request.action.value, numbers=len(request.numbers))
@@ -78,25 +130,27 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
         _mark_unsent(leased, limited.retry_after)
         return
     except CarrierUnavailable as unavailable:
-        log.warning("carrier unavailable", message=unavailable.message, carrier_code=unavailable.carrier_code)
+        _log_unavailable(unavailable)
         _handle_unavailable(leased, unavailable, rate_limiter)
         return
     _handle_report(leased, report)
 
 
 def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable, rate_limiter: RateLimiter) -> None:
-    failure = AttachmentFailure(FailureCode.CARRIER_UNAVAILABLE, unavailable.message, unavailable.carrier_code)
+    failure = AttachmentFailure(
+        FailureCode.CARRIER_UNAVAILABLE,
+        carriers_words(unavailable.message, otherwise="The carrier is unavailable."),
+        carriers_code(unavailable.carrier_code),
+    )
     if unavailable.was_sent:
         # The carrier may have the order. It is looked up before anything is repeated.
-        _note_failure(leased, failure)
-        _poll_later(leased, poll_delay(0.0, retry_after=unavailable.retry_after))
+        _postpone(leased, poll_delay(0.0, retry_after=unavailable.retry_after), failure=failure)
     elif unavailable.retry_after is not None:
         # The carrier works and asks for a pause, which is not a failed attempt.
         rate_limiter.pause(unavailable.retry_after)
-        _note_failure(leased, failure)
-        _mark_unsent(leased, unavailable.retry_after)
+        _mark_unsent(leased, unavailable.retry_after, failure=failure)
     else:
-        requeue_attachments(order_id=leased.order.id, failure=failure)
+        requeue_attachments(order_id=leased.order.id, lease=leased.lease, failure=failure)
 
 
 def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
@@ -104,36 +158,44 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
         report = carrier.find(_request_of(leased.order))
     except CarrierRefused as refused:
         # This is about how we ask, not about the order.
-        log.warning("carrier refuses to be asked", message=refused.failure.message)
-        _note_failure(leased, AttachmentFailure.from_carrier(refused.failure))
-        _poll_later(leased, poll_delay(leased.age))
+        failure = AttachmentFailure.from_carrier(refused.failure)
+        log.warning("carrier refuses to be asked", message=failure.message)
+        _postpone(leased, poll_delay(leased.age), failure=failure)
         return
     except RateLimited as limited:
-        _poll_later(leased, limited.retry_after or 0.0)
+        _postpone(leased, limited.retry_after or 0.0)
         return
     except CarrierUnavailable as unavailable:
         if unavailable.retry_after is not None and not unavailable.was_sent:
             rate_limiter.pause(unavailable.retry_after)
-        log.warning("carrier unavailable", message=unavailable.message, carrier_code=unavailable.carrier_code)
-        _poll_later(leased, poll_delay(leased.age, retry_after=unavailable.retry_after))
+        _log_unavailable(unavailable)
+        _postpone(leased, poll_delay(leased.age, retry_after=unavailable.retry_after))
         return
     if report is not None:
         _handle_report(leased, report)
     elif leased.age < settings.PROPAGATION_SETTLE_SECONDS:
-        _poll_later(leased, poll_delay(leased.age))
+        _postpone(leased, poll_delay(leased.age))
     else:
         log.warning("carrier does not know the order")
         failure = AttachmentFailure(
             FailureCode.CARRIER_UNAVAILABLE, "The carrier's answer was lost, and it has no such order."
         )
-        requeue_attachments(order_id=leased.order.id, failure=failure)
+        requeue_attachments(order_id=leased.order.id, lease=leased.lease, failure=failure)
+
+
+def _log_unavailable(unavailable: CarrierUnavailable) -> None:
+    log.warning(
+        "carrier unavailable",
+        message=carriers_words(unavailable.message, otherwise=""),
+        carrier_code=carriers_code(unavailable.carrier_code),
+    )
 
 
 def _handle_report(leased: _Leased, report: OrderReport) -> None:
     if report.is_open:
-        _poll_later(leased, poll_delay(leased.age), carrier_order_id=report.carrier_order_id)
+        _postpone(leased, poll_delay(leased.age), carrier_order_id=report.carrier_order_id)
     else:
-        record_report(order_id=leased.order.id, report=report)
+        record_report(order_id=leased.order.id, lease=leased.lease, report=report)
 
 
 def _take(order_id: UUID, lease: datetime) -> _Leased | None:
@@ -146,14 +208,25 @@ def _take(order_id: UUID, lease: datetime) -> _Leased | None:
     return _Leased(order, lease=row[0], age=row[1])
 
 
-def _mark_sent(order: CarrierOrder) -> OrderRequest | None:
+def _mark_sent(leased: _Leased) -> OrderRequest | None:
     """Commit that the order is being sent. Return what to send, or close the order if all of it is superseded."""
+    order = leased.order
     with transaction.atomic(durable=True):
+        lock_order(order.id, leased.lease)
+        check_transition(AttachmentStatus.SUBMITTED, AttachmentStatus.SUPERSEDED, Cause.OUTCOME)
         with connection.cursor() as cursor:
             cursor.execute(_DROP_SUPERSEDED, {"order": order.id})
-            superseded = [row[0] for row in cursor.fetchall()]
+            superseded = cursor.fetchall()
+        for _phone_number_id, attachment_id, is_detach, request_id in superseded:
+            log_transition(
+                attachment_id=attachment_id,
+                outcome=AttachmentStatus.SUPERSEDED,
+                is_detach=is_detach,
+                request_id=request_id,
+                order_id=order.id,
+            )
         if superseded:
-            make_successors_due(superseded)
+            make_successors_due([row[0] for row in superseded])
         request = _request_of(order)
         if not request.numbers:
             CarrierOrder.objects.filter(id=order.id).update(ended_at=Now(), next_poll_at=None)
@@ -178,24 +251,34 @@ def _submitted(order: CarrierOrder) -> QuerySet[CampaignAttachment]:
     return CampaignAttachment.objects.filter(order_id=order.id, status=AttachmentStatus.SUBMITTED)
 
 
-def _open(leased: _Leased) -> QuerySet[CarrierOrder]:
-    return CarrierOrder.objects.filter(id=leased.order.id, ended_at__isnull=True)
+def _postpone(
+    leased: _Leased,
+    seconds: float,
+    *,
+    carrier_order_id: str | None = None,
+    failure: AttachmentFailure | None = None,
+    is_unsent: bool = False,
+) -> None:
+    """End the lease: the order is processed again after so many seconds. `failure` says why, on its attachments.
+
+    News of the order that came meanwhile has ended the lease already, so that it is polled at once. Raises LeaseLost.
+    """
+    with transaction.atomic(durable=True):
+        order = lock_order(leased.order.id, leased.lease)
+        CarrierOrder.objects.filter(id=order.id).update(
+            next_poll_at=Now() + timedelta(seconds=seconds),
+            carrier_order_id=carriers_id(carrier_order_id) or order.carrier_order_id,
+            sent_at=None if is_unsent else order.sent_at,
+        )
+        if failure is not None:
+            is_same = Q(failure_code__isnull=True) | Q(failure_code=failure.code)
+            _submitted(order).update(
+                attempts=Case(When(is_same, then=F("attempts")), default=Value(1)),
+                failure_code=failure.code,
+                failure_carrier_code=failure.carrier_code,
+                failure_message=failure.message,
+            )
 
 
-def _poll_later(leased: _Leased, seconds: float, *, carrier_order_id: str | None = None) -> None:
-    # Only under the same lease: news that arrived meanwhile has made the order due now, which must stay so.
-    _open(leased).filter(next_poll_at=leased.lease).update(
-        next_poll_at=Now() + timedelta(seconds=seconds),
-        carrier_order_id=carrier_order_id or leased.order.carrier_order_id,
-    )
-
-
-def _mark_unsent(leased: _Leased, retry_after: float | None) -> None:
-    later = timedelta(seconds=retry_delay(1, retry_after=retry_after))
-    _open(leased).update(sent_at=None, next_poll_at=Now() + later)
-
-
-def _note_failure(leased: _Leased, failure: AttachmentFailure) -> None:
-    _submitted(leased.order).update(
-        failure_code=failure.code, failure_carrier_code=failure.carrier_code, failure_message=failure.message
-    )
+def _mark_unsent(leased: _Leased, retry_after: float | None, *, failure: AttachmentFailure | None = None) -> None:
+    _postpone(leased, retry_delay(1, retry_after=retry_after), failure=failure, is_unsent=True)

@@ -17,7 +17,12 @@ _WAITS_FOR = {
     "worker": Q(next_attempt_at__lte=Now()),
     "carrier": Q(status=AttachmentStatus.SUBMITTED),
     "retry": Q(next_attempt_at__gt=Now()),
-    "approval": Q(next_attempt_at__isnull=True, status=AttachmentStatus.PENDING),
+    "approval": Q(
+        next_attempt_at__isnull=True,
+        status=AttachmentStatus.PENDING,
+        # One that was superseded while it waited is closed within minutes.
+        phone_number__current_attachment_id=F("id"),
+    ),
 }
 
 
@@ -42,23 +47,30 @@ class Stats:
     failures: dict[str, int]
     """Numbers whose propagation has failed, by code."""
     open_orders: int
+    overdue_orders: int
+    """Orders that have been open for more than a day."""
+    oldest_by: dict[str, datetime | None]
+    """As `oldest`, by what they wait for: one order that never ends hides none of the others."""
     rates: tuple[Rate, ...]
 
 
 def current_stats() -> Stats:
     """Return the statistics, read from the rows themselves."""
     unsettled: dict[str, int] = {}
-    since: list[datetime] = []
+    oldest_by: dict[str, datetime | None] = {}
     for waits_for, condition in _WAITS_FOR.items():
-        row = CampaignAttachment.objects.filter(condition).aggregate(count=Count("*"), oldest=Min("created_at"))
+        since = Min(Coalesce("resumed_at", "created_at"))
+        row = CampaignAttachment.objects.filter(condition).aggregate(count=Count("*"), oldest=since)
         unsettled[waits_for] = row["count"]
-        if waits_for != "approval" and row["oldest"] is not None:
-            since.append(row["oldest"])
+        oldest_by[waits_for] = row["oldest"]
+    open_orders = CarrierOrder.objects.filter(ended_at__isnull=True)
     return Stats(
         unsettled=unsettled,
-        oldest=min(since, default=None),
+        oldest=min((at for waits_for, at in oldest_by.items() if at and waits_for != "approval"), default=None),
         failures=_failures_by_code(),
-        open_orders=CarrierOrder.objects.filter(ended_at__isnull=True).count(),
+        open_orders=open_orders.count(),
+        overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
+        oldest_by=oldest_by,
         rates=tuple(_rate(minutes) for minutes in MINUTES),
     )
 

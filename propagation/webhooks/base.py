@@ -9,20 +9,20 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import Throttled
 
-from agentmessage.api.envelope import failure
-from agentmessage.api.errors import MESSAGE, STATUS, PayloadTooLarge, render_exception
-from agentmessage.api.request_ids import request_id_of
+from agentmessage.api.errors import PayloadTooLarge, refuse, render_exception
+from agentmessage.clients import WrongSecrets
 from agentmessage.errors import DomainError, ErrorCode, InvalidInput
 
 Key = TypeVar("Key")
+wrong_credentials = WrongSecrets("carrier")
 
 
 class Unauthorized(DomainError):
     """The sender has not proved that it is the carrier."""
 
     code = ErrorCode.UNAUTHORIZED
-    message = MESSAGE[ErrorCode.UNAUTHORIZED]
 
 
 def webhook(
@@ -30,7 +30,8 @@ def webhook(
 ) -> Callable[[Callable[[HttpRequest, Key], HttpResponse]], Callable[[HttpRequest], HttpResponse]]:
     """Decorate a view that a carrier POSTs to and that checks it by `key`; 404 while no key is configured.
 
-    `challenge` is the WWW-Authenticate of its 401. If the database is unavailable it answers 503: carriers then retry.
+    `challenge` is the WWW-Authenticate of its 401. Wrong credentials are limited per client network: 429. If the
+    database is unavailable it answers 503: carriers then retry.
     """
 
     def decorate(view: Callable[[HttpRequest, Key], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -43,15 +44,28 @@ def webhook(
             if request.method != "POST":
                 return _error_response(request, ErrorCode.METHOD_NOT_ALLOWED, {"Allow": "POST"})
             try:
-                return view(request, present)
+                return _limited(view, request, present)
             except Unauthorized as error:
                 return _error_response(request, error.code, {"WWW-Authenticate": challenge} if challenge else {})
-            except (DomainError, OperationalError, InterfaceError) as error:
+            except (DomainError, Throttled, OperationalError, InterfaceError) as error:
                 return render_exception(error, {"request": request})
 
         return answer
 
     return decorate
+
+
+def _limited(view: Callable[[HttpRequest, Key], HttpResponse], request: HttpRequest, key: Key) -> HttpResponse:
+    """Call the view. Raises Throttled if the client has sent too many wrong credentials, and what the view raises."""
+    usage = wrong_credentials.block(request)
+    try:
+        if usage is None:
+            return view(request, key)
+    except Unauthorized:
+        usage = wrong_credentials.count(request)
+        if usage is None or not usage.is_over:
+            raise
+    raise Throttled(wait=usage.reset)
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -66,7 +80,7 @@ def read_body(request: HttpRequest) -> bytes:
 
 
 def _error_response(request: HttpRequest, code: ErrorCode, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    response = failure(code, MESSAGE[code], request_id=request_id_of(request), status=STATUS[code])
+    response = refuse(request, code)
     for name, value in (headers or {}).items():
         response[name] = value
     return response

@@ -7,10 +7,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts.keys import generate_key
 from accounts.models import ApiKey
 from accounts.scopes import Scope
-from accounts.services import revoke_api_key
+from accounts.services import generate_key, revoke_api_key
 from tests.api import ApiClient, assert_refused
 from tests.factories import make_key
 from tests.worlds import World

@@ -11,8 +11,8 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from accounts.keys import digest_of
 from accounts.models import ApiKey
+from accounts.services import digest_of
 from tests.api import ApiClient, assert_refused
 from tests.factories import OrganizationFactory
 from tests.worlds import World

@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.keys import digest_of
 from accounts.models import ApiKey, Organization
 from accounts.scopes import Scope
-from accounts.services import create_api_key, find_usable_key, revoke_api_key
+from accounts.services import create_api_key, digest_of, find_usable_key, revoke_api_key
 from agentmessage.errors import InvalidInput, NotFound
 from agentmessage.ids import uuid7
 from tests.factories import OrganizationFactory, make_key

@@ -37,7 +37,9 @@ def test_a_preflight_needs_no_key(db: None) -> None:
     assert response.status_code == 200
     assert response["Access-Control-Allow-Origin"] == ORIGIN
     assert response["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS, POST, PATCH, DELETE"
-    assert response["Access-Control-Allow-Headers"] == "authorization, content-type, if-none-match"
+    assert response["Access-Control-Allow-Headers"] == (
+        "authorization, content-type, if-match, if-none-match, if-unmodified-since"
+    )
     assert "Access-Control-Allow-Credentials" not in response
     assert ULID.fullmatch(response["X-Request-Id"])
 
@@ -54,7 +56,7 @@ def test_the_page_may_read_answers_and_our_headers(world: World, api: ApiClient)
     for response in (good, refused):
         assert response["Access-Control-Allow-Origin"] == ORIGIN
         assert response["Access-Control-Expose-Headers"] == (
-            "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag"
+            "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, X-Next-Cursor"
         )
         assert "origin" in response["Vary"].lower()
 

@@ -16,6 +16,7 @@ from pytest_django import Settings
 from phone_numbers.models import PhoneNumber
 from tests.api import ULID, ApiClient, assert_refused
 from tests.factories import make_key
+from tests.support.waiting import DEADLINE
 from tests.worlds import World
 
 
@@ -89,17 +90,17 @@ def test_a_row_that_stays_locked_is_503_with_retry_after(transactional_db: None)
         with transaction.atomic():
             PhoneNumber.objects.select_for_update().get(id=world.phone_number.id)
             locked.set()
-            assert done.wait(30)
+            assert done.wait(DEADLINE)
         connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         holder = pool.submit(hold)
-        assert locked.wait(30)
+        assert locked.wait(DEADLINE)
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '50ms'")
         response = ApiClient(plain).attach(world.phone_number.id, world.campaign.id)
         done.set()
-        holder.result(30)
+        holder.result(DEADLINE)
     connection.close()
     assert_refused(response, 503, "SERVICE_UNAVAILABLE", "service unavailable")
     assert response["Retry-After"] == "5"

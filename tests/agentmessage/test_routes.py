@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 import pytest
-from django.urls import resolve
+from django.urls import Resolver404, resolve
 
-from agentmessage.api.routes import resolve_api
+from agentmessage.api.middleware import resolve_api
 
 SHAPES = [
     "/v1/phone-numbers",
@@ -16,13 +16,17 @@ SHAPES = [
     "/v1/phone-numbers/{0}{1}",
     "/v1/phone-numbers/x{0}/campaign",
     "/v1/phone-numbers/17",
+    "/v1/openapi.json",
+    "/v1/phone-numbers/" + "é" * 36,
+]
+UNKNOWN = [
+    "/v1",
+    "/v1/",
     "/v1/phone-numbers/{0}/",
     "/v1/{0}",
     "/v1/{0}/{1}/campaign",
     "/v1/phone-numbers/{0}/campaign/{0}",
-    "/v1/openapi.json",
-    "/v1",
-    "/v1/phone-numbers/" + "é" * 36,
+    "/V1/phone-numbers/{0}",
 ]
 
 
@@ -33,3 +37,12 @@ def test_as_django_does_it(shape: str) -> None:
         ours, djangos = resolve_api(path), resolve(path)
         assert (ours.func, ours.args, ours.kwargs) == (djangos.func, djangos.args, djangos.kwargs)
         assert (ours.route, ours.url_name) == (djangos.route, djangos.url_name)
+
+
+@pytest.mark.parametrize("shape", UNKNOWN)
+def test_what_django_does_not_know_is_not_found(shape: str) -> None:
+    for _ in range(3):
+        path = shape.format(uuid4(), uuid4())
+        for resolve_it in (resolve_api, resolve):
+            with pytest.raises(Resolver404):
+                resolve_it(path)

@@ -28,6 +28,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("agentmessage.W010", {"ALLOWED_HOSTS": ["localhost", "127.0.0.1"]}),
     ("agentmessage.W011", {"CSRF_TRUSTED_ORIGINS": ["https://a.example", "http://numbers.example.com"]}),
     ("agentmessage.W014", {"METRICS_TOKEN": "token"}),
+    ("agentmessage.W015", {"TRUST_PROXY": False}),
     ("propagation.W003", {"CARRIER_URL": "simulated://"}),
     ("propagation.W003", {"CARRIER_URL": "simulated://127.0.0.1:9000"}),
     ("propagation.W004", {"PROPAGATION_LEASE_SECONDS": 30.0}),
@@ -38,6 +39,7 @@ AGREEMENTS: list[dict[str, Any]] = [
     {},
     {"ALLOWED_HOSTS": ["localhost", "numbers.example.com"]},
     {"HTTPS": False, "CSRF_TRUSTED_ORIGINS": ["http://numbers.example.com"]},
+    {"HTTPS": False, "TRUST_PROXY": False},
     {"DATABASE_PGBOUNCER": True},
     {"PROPAGATION_LEASE_SECONDS": 30.5},
     {"CARRIER_URL": BANDWIDTH, "CARRIER_WEBHOOK_CREDENTIALS": "user:password"},
@@ -94,3 +96,20 @@ def test_a_production_environment_has_no_warnings() -> None:
         text=True,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("value", "included"), [(None, False), ("off", False), ("on", True)])
+def test_hsts_leaves_subdomains_alone_unless_asked(value: str | None, included: bool) -> None:
+    """Other services below the same domain may not have HTTPS."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("HTTPS", "HSTS_INCLUDE_SUBDOMAINS")
+    }
+    environment |= {} if value is None else {"HSTS_INCLUDE_SUBDOMAINS": value}
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "print(Client().get('/healthz', secure=True)['Strict-Transport-Security'])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "max-age=31536000" + ("; includeSubDomains" if included else ""), done.stderr

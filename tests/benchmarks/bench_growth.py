@@ -187,7 +187,7 @@ def _compare_bulk(server: Server, folder: Path) -> None:
 
 
 def _tell_unused_indexes(server: Server) -> None:
-    time.sleep(1.5)  # Until the contestants' counters are published.
+    time.sleep(1.5)  # A session publishes its counters up to a second later, and nothing says that it has.
     rows = server.sql(
         "SELECT indexrelname, pg_size_pretty(pg_relation_size(indexrelid)) FROM pg_stat_user_indexes"
         " WHERE idx_scan = 0 AND relname = ANY (%s) ORDER BY pg_relation_size(indexrelid) DESC",

@@ -14,11 +14,11 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 from devserver.processes import ending_with_us, free_port
+from tests.support.waiting import wait_until
 
 COMMANDS = (("help",), ("create_api_key", "--help"), ("check",), ("spectacular", "--file", "/dev/null"))
 EAGER = """
@@ -37,7 +37,6 @@ execute_from_command_line(["manage.py", *sys.argv[1:]])
 BARE = """
 import django.core.management, django.db.models, django.db.backends.postgresql.base
 """
-READY_SECONDS = 60
 
 
 def main() -> None:
@@ -94,15 +93,15 @@ def _memory_of_a_worker() -> None:
 
 
 def _get(url: str) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
+    def answered() -> bool:
         try:
             with urllib.request.urlopen(url) as answer:
                 answer.read()
-                return
         except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+            return False
+        return True
+
+    wait_until(answered, f"{url} answers")
 
 
 def _children(parent: int) -> list[int]:

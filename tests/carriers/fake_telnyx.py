@@ -5,7 +5,6 @@ Format by team-telnyx/openapi openapi/spec3.json and team-telnyx/telnyx-python s
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,7 +50,6 @@ class Fault:
     reply: Reply | None = None
     acts: bool = False
     times: int = 1
-    seconds: float = 0.0
 
 
 def error(code: str, *, status: int | None = None, detail: str | None = None) -> Reply:
@@ -251,7 +249,6 @@ class FakeTelnyx:
             if fault is None or fault.acts:
                 reply = self._answer(call) if authorization == f"Bearer {KEY}" else error("10009")
         if fault is not None:
-            time.sleep(fault.seconds)
             reply = fault.reply
         return reply
 

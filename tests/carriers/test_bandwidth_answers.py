@@ -21,6 +21,7 @@ from carriers.base import (
     OrderRequest,
 )
 from carriers.http import HttpCaller
+from tests.support.waiting import DEADLINE
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
 OURS, THEIRS = "0d6b1c1e-7d7b-4b56-9a43-6f2c5a2f0a11", "ddbdc72e-dc27-490c-904e-d0c11291b095"
@@ -407,7 +408,7 @@ def test_many_threads_share_one_token_and_a_second_refusal_ends_it(httpserver: H
     barrier = Barrier(8)
 
     def ask(_number: int) -> object:
-        barrier.wait()
+        barrier.wait(DEADLINE)
         return carrier.find(_request())
 
     with ThreadPoolExecutor(8) as pool:
@@ -428,21 +429,21 @@ def test_who_waits_for_a_token_does_not_wait_for_ever(httpserver: HTTPServer) ->
 
     def hang(_request: Request) -> Response:
         asked.set()
-        answer.wait(10)
+        answer.wait(DEADLINE)
         return Response('{"access_token": "t", "expires_in": 3600}')
 
     httpserver.expect_request("/token").respond_with_handler(hang)
     caller = HttpCaller(pace=lambda: None)
-    token = Token(caller=caller, url=httpserver.url_for("/token"), credentials=("u", "s"), longest_wait=0.1)
+    token = Token(url=httpserver.url_for("/token"), credentials=("u", "s"), longest_wait=0.1)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(token.value)
-        assert asked.wait(10)
+        first = pool.submit(token.value, caller)
+        assert asked.wait(DEADLINE)
         with pytest.raises(CarrierUnavailable) as raised:
-            token.value()
+            token.value(caller)
         answer.set()
         assert first.result() == "t"
     assert not raised.value.was_sent
-    assert token.value() == "t"
+    assert token.value(caller) == "t"
     caller.close()
 
 

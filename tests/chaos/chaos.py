@@ -1,8 +1,10 @@
 """Two minutes in the life of unlucky workers: `make chaos`, or `make chaos ARGS="--seconds 300 --seed 1"`.
 
 2,000 numbers, a carrier of which 30 % of all numbers fail and 20 % of all orders lose their answer, moves and detaches
-all the while, and every few seconds kill -9 for a worker or for the carrier. Then it is left to settle. Passed: every
-number is propagated, failed with a reason or on no campaign, the carrier's own list says the same, no order came twice.
+all the while, and every few seconds kill -9 for a worker or for the carrier, or an outage of the carrier or of the
+database, which then takes no connection for some seconds. Then it is left to settle. Passed: every number is
+propagated, failed with a reason or on no campaign, the carrier's own list says the same, no order came twice, and the
+history has every attach and detach that was acknowledged, with its outcome.
 """
 
 import argparse
@@ -17,10 +19,14 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from tests.benchmarks.scratch import scratch_database
+from tests.support.waiting import wait_until
 
 NUMBERS = 2_000
 WORKERS = 3
@@ -55,6 +61,17 @@ class Process:
         self.deaths += 1
         self._process = self._start()
 
+    def stop(self) -> None:
+        """kill -9, and nothing in its place until `revive`."""
+        self._process.kill()
+        self._process.wait()
+        self.deaths += 1
+
+    def revive(self) -> None:
+        """Start it again if it has ended, killed or not."""
+        if self._process.poll() is not None:
+            self._process = self._start()
+
     def end(self) -> None:
         """For good."""
         self._process.kill()
@@ -82,17 +99,19 @@ def _trial(lots: random.Random, seconds: float, folder: Path) -> bool:
     workers = [Process("manage.py", "procrastinate", "worker", **environment) for _ in range(WORKERS)]
     try:
         _put(port, FAULTS)
-        changes = _live(lots, seconds, numbers, campaigns, workers, carrier)
+        acknowledged, outages = _live(lots, seconds, numbers, campaigns, workers, carrier)
         _put(port, dict.fromkeys(FAULTS, 0))
         began = time.monotonic()
+        for process in (*workers, carrier):
+            process.revive()
         while (unsettled := _unsettled()) and time.monotonic() - began < SETTLE_SECONDS:
             sys.stdout.write(f"\r{unsettled:5} not settled, {time.monotonic() - began:4.0f} s  ")
             sys.stdout.flush()
-            time.sleep(1)
+            time.sleep(1)  # A line of progress a second.
         sys.stdout.write(f"\rsettled after {time.monotonic() - began:.0f} s{' ' * 30}\n")
         deaths = sum(worker.deaths for worker in workers)
-        sys.stdout.write(f"{changes} changes, {deaths} workers and {carrier.deaths} carriers killed\n")
-        return _agree(port)
+        sys.stdout.write(f"{deaths} workers and {carrier.deaths} carriers killed, outages {dict(outages)}\n")
+        return _are_accounted_for(acknowledged) and _agree(port)
     finally:
         for process in (*workers, carrier):
             process.end()
@@ -106,29 +125,89 @@ def _live(
     campaigns: list[Any],
     workers: list[Process],
     carrier: Process,
-) -> int:
+) -> tuple[set[UUID], Counter[str]]:
+    """Return the attachments that were acknowledged, and what outages there were."""
+    from django.db import InterfaceError, OperationalError, connection
+
     from tests.support.propagation import attach, detach
 
-    for number in numbers:
-        attach(number, campaigns[0])
-    changes = len(numbers)
+    acknowledged = {attach(number, campaigns[0]).current_attachment_id for number in numbers}
+    outages: Counter[str] = Counter()
     began = time.monotonic()
     next_death = began + 3
+    end_of_outage: tuple[float, Callable[[], None]] | None = None
     while (now := time.monotonic()) - began < seconds:
         number = lots.choice(numbers)
-        if lots.random() < 0.2:
-            detach(number)
-        else:
-            attach(number, lots.choice(campaigns))
-        changes += 1
-        if now >= next_death:
-            victim = carrier if lots.random() < 0.2 else lots.choice(workers)
-            victim.kill()
+        try:
+            changed = detach(number) if lots.random() < 0.2 else attach(number, lots.choice(campaigns))
+            acknowledged.add(changed.current_attachment_id)
+        except (OperationalError, InterfaceError):
+            outages["changes refused"] += 1
+            connection.close()
+        if end_of_outage is not None and now >= end_of_outage[0]:
+            end_of_outage[1]()
+            end_of_outage = None
+        elif end_of_outage is None and now >= next_death:
+            end_of_outage = _strike(lots, now, workers, carrier, outages)
             next_death = now + lots.uniform(2, 6)
-            sys.stdout.write(f"\r{_unsettled():5} not settled, {now - began:4.0f} s  ")
+            for worker in workers:
+                worker.revive()
+            sys.stdout.write(f"\r{now - began:4.0f} s, {len(acknowledged)} changes  ")
             sys.stdout.flush()
-        time.sleep(0.02)
-    return changes
+        time.sleep(0.02)  # The pace of the changes.
+    if end_of_outage is not None:
+        end_of_outage[1]()
+    connection.close()
+    return {attachment_id for attachment_id in acknowledged if attachment_id is not None}, outages
+
+
+def _strike(
+    lots: random.Random, now: float, workers: list[Process], carrier: Process, outages: Counter[str]
+) -> tuple[float, Callable[[], None]] | None:
+    """Let something fail. An outage is returned with its end: when, and how."""
+    lot = lots.random()
+    if lot < 0.5:
+        lots.choice(workers).kill()
+    elif lot < 0.65:
+        carrier.kill()
+    elif lot < 0.85:
+        outages["carrier"] += 1
+        carrier.stop()
+        return now + lots.uniform(1, 10), carrier.revive
+    else:
+        outages["database"] += 1
+        _database_takes_connections(False)
+        return now + lots.uniform(1, 5), partial(_database_takes_connections, True)
+    return None
+
+
+def _database_takes_connections(takes: bool) -> None:
+    """Begin or end an outage: no new connection, and the end of all that there are."""
+    import psycopg
+    from django.db import connection
+    from psycopg import sql
+
+    given = connection.get_connection_params()
+    name = given["dbname"]
+    address = {key: given[key] for key in ("user", "password", "host", "port") if given.get(key)}
+    with psycopg.connect(**address, dbname="postgres", autocommit=True) as other:
+        other.execute(
+            sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(name), sql.Literal(takes))
+        )
+        if not takes:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+def _are_accounted_for(acknowledged: set[UUID]) -> bool:
+    from phone_numbers.models import CampaignAttachment
+
+    outcomes = dict(CampaignAttachment.objects.filter(id__in=acknowledged).values_list("id", "status"))
+    lost = acknowledged - outcomes.keys()
+    unsettled = [outcome for outcome in outcomes.values() if outcome in ("pending", "submitted")]
+    sys.stdout.write(
+        f"{len(acknowledged)} changes acknowledged, {len(lost)} of them lost, {len(unsettled)} without an outcome\n"
+    )
+    return not lost and not unsettled
 
 
 def _agree(port: int) -> bool:
@@ -199,13 +278,15 @@ def _get(port: int, path: str) -> Any:
 
 
 def _retried(request: urllib.request.Request) -> Any:
-    for _ in range(100):
+    def answered() -> list[Any]:
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
-                return json.load(response)
+                return [json.load(response)]
         except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("The simulated carrier does not answer.")
+            return []
+
+    [answer] = wait_until(answered, "the simulated carrier answers")
+    return answer
 
 
 if __name__ == "__main__":

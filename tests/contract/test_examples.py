@@ -17,11 +17,11 @@ from pytest_django import Settings
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from accounts.keys import digest_of
 from accounts.models import ApiKey, Organization
 from accounts.scopes import Scope
+from accounts.services import digest_of
 from agentmessage.api.document import document
-from agentmessage.api.examples import EXAMPLES, Example, all_examples
+from agentmessage.api.schema import EXAMPLES, all_examples
 from agentmessage.rates import Rate
 from devserver.demo import INVENTORY
 from phone_numbers.models import CampaignAttachment
@@ -76,7 +76,7 @@ def _without_what_changes(answer: Any) -> str:
 
 
 @pytest.mark.parametrize("example", all_examples(), ids=lambda example: f"{example['operation']}-{example['name']}")
-def test_an_example_is_what_is_answered(example: Example, api: ApiClient) -> None:
+def test_an_example_is_what_is_answered(example: dict[str, Any], api: ApiClient) -> None:
     for method, path, body in example["given"]:
         if method == "CARRIER REFUSES":
             fail_attachment(CampaignAttachment.objects.get(phone_number__id=path).id)
@@ -91,7 +91,7 @@ def test_an_example_is_what_is_answered(example: Example, api: ApiClient) -> Non
 
 
 @pytest.mark.parametrize("example", all_examples(), ids=lambda example: f"{example['operation']}-{example['name']}")
-def test_an_example_is_in_the_document_and_fits_its_schema(example: Example) -> None:
+def test_an_example_is_in_the_document_and_fits_its_schema(example: dict[str, Any]) -> None:
     method, path, operation = OPERATIONS[example["operation"]]
     assert example["method"].lower() == method
     assert re.fullmatch(re.escape(path).replace(r"\{id\}", "[^/]+"), example["path"].partition("?")[0])

@@ -48,7 +48,7 @@ def world_and_key(db: None) -> Iterator[tuple[World, str]]:
 
 
 @api.parametrize()
-@hypothesis.settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(max_examples=40, database=None, suppress_health_check=list(hypothesis.HealthCheck))
 def test_every_operation(case: Case[Any], world_and_key: tuple[World, str]) -> None:
     world, key = world_and_key
     _name_what_exists(case, world)

@@ -80,4 +80,4 @@ def wait_until(condition: Callable[[], object], *, limit: float = LIMIT) -> None
     deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline, "too late"
-        time.sleep(0.02)
+        time.sleep(0.02)  # The poll.

@@ -18,7 +18,7 @@ import os, pathlib, psycopg, sys, time
 with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
     pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
     try:
-        time.sleep(600)
+        time.sleep(600)  # Until it is told to stop.
     finally:
         connection.execute("CREATE TABLE cleaned_up ()")
         pathlib.Path(sys.argv[1]).write_text("cleaned up")

@@ -20,7 +20,7 @@ def test_database(number):
     deadline = time.monotonic() + 60
     while len(list(here.iterdir())) < 4:
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.02)  # The poll; this file runs outside the project.
 """
 
 

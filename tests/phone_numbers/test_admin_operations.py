@@ -10,15 +10,11 @@ from django.test import Client
 
 from accounts.models import Operator
 from campaigns.models import CampaignStatus
-from phone_numbers.admin.pages import MAX_ROWS
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from tests.factories import CampaignFactory, PhoneNumberFactory
-from tests.operators import actions_offered, page, run_action, sign_in
+from tests.operators import actions_offered, operate, outcomes, page, run_action, sign_in
 from tests.worlds import World
 
-ATTACH = "/admin/numbers/phonenumber/operation/attach/"
-DETACH = "/admin/numbers/phonenumber/operation/detach/"
-RELEASE = "/admin/numbers/phonenumber/operation/release/"
 CHANGELIST = "/admin/numbers/phonenumber/"
 
 
@@ -26,21 +22,13 @@ def _rows() -> list[Any]:
     return list(PhoneNumber.objects.order_by("id").values())
 
 
-def _ids(*numbers: PhoneNumber) -> dict[str, Any]:
-    return {"_selected_action": [str(number.id) for number in numbers]}
-
-
 def _attach(client: Client, campaign_id: object, *numbers: PhoneNumber) -> Any:
-    return client.post(ATTACH, _ids(*numbers) | {"campaign": str(campaign_id)})
+    return operate(client, "attach_selected", *numbers, campaign=str(campaign_id))
 
 
-def _outcomes(response: Any) -> list[tuple[str, str, str]]:
-    """Number, outcome and reason of each row."""
-    assert response.status_code == 200
-    return [
-        tuple(re.sub(r"<[^>]+>", "", str(cell)).strip() for cell in row)  # type: ignore[misc]  # There are three.
-        for row in response.context["table"]["rows"]
-    ]
+def _fields(response: Any) -> dict[str, str]:
+    """The hidden fields of the page's form."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', response.content.decode()))
 
 
 def _refusal(response: Any) -> str:
@@ -92,16 +80,25 @@ def test_a_number_without_an_organization_is_refused(world: World, admin_client:
     assert _refusal(run_action(admin_client, PhoneNumber, "attach_selected", world.phone_number, stock)) == words
 
 
-def test_more_numbers_than_a_page_has_are_refused(world: World, admin_client: Client) -> None:
-    numbers = PhoneNumberFactory.create_batch(MAX_ROWS, organization=world.organization)
-    words = f"At most {MAX_ROWS} numbers at once."
-    assert _refusal(_attach(admin_client, world.campaign.id, world.phone_number, *numbers)) == words
-    assert not CampaignAttachment.objects.exists()
+def test_more_numbers_than_a_page_should_wait_for_are_refused(
+    world: World, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = PhoneNumberFactory.create_batch(100, organization=world.organization)
+    before = _rows()
+    for action in ("detach_selected", "release_selected", "retry_selected"):
+        response = operate(admin_client, action, world.phone_number, *numbers)
+        assert _refusal(response) == "At most 100 numbers at once."
+    monkeypatch.setattr("phone_numbers.admin.operations.MAX_ATTACHED", 100)
+    assert _refusal(_attach(admin_client, world.campaign.id, world.phone_number, *numbers)) == (
+        "101 numbers are more than a page should wait for: manage.py attach_campaign takes any number."
+    )
+    assert _rows() == before
 
 
-def test_numbers_that_are_gone_are_refused(world: World, admin_client: Client) -> None:
-    response = admin_client.post(ATTACH, {"_selected_action": [str(uuid4()), "x"], "campaign": str(world.campaign.id)})
-    assert _refusal(response) == "These numbers are gone."
+@pytest.mark.parametrize("action", ["attach_selected", "detach_selected", "release_selected", "retry_selected"])
+def test_numbers_that_are_gone_are_refused(action: str, world: World, admin_client: Client) -> None:
+    gone = {"action": action, "_selected_action": [str(uuid4()), "x"], "campaign": str(world.campaign.id)}
+    assert _refusal(admin_client.post(CHANGELIST, gone)) == "These numbers are gone."
 
 
 @pytest.mark.parametrize("campaign", ["", "x", "unknown", "foreign"])
@@ -131,7 +128,7 @@ def test_each_number_has_its_outcome(world: World, admin_client: Client, admin_u
     LogEntry.objects.all().delete()
 
     response = _attach(admin_client, world.campaign.id, world.phone_number, unchanged, moved, pending)
-    assert sorted(_outcomes(response)) == sorted(
+    assert sorted(outcomes(response)) == sorted(
         [
             (world.phone_number.number, "attached", ""),
             (unchanged.number, "unchanged", ""),
@@ -170,18 +167,36 @@ def test_a_rule_of_the_service_is_told_in_words(break_it: str, reason: str, worl
         world.brand.save()
     before = _rows()
     response = _attach(admin_client, world.campaign.id, world.phone_number)
-    assert _outcomes(response) == [(world.phone_number.number, "failed", reason)]
+    assert outcomes(response) == [(world.phone_number.number, "failed", reason)]
     assert _rows() == before
     assert not LogEntry.objects.exists()
 
 
-def test_the_way_back_keeps_the_operators_filter_and_leads_to_no_other_site(world: World, admin_client: Client) -> None:
-    filtered = f"{CHANGELIST}?q=%2B1919"
-    choose = admin_client.post(filtered, _ids(world.phone_number) | {"action": "attach_selected"})
-    assert choose.context["back"] == filtered
-    for back, taken in {filtered: filtered, "https://evil.example/": CHANGELIST, "//evil.example": CHANGELIST}.items():
-        form = _ids(world.phone_number) | {"campaign": str(world.campaign.id), "back": back}
-        assert admin_client.post(ATTACH, form).context["back"] == taken
+def test_the_way_back_keeps_the_operators_filter(world: World, admin_client: Client) -> None:
+    query = "?q=%2B1919"
+    choose = admin_client.post(
+        CHANGELIST + query, {"action": "attach_selected", "_selected_action": [str(world.phone_number.id)]}
+    )
+    assert choose.context["back"] == CHANGELIST + query
+    done = operate(admin_client, "attach_selected", world.phone_number, query=query, campaign=str(world.campaign.id))
+    assert done.context["back"] == CHANGELIST + query
+    one = admin_client.get(page(PhoneNumber, "attach_one", world.phone_number.id))
+    assert one.context["back"] == CHANGELIST
+
+
+def test_one_number_goes_the_way_of_many(world: World, admin_client: Client) -> None:
+    """From its page: choose, preview, confirm. Each step posts what the page before it holds."""
+    choose = admin_client.get(page(PhoneNumber, "attach_one", world.phone_number.id))
+    before = _rows()
+    preview = admin_client.post(choose.context["back"], _fields(choose) | {"campaign": str(world.campaign.id)})
+    assert preview.context["summary"] == "1 would be attached"
+    assert outcomes(preview) == [(world.phone_number.number, "would be attached", "")]
+    assert _rows() == before
+    assert not LogEntry.objects.exists()
+    done = admin_client.post(preview.context["back"], _fields(preview))
+    assert outcomes(done) == [(world.phone_number.number, "attached", "")]
+    world.phone_number.refresh_from_db()
+    assert world.phone_number.campaign_id == world.campaign.id
 
 
 # Detaching
@@ -196,8 +211,8 @@ def test_detaching_asks_first_and_then_tells_of_each_number(world: World, admin_
     assert admin_client.get(page(PhoneNumber, "detach_one", world.phone_number.id)).status_code == 200
     assert _rows() == before
 
-    response = admin_client.post(DETACH, _ids(*chosen))
-    assert _outcomes(response) == [
+    response = operate(admin_client, "detach_selected", *chosen)
+    assert outcomes(response) == [
         (world.phone_number.number, "detached", ""),
         (world.stranger.phone_number.number, "had none", ""),
         (stock.number, "failed", "The number is not assigned."),
@@ -222,8 +237,8 @@ def test_releasing_asks_first_and_then_tells_of_each_number(world: World, admin_
     assert admin_client.get(page(PhoneNumber, "release_one", world.phone_number.id)).status_code == 200
     assert _rows() == before
 
-    response = admin_client.post(RELEASE, _ids(*chosen))
-    assert _outcomes(response) == [
+    response = operate(admin_client, "release_selected", *chosen)
+    assert outcomes(response) == [
         (world.phone_number.number, "released", ""),
         (world.stranger.phone_number.number, "released", ""),
         (stock.number, "failed", "The number is not assigned."),
@@ -249,17 +264,11 @@ def test_who_may_only_look_is_offered_nothing_and_does_nothing(world: World) -> 
     content = viewer.get(page(PhoneNumber, "change", world.phone_number.id)).content.decode()
     assert "Attach campaign…" not in content
     assert "Release…" not in content
-    run_action(viewer, PhoneNumber, "release_selected", world.phone_number)
-    for address in (
-        ATTACH,
-        DETACH,
-        RELEASE,
-        page(PhoneNumber, "attach_one", world.phone_number.id),
-        page(PhoneNumber, "detach_one", world.phone_number.id),
-        page(PhoneNumber, "release_one", world.phone_number.id),
-    ):
-        response = viewer.post(address, _ids(world.phone_number) | {"campaign": str(world.campaign.id)})
-        assert response.status_code == 403
+    for action in ("attach", "detach", "release", "retry"):
+        operate(viewer, f"{action}_selected", world.phone_number, campaign=str(world.campaign.id))
+        address = page(PhoneNumber, f"{action}_one", world.phone_number.id)
+        assert viewer.get(address).status_code == 403
+        assert viewer.post(address, {"campaign": str(world.campaign.id), "confirm": "yes"}).status_code == 403
     assert _rows() == before
 
 
@@ -271,7 +280,7 @@ def test_who_may_change_numbers_is_offered_the_operations(world: World) -> None:
         "retry_selected",
         "release_selected",
     }
-    assert _outcomes(_attach(office, world.campaign.id, world.phone_number)) == [
+    assert outcomes(_attach(office, world.campaign.id, world.phone_number)) == [
         (world.phone_number.number, "attached", "")
     ]
 
@@ -283,7 +292,18 @@ def test_who_is_not_signed_in_is_sent_to_the_login(world: World, client: Client)
     assert not CampaignAttachment.objects.exists()
 
 
-def test_an_operation_is_no_link(world: World, admin_client: Client) -> None:
-    assert admin_client.get(RELEASE).status_code == 302
-    assert admin_client.post(page(PhoneNumber, "operation", "explode"), _ids(world.phone_number)).status_code == 404
-    assert set(PhoneNumber.objects.values_list("state", flat=True)) == {"ASSIGNED"}
+@pytest.mark.parametrize("action", ["attach", "detach", "release", "retry"])
+def test_nothing_happens_before_the_confirmation(action: str, world: World, admin_client: Client) -> None:
+    operate(admin_client, "attach_selected", world.phone_number, campaign=str(world.other_campaign.id))
+    before = _rows()
+    for address in (CHANGELIST, page(PhoneNumber, f"{action}_one", world.phone_number.id)):
+        response = admin_client.post(
+            address,
+            {
+                "action": f"{action}_selected",
+                "_selected_action": [str(world.phone_number.id)],
+                "campaign": str(world.campaign.id),
+            },
+        )
+        assert (response.status_code, response.context["hidden"]["confirm"]) == (200, "yes")
+    assert _rows() == before

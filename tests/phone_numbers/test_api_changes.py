@@ -225,7 +225,8 @@ def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
             "code": "REJECTED",
             "carrier_code": "12189",
             "message": "campaign unknown",
-            "retryable": False,
+            "retried_automatically": False,
+            "can_retry": True,
             "resolution": "The carrier does not take this number on this campaign. Read its message, then attach "
             "another campaign.",
         },

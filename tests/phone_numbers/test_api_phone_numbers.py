@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from accounts.scopes import Scope
+from agentmessage.api.envelope import success
 from agentmessage.api.pagination import Cursor
-from phone_numbers.api.render import render_phone_number
+from phone_numbers.api.serializers import PhoneNumberSerializer, render_phone_number
 from phone_numbers.models import LineOptionStatus, NumberState, NumberType, PhoneNumber
 from tests.api import ApiClient, assert_refused
 from tests.factories import PhoneNumberFactory, make_key
@@ -141,6 +143,22 @@ def test_single_reads(world: World, reader: ApiClient) -> None:
     shown = json.loads(json.dumps(render_phone_number(world.phone_number), default=_as_json))
     assert response.json() == {"success": True, "data": shown}
     assert response["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("has_campaign", [True, False])
+def test_the_renderer_by_hand_and_the_serializer_agree(has_campaign: bool, world: World, api: ApiClient) -> None:
+    if has_campaign:
+        api.attach(world.phone_number.id, world.campaign.id)
+        PhoneNumber.objects.filter(id=world.phone_number.id).update(
+            carrier_line_option_status="propagated",
+            carrier_line_option_propagated_at=Now(),
+            label="Front desk",
+            inbound_url="https://example.com/in",
+        )
+    world.phone_number.refresh_from_db()
+    by_hand = json.loads(success(render_phone_number(world.phone_number)).content)["data"]
+    by_serializer = PhoneNumberSerializer(world.phone_number).data
+    assert list(by_hand.items()) == list(by_serializer.items())
 
 
 @pytest.mark.parametrize("path", ["", "/campaign", "/campaign/history"])

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from phone_numbers.services.locking import lock_phone_number
 from tests.factories import PhoneNumberFactory
+from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.worlds import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) 
             (
                 "failed",
                 "BAD_ID",
-                "the campaign must be a campaign's UUID, or its TCR id of C and six capitals and digits",
+                "the campaign must be a campaign's UUID, or its TCR id of C and 6 to 11 capitals and digits",
             ),
         ),
         (
@@ -258,7 +259,7 @@ def test_what_cannot_start(world: World, slug: str, tmp_path: Path) -> None:
         (("--from-campaign", campaign), "--number and --from-campaign need --campaign."),
         (
             ("--number", number, "--campaign", "x"),
-            "--campaign must be a campaign's UUID, or its TCR id of C and six capitals and digits.",
+            "--campaign must be a campaign's UUID, or its TCR id of C and 6 to 11 capitals and digits.",
         ),
         (("--number", number, "--campaign", "CABC123"), "--campaign is no TCR id of this organization."),
         (
@@ -305,7 +306,7 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
     world = World()
     numbers = PhoneNumberFactory.create_batch(60, organization=world.organization)
     command = [sys.executable, "manage.py", "attach_campaign", "--organization", world.organization.slug, "--csv", "-"]
-    command += ["--campaign", str(world.campaign.id), "--batch-size", "10", "--json"]
+    command += ["--campaign", str(world.campaign.id), "--batch-size", "10", "--lock-timeout", str(DEADLINE), "--json"]
     code = (
         "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; import django; django.setup();"
         f" from django.db import connection; connection.settings_dict['NAME'] = {connection.settings_dict['NAME']!r};"
@@ -313,22 +314,19 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         " ManagementUtility(sys.argv[1:]).execute()"
     )
     command[1:2] = ["-c", code, "manage.py"]
-    lines = [f"{number.number}\n".encode() for number in numbers]
+    lines = b"number\n" + b"".join(f"{number.number}\n".encode() for number in numbers)
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()
     )
     assert process.stdin
-    process.stdin.write(b"number\n" + b"".join(lines[:25]))
-    process.stdin.flush()
-    deadline = time.monotonic() + 30
-    while CampaignAttachment.objects.count() < 20:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    # Two batches are done, and half of the third is in the pipe.
-    process.send_signal(how)
-    if how == signal.SIGINT:
-        process.stdin.write(b"".join(lines[25:]))
-    out, err = process.communicate(timeout=30)
+    # The third batch cannot go on before the signal has come.
+    with transaction.atomic():
+        lock_phone_number(organization_id=world.organization.id, phone_number_id=numbers[25].id)
+        process.stdin.write(lines)
+        process.stdin.flush()
+        wait_until(connections_waiting_for_locks, "the third batch waits for its lock")
+        process.send_signal(how)
+    out, err = process.communicate(timeout=DEADLINE)
     done = CampaignAttachment.objects.count()
     if how == signal.SIGINT:
         assert process.returncode == 130
@@ -336,7 +334,7 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         assert b"Interrupted after 30 rows: what is done stays done; run it again to go on." in err
     else:
         assert done == 20
-    again = subprocess.run(command, cwd=ROOT, input=b"number\n" + b"".join(lines), capture_output=True, timeout=60)
+    again = subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, timeout=DEADLINE)
     assert again.returncode == 0, again.stderr
     assert (json.loads(again.stdout)["attached"], json.loads(again.stdout)["unchanged"]) == (60 - done, done)
     assert CampaignAttachment.objects.count() == 60

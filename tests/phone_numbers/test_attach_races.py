@@ -1,9 +1,9 @@
 """Attaches at once. Each race is shown to be a race: without the lock it is lost."""
 
+import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from accounts.actors import Actor
 from campaigns.models import Campaign
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services import attach, moving
+from phone_numbers.services import assignment, attach
 from tests.factories import CampaignFactory
+from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.worlds import World
 
 ACTOR = Actor.for_command("test")
 THREADS = 16
-SECONDS = 30
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +54,7 @@ def _at_once(calls: list[Callable[[], object]]) -> list[object]:
             connection.close()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(SECONDS) for future in [pool.submit(run, call) for call in calls]]
+        return [future.result(DEADLINE) for future in [pool.submit(run, call) for call in calls]]
 
 
 def _attach(world: World, campaign: Campaign) -> Callable[[], PhoneNumber]:
@@ -77,22 +77,20 @@ def _reads_as_one_line_of_moves(world: World) -> bool:
 
 
 @pytest.fixture
-def meet_before_writing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
-    """Holds the threads between reading and writing until `parties` of them are there, or for as long as none comes."""
-    original = moving.move_to_campaign
+def meet_before_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold the first thread between reading and writing until a second one is there, or waits for the first one's lock.
 
-    def arrange(parties: int) -> None:
-        barrier = threading.Barrier(parties)
+    The second one waits if it locks the number. Without the lock it has read the same as the first one.
+    """
+    original = assignment.move_to_campaign
+    arrived: list[int] = []
 
-        def meet(*args: Any, **kwargs: Any) -> None:
-            # With the lock nobody can come: the others wait for this one's commit.
-            with suppress(threading.BrokenBarrierError):
-                barrier.wait(timeout=0.5)
-            original(*args, **kwargs)
+    def meet(*args: Any, **kwargs: Any) -> None:
+        arrived.append(threading.get_ident())
+        wait_until(lambda: len(arrived) > 1 or connections_waiting_for_locks(), "a second thread is there, or waits")
+        original(*args, **kwargs)
 
-        monkeypatch.setattr(attach, "move_to_campaign", meet)
-
-    return arrange  # type: ignore[return-value]  # A fixture that only arranges.
+    monkeypatch.setattr(attach, "move_to_campaign", meet)
 
 
 def _move_sixteen_at_once(world: World) -> list[object]:
@@ -100,62 +98,47 @@ def _move_sixteen_at_once(world: World) -> list[object]:
     return _at_once([_attach(world, campaign) for campaign in campaigns])
 
 
-def test_sixteen_moves_at_once_read_as_one_line(world: World, meet_before_writing: Callable[[int], None]) -> None:
-    meet_before_writing(2)
+def test_sixteen_moves_at_once_read_as_one_line(world: World, meet_before_writing: None) -> None:
     results = _move_sixteen_at_once(world)
     assert [result for result in results if not isinstance(result, PhoneNumber)] == []
     assert CampaignAttachment.objects.count() == THREADS
     assert _reads_as_one_line_of_moves(world)
 
 
-def test_without_the_lock_sixteen_moves_do_not(
-    world: World, without_lock: None, meet_before_writing: Callable[[int], None]
-) -> None:
-    meet_before_writing(2)
+def test_without_the_lock_sixteen_moves_do_not(world: World, without_lock: None, meet_before_writing: None) -> None:
     results = _move_sixteen_at_once(world)
     assert [result for result in results if not isinstance(result, PhoneNumber)] == []
     assert not _reads_as_one_line_of_moves(world)
 
 
-def test_sixteen_attaches_of_one_campaign_make_one_entry(
-    world: World, meet_before_writing: Callable[[int], None]
-) -> None:
-    meet_before_writing(2)
+def test_sixteen_attaches_of_one_campaign_make_one_entry(world: World, meet_before_writing: None) -> None:
     results = _at_once([_attach(world, world.campaign)] * THREADS)
     assert [result for result in results if not isinstance(result, PhoneNumber)] == []
     assert CampaignAttachment.objects.count() == 1
 
 
 def test_without_the_lock_one_campaign_makes_more_entries(
-    world: World, without_lock: None, meet_before_writing: Callable[[int], None]
+    world: World, without_lock: None, meet_before_writing: None
 ) -> None:
-    meet_before_writing(2)
     _at_once([_attach(world, world.campaign)] * THREADS)
     assert CampaignAttachment.objects.count() > 1
 
 
-class Release:
-    """Somebody releases the number, and commits when told to."""
+def _attach_during_a_release(world: World) -> object:
+    """Attach while a release is written but not committed. It commits when the attach waits for the number's row.
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.written = threading.Event()
-        self.commit = threading.Event()
+    With the lock the attach waits before it reads the number, without the lock it waits to write it.
+    """
+    written = threading.Event()
 
-    def __call__(self) -> None:
+    def release() -> None:
         with transaction.atomic():
-            PhoneNumber.objects.filter(id=self.world.phone_number.id).update(state=NumberState.QUARANTINED)
-            self.written.set()
-            assert self.commit.wait(SECONDS)
-
-
-def _attach_during(release: Release, world: World) -> object:
-    """An attach that starts when the release is written but not committed, and sees it commit while it waits."""
+            PhoneNumber.objects.filter(id=world.phone_number.id).update(state=NumberState.QUARANTINED)
+            written.set()
+            wait_until(connections_waiting_for_locks, "the attach waits for the number")
 
     def attach_then() -> PhoneNumber:
-        assert release.written.wait(SECONDS)
-        # The attach waits for the row's lock. Without one it would be over by now.
-        threading.Timer(0.5, release.commit.set).start()
+        assert written.wait(DEADLINE)
         return _attach(world, world.campaign)()
 
     _released, result = _at_once([release, attach_then])
@@ -163,33 +146,40 @@ def _attach_during(release: Release, world: World) -> object:
 
 
 def test_an_attach_waits_for_a_release_and_is_refused(world: World) -> None:
-    assert isinstance(_attach_during(Release(world), world), NumberNotAssigned)
+    assert isinstance(_attach_during_a_release(world), NumberNotAssigned)
     assert PhoneNumber.objects.get(id=world.phone_number.id).campaign_id is None
     assert not CampaignAttachment.objects.exists()
 
 
 def test_without_the_lock_a_released_number_gets_a_campaign(world: World, without_lock: None) -> None:
-    assert isinstance(_attach_during(Release(world), world), PhoneNumber)
+    assert isinstance(_attach_during_a_release(world), PhoneNumber)
     released = PhoneNumber.objects.get(id=world.phone_number.id)
     assert (released.state, released.campaign_id) == (NumberState.QUARANTINED, world.campaign.id)
 
 
 def test_a_reader_never_sees_a_number_without_a_campaign_during_a_move(world: World) -> None:
     _attach(world, world.campaign)()
+    campaigns = {world.campaign.id, world.other_campaign.id}
     done = threading.Event()
 
     def move() -> None:
-        try:
-            for campaign in [world.other_campaign, world.campaign] * 20:
-                _attach(world, campaign)()
-        finally:
-            done.set()
+        for campaign in itertools.cycle([world.other_campaign, world.campaign]):
+            _attach(world, campaign)()
+            if done.is_set():
+                return
 
     def read() -> set[UUID | None]:
-        seen: set[UUID | None] = set()
-        while not done.is_set():
-            seen.add(PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=world.phone_number.id))
-        return seen
+        seen: list[UUID | None] = []
+
+        def look() -> bool:
+            seen.append(PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=world.phone_number.id))
+            return len(seen) > 40 and campaigns <= set(seen)
+
+        try:
+            wait_until(look, "both campaigns have been seen")
+        finally:
+            done.set()
+        return set(seen)
 
     _moved, seen = _at_once([move, read])
-    assert seen == {world.campaign.id, world.other_campaign.id}
+    assert seen == campaigns

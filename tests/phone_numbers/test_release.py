@@ -96,7 +96,7 @@ def test_the_row_is_locked_before_it_is_written(world: World) -> None:
     with CaptureQueriesContext(connection) as queries:
         _release(world)
     statements = [query["sql"] for query in queries]
-    (lock,) = [n for n, sql in enumerate(statements) if sql.endswith("FOR NO KEY UPDATE")]
+    (lock,) = [n for n, sql in enumerate(statements) if "FOR NO KEY UPDATE" in sql]
     writes = [n for n, sql in enumerate(statements) if sql.split()[0] in ("WITH", "UPDATE")]
     assert len(writes) == 2
     assert lock < min(writes)

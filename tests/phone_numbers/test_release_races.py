@@ -12,12 +12,12 @@ from accounts.actors import Actor
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services import release
+from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.moving import move_to_campaign
+from tests.support.waiting import DEADLINE
 from tests.worlds import World
 
 ACTOR = Actor.for_command("test")
-SECONDS = 30
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +47,7 @@ def _release_at_once(world: World, threads: int) -> list[object]:
             connection.close()
 
     with ThreadPoolExecutor(threads) as pool:
-        return [future.result(SECONDS) for future in [pool.submit(run) for _ in range(threads)]]
+        return [future.result(DEADLINE) for future in [pool.submit(run) for _ in range(threads)]]
 
 
 def test_of_many_releases_one_wins(world: World) -> None:
@@ -57,7 +57,7 @@ def test_of_many_releases_one_wins(world: World) -> None:
 
 
 def test_without_the_lock_both_win_and_history_says_so_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    meeting = threading.Barrier(2, timeout=SECONDS)
+    meeting = threading.Barrier(2, timeout=DEADLINE)
 
     def read(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:
         assert phone_number_id is not None

@@ -8,16 +8,18 @@ from pytest_django import Settings
 
 from campaigns.models import Campaign
 from carriers.simulated.adapter import SimulatedCarrier
+from carriers.simulated.clock import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
+from tests.support.ports import closed_port
 from tests.support.propagation import Worker
 from tests.worlds import World
 
 
 @pytest.fixture
 def simulator() -> Iterator[SimulatorServer]:
-    """The carrier."""
-    server = SimulatorServer(seed=1)
+    """The carrier. Its clock moves only when a test moves it."""
+    server = SimulatorServer(seed=1, clock=Clock(stopped=True))
     server.start()
     yield server
     server.stop()
@@ -32,10 +34,19 @@ def carrier(simulator: SimulatorServer) -> Iterator[SimulatedCarrier]:
 
 
 @pytest.fixture
-def worker(carrier: SimulatedCarrier, settings: Settings) -> Worker:
+def worker(carrier: SimulatedCarrier, simulator: SimulatorServer, settings: Settings) -> Worker:
     """A worker that believes "no such order" at once."""
     settings.PROPAGATION_SETTLE_SECONDS = 0
-    return Worker(carrier)
+    return Worker(carrier, clock=simulator.clock)
+
+
+@pytest.fixture
+def unreachable() -> Iterator[Worker]:
+    """A worker whose carrier refuses every connection."""
+    with closed_port() as port:
+        carrier = SimulatedCarrier.from_url(urlsplit(f"simulated://127.0.0.1:{port}"), pace=lambda: None)
+        yield Worker(carrier)
+        carrier.close()
 
 
 @pytest.fixture

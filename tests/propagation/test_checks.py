@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
-from agentmessage.error_pages import ErrorPageFilter
+from agentmessage.logs import ErrorPageFilter
 
 
 def test_an_unknown_carrier(settings: Settings) -> None:

@@ -6,18 +6,19 @@ here, at every place in turn: the connection is closed, uncommitted work is lost
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from django.db import connection
 
-from carriers.base import Carrier, OrderReport, OrderRequest
+from carriers.base import Carrier, Deadline, OrderReport, OrderRequest
 from carriers.simulated.adapter import SimulatedCarrier
+from carriers.simulated.clock import Clock
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from tests.factories import PhoneNumberFactory
-from tests.support.propagation import Worker, attach, detach, hurry, standing, statuses
+from tests.support.propagation import HOUR, Worker, attach, detach, hurry, standing, statuses
 from tests.worlds import World
 
 
@@ -51,6 +52,10 @@ class MortalCarrier:
         self.name, self.batch_size = carrier.name, carrier.batch_size
         self._carrier, self._killer = carrier, killer
 
+    def until(self, deadline: Deadline) -> Self:
+        """As the carrier does."""
+        return type(self)(self._carrier.until(deadline), self._killer)
+
     def submit(self, order: OrderRequest) -> OrderReport:
         """As the carrier does."""
         self._killer.step()
@@ -83,18 +88,18 @@ def _dying(killer: Killer) -> Iterator[None]:
         connection.needs_rollback = False
 
 
-def _live(carrier: Carrier, killer: Killer) -> None:
+def _live(carrier: Carrier, clock: Clock, killer: Killer) -> None:
     """A worker's life: to the end of all there is to do, or to its own."""
-    worker = Worker(carrier)
+    worker = Worker(carrier, clock=clock)
     with _dying(killer):
         for _ in range(30):
             worker.run()
-            hurry()
+            worker.skip_waiting()
             if set(CampaignAttachment.objects.values_list("status", flat=True)) <= {"propagated", "superseded"}:
                 return
 
 
-@pytest.mark.parametrize("order_seconds", [0.0, 0.05], ids=["at once", "open for a while"])
+@pytest.mark.parametrize("order_seconds", [0.0, HOUR], ids=["at once", "open for a while"])
 def test_killed_between_every_two_steps(
     world: World, worker: Worker, simulator: SimulatorServer, carrier: SimulatedCarrier, order_seconds: float
 ) -> None:
@@ -114,7 +119,7 @@ def test_killed_between_every_two_steps(
         worker.jobs.clear()  # This one was killed as well: its orders are leased and their jobs are lost.
         hurry()
         killer = Killer(at)
-        _live(MortalCarrier(carrier, killer), killer)
+        _live(MortalCarrier(carrier, killer), simulator.clock, killer)
         was_killed = killer.steps >= at
         deaths += was_killed
         hurry()

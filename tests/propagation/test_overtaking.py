@@ -8,10 +8,10 @@ from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.release import release_phone_number
 from propagation.models import CarrierOrder
-from tests.support.propagation import ACTOR, Worker, attach, detach, entries, hurry, standing, statuses
+from tests.support.propagation import ACTOR, HOUR, Worker, attach, detach, entries, hurry, standing, statuses
 from tests.worlds import World
 
-OPEN = Faults(order_seconds=0.3)
+OPEN = Faults(order_seconds=HOUR)
 
 
 def test_a_move_while_the_old_order_is_in_flight(world: World, worker: Worker, simulator: SimulatorServer) -> None:
@@ -38,8 +38,8 @@ def test_the_end_of_an_order_makes_the_next_one_due_at_once(
     attach(world.phone_number, world.other_campaign)
     worker.run()
     simulator.faults = Faults()
-    simulator.store._connection.execute("UPDATE orders SET ends_at = 0")
-    CarrierOrder.objects.update(next_poll_at="2026-01-01T00:00Z")
+    simulator.clock.advance(HOUR)
+    hurry_orders()
     worker.run()
     assert statuses(world.phone_number) == ["superseded", "pending"]
     worker.run()
@@ -74,16 +74,16 @@ def test_an_attach_while_the_detach_is_in_flight(world: World, worker: Worker, s
 def test_a_late_end_of_a_superseded_attach_changes_nothing(
     world: World, worker: Worker, simulator: SimulatorServer, failures: float
 ) -> None:
-    simulator.faults = Faults(order_seconds=0.2, failures=failures)
+    simulator.faults = Faults(order_seconds=HOUR, failures=failures)
     attach(world.phone_number, world.campaign)
     worker.run()
     attach(world.phone_number, world.other_campaign)
     before = PhoneNumber.objects.filter(id=world.phone_number.id).values().get()
-    while statuses(world.phone_number)[0] == "submitted":
-        hurry_orders()
-        for order in CarrierOrder.objects.filter(ended_at__isnull=True):
-            worker.jobs.append(([order.id], order.next_poll_at))  # type: ignore[arg-type]  # An open order has one.
-        worker.work()
+    simulator.clock.advance(HOUR)
+    order = CarrierOrder.objects.get()
+    assert order.next_poll_at is not None
+    worker.jobs.append(([order.id], order.next_poll_at))
+    worker.work()
     assert statuses(world.phone_number) == ["superseded", "pending"]
     assert PhoneNumber.objects.filter(id=world.phone_number.id).values().get() == before
 
@@ -156,9 +156,10 @@ def test_two_workers_at_once(world: World, worker: Worker, simulator: SimulatorS
 
 
 def test_two_workers_hear_of_the_same_end(world: World, worker: Worker, simulator: SimulatorServer) -> None:
-    simulator.faults = Faults(order_seconds=0.01)
+    simulator.faults = OPEN
     attach(world.phone_number, world.campaign)
     worker.run()
+    simulator.clock.advance(HOUR)
     hurry()
     worker.claim()
     hurry()

@@ -1,8 +1,9 @@
 """From pending to the carrier and back, one step after the other."""
 
-import time
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from brands.models import IdentityStatus
@@ -13,7 +14,7 @@ from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder
 from propagation.services.dispatch import make_orders_due
 from tests.factories import PhoneNumberFactory
-from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses
+from tests.support.propagation import HOUR, Worker, attach, detach, entries, hurry, standing, statuses
 from tests.worlds import World
 
 
@@ -57,27 +58,35 @@ def test_many_numbers_share_an_order_and_campaigns_do_not(
 
 
 def test_an_open_order_is_asked_after(world: World, worker: Worker, simulator: SimulatorServer) -> None:
-    simulator.faults = Faults(order_seconds=0.2)
+    simulator.faults = Faults(order_seconds=HOUR)
     attach(world.phone_number, world.campaign)
     worker.run()
     assert standing(world.phone_number) == "pending"
     assert statuses(world.phone_number) == ["submitted"]
+    for _ in range(100):
+        hurry()
+        worker.run()
+    assert statuses(world.phone_number) == ["submitted"], "However often it is looked at, the carrier decides."
+    simulator.clock.advance(HOUR)
+    CarrierOrder.objects.update(next_poll_at=timezone.now() + timedelta(hours=1))
     worker.run()
     assert statuses(world.phone_number) == ["submitted"], "It is not looked at before its time."
-    worker.settle()
+    hurry()
+    worker.run()
     assert standing(world.phone_number) == "propagated"
     assert simulator.store.statistics()["orders"] == 1
 
 
 def test_news_makes_an_order_due_at_once(world: World, worker: Worker, simulator: SimulatorServer) -> None:
-    simulator.faults = Faults(order_seconds=0.01)
+    simulator.faults = Faults(order_seconds=HOUR)
     attach(world.phone_number, world.campaign)
     worker.run()
+    CarrierOrder.objects.update(next_poll_at=timezone.now() + timedelta(hours=1))
+    simulator.clock.advance(HOUR)
     order = CarrierOrder.objects.get()
     assert make_orders_due(order_ids=["no id", "0198b7a4-0000-7000-8000-000000000000"], numbers=["+19990000000"]) == 0
     assert make_orders_due(order_ids=[str(order.id)]) == 1
     assert make_orders_due(numbers=[world.phone_number.number]) == 0, "It is due already."
-    time.sleep(0.05)  # The carrier is done by now.
     worker.run()
     assert standing(world.phone_number) == "propagated"
     assert make_orders_due(order_ids=[str(order.id)], numbers=[world.phone_number.number]) == 0, "It has ended."
@@ -165,13 +174,12 @@ def test_a_failure_that_passes_is_tried_again_with_backoff(
     assert entries(world.phone_number)[0]["attempts"] == 2
 
 
-def test_attempts_have_a_ceiling(world: World, worker: Worker, simulator: SimulatorServer, settings: Settings) -> None:
+def test_attempts_have_a_ceiling(world: World, unreachable: Worker, settings: Settings) -> None:
     settings.PROPAGATION_MAX_ATTEMPTS = 3
-    simulator.stop()
     attach(world.phone_number, world.campaign)
     seen = []
     for _ in range(3):
-        worker.run()
+        unreachable.run()
         [entry] = entries(world.phone_number)
         seen.append((entry["status"], entry["attempts"], entry["failure_code"]))
         hurry()
@@ -198,7 +206,7 @@ def test_a_rate_limit_is_no_failed_attempt(world: World, worker: Worker, simulat
 
 
 def test_open_orders_have_a_limit(world: World, worker: Worker, simulator: SimulatorServer) -> None:
-    simulator.faults = Faults(order_seconds=0.2)
+    simulator.faults = Faults(order_seconds=HOUR)
     attach(world.phone_number, world.campaign)
     attach(PhoneNumberFactory.create(organization=world.organization), world.other_campaign)
     worker.open_orders = 1

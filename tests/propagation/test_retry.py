@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
-from django.urls import reverse
 
 from accounts.scopes import Scope
 from carriers.simulated.faults import Faults
@@ -16,6 +15,7 @@ from phone_numbers.models import PhoneNumber
 from phone_numbers.services.release import release_phone_number
 from tests.api import ApiClient, assert_refused
 from tests.factories import PhoneNumberFactory, make_key
+from tests.operators import operate, outcomes
 from tests.support.propagation import (
     ACTOR,
     Worker,
@@ -30,7 +30,7 @@ from tests.worlds import World
 
 
 def _retry(api: ApiClient, phone_number: PhoneNumber) -> Any:
-    return api.client.post(f"/v1/phone-numbers/{phone_number.id}/campaign/retry")
+    return api.client.post(f"/v1/phone-numbers/{phone_number.id}/campaign/retry", content_type="application/json")
 
 
 def test_it_is_sent_again_and_arrives(world: World, api: ApiClient, worker: Worker, simulator: SimulatorServer) -> None:
@@ -45,7 +45,8 @@ def test_it_is_sent_again_and_arrives(world: World, api: ApiClient, worker: Work
         "code": "REJECTED",
         "carrier_code": "rejected",
         "message": "The campaign does not take this number.",
-        "retryable": False,
+        "retried_automatically": False,
+        "can_retry": True,
         "resolution": "The carrier does not take this number on this campaign. Read its message, then attach another "
         "campaign.",
     }
@@ -94,14 +95,12 @@ def test_operators_send_again_what_they_select(world: World, admin_client: Clien
     fail_propagation(world.phone_number, world.campaign)
     fine = PhoneNumberFactory.create(organization=world.organization)
     attach(fine, world.campaign)
-    response = admin_client.post(
-        reverse("admin:numbers_phonenumber_operation", args=["retry"]),
-        {"_selected_action": [str(world.phone_number.id), str(fine.id)], "confirmed": "yes"},
-        follow=True,
-    )
-    assert response.status_code == 200
+    response = operate(admin_client, "retry_selected", world.phone_number, fine)
+    assert outcomes(response) == [
+        (world.phone_number.number, "sent again", ""),
+        (fine.number, "left alone", "Its propagation has not failed."),
+    ]
     assert standing(world.phone_number) == "pending"
-    assert "has not failed" in response.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pytest_django import Settings
 
 from campaigns.models import CarrierStatus
 from carriers.base import CampaignDecision, Failure, FailureKind
-from phone_numbers.failures import REMEDIES, FailureCode
+from phone_numbers.failures import FAILURES, FailureCode
 from propagation.services.calling import current_carrier, max_open_orders
 from propagation.services.record import AttachmentFailure
 
@@ -19,7 +19,7 @@ def test_every_decision_of_a_carrier_is_a_carrier_status() -> None:
 def test_every_kind_of_failure_is_a_failure_code_with_a_remedy(kind: FailureKind) -> None:
     failure = AttachmentFailure.from_carrier(Failure(kind, "words", "5076"))
     assert failure == AttachmentFailure(FailureCode[kind.name], "words", "5076")
-    assert failure.code in REMEDIES
+    assert failure.code in FAILURES
 
 
 def test_a_wrong_carrier_url_is_a_wrong_setting(settings: Settings) -> None:

@@ -3,14 +3,16 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from agentmessage.api.document import document
+from tests.support.waiting import DEADLINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -28,6 +30,12 @@ def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=command, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def _page(chromium: Browser, **options: Any) -> Page:
+    context = chromium.new_context(**options)
+    context.set_default_timeout(DEADLINE * 1000)
+    return context.new_page()
 
 
 class Watched:
@@ -49,17 +57,19 @@ class Watched:
 
 
 def test_every_operation_is_shown_and_nobody_else_is_asked(chromium: Browser, live_server: LiveServer) -> None:
-    watched = Watched(chromium.new_page(viewport={"width": 1440, "height": 900}), live_server.url)
+    watched = Watched(_page(chromium, viewport={"width": 1440, "height": 900}), live_server.url)
     page = watched.page
     page.goto(live_server.url)
     # The reference draws what comes into sight.
     page.locator("#operations").get_by_text("Introduction").first.wait_for()
     for tag in ("Campaign of a number", "Campaigns", "Brands", "API keys"):
         page.locator("#operations nav, #operations aside").get_by_text(tag, exact=True).first.click()
-    shown = page.locator("#operations").inner_text()
-    for methods in orjson.loads(document())["paths"].values():
-        for operation in methods.values():
-            assert operation["summary"] in shown
+    operations = [operation for methods in orjson.loads(document())["paths"].values() for operation in methods.values()]
+    assert operations
+    for operation in operations:
+        expect(page.locator("#operations")).to_contain_text(
+            operation["summary"], use_inner_text=True, timeout=DEADLINE * 1000
+        )
     page.wait_for_load_state("networkidle")
     assert watched.elsewhere == []
     assert watched.errors == []
@@ -67,7 +77,7 @@ def test_every_operation_is_shown_and_nobody_else_is_asked(chromium: Browser, li
 
 @pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
 def test_light_and_dark(scheme: str, other: str, chromium: Browser, live_server: LiveServer) -> None:
-    page = chromium.new_page(color_scheme=scheme)  # type: ignore[arg-type]  # Playwright's own word.
+    page = _page(chromium, color_scheme=scheme)
     page.goto(live_server.url)
     theme, paper = "document.documentElement.dataset.theme", "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(paper)
@@ -80,8 +90,7 @@ def test_light_and_dark(scheme: str, other: str, chromium: Browser, live_server:
 
 
 def test_tabs_show_one_language_and_copy_it(chromium: Browser, live_server: LiveServer) -> None:
-    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+    page = _page(chromium, permissions=["clipboard-read", "clipboard-write"])
     page.goto(live_server.url)
     assert page.locator("#quickstart-bash").is_visible()
     page.locator(".tabs").get_by_role("tab", name="Python").click()
@@ -97,14 +106,14 @@ def test_tabs_show_one_language_and_copy_it(chromium: Browser, live_server: Live
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_nothing_sticks_out(width: int, chromium: Browser, live_server: LiveServer) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 800})
+    page = _page(chromium, viewport={"width": width, "height": 800})
     page.goto(live_server.url)
     page.locator("#operations").get_by_text("OpenAPI 3.1.0").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_without_javascript(chromium: Browser, live_server: LiveServer) -> None:
-    page = chromium.new_context(java_script_enabled=False).new_page()
+    page = _page(chromium, java_script_enabled=False)
     page.goto(live_server.url)
     for language in ("bash", "python", "typescript"):
         assert page.locator(f"#quickstart-{language}").is_visible()

@@ -17,7 +17,7 @@ from tests.factories import BrandFactory, CampaignFactory, make_key
 from tests.reference.typescript import ROOT, TOOLS, tool
 from tests.worlds import World
 
-EXAMPLES = ROOT / "docs" / "examples"
+EXAMPLES = ROOT / "agentmessage" / "static" / "reference" / "examples"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

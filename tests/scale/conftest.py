@@ -89,7 +89,7 @@ class Machines:
                     if self.call(port, "GET", "/v1/brands")[0] == 200:
                         break
                 except OSError:
-                    time.sleep(0.05)
+                    time.sleep(0.05)  # The poll, until it answers or has ended.
                 if time.monotonic() > deadline:
                     raise RuntimeError((self.folder / f"web-{port}.log").read_text()[-2000:])
 

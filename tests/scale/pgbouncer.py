@@ -68,7 +68,7 @@ class PgBouncer:
             try:
                 psycopg.connect(self.url, connect_timeout=5).close()
             except psycopg.OperationalError:
-                time.sleep(0.05)
+                time.sleep(0.05)  # The poll, until it answers or has ended.
             else:
                 return
         raise RuntimeError((self.folder / "log").read_text()[-2000:])

@@ -95,7 +95,7 @@ class Server:
             try:
                 self.connect("postgres").close()
             except psycopg.OperationalError:
-                time.sleep(0.05)
+                time.sleep(0.05)  # The poll, until it answers or has ended.
             else:
                 return
         raise RuntimeError((self.folder / "log").read_text()[-2000:])

@@ -1,6 +1,8 @@
 """Two web processes behind pgbouncer in transaction mode, before a PostgreSQL: all of them real."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from tests.scale.conftest import Machines
@@ -54,12 +56,21 @@ def test_many_callers_share_four_connections(machines: Machines) -> None:
     assert connections <= 4
 
 
-def test_commands_that_need_a_session_say_so_behind_pgbouncer(machines: Machines) -> None:
-    words = ("attach_campaign", "--organization", "acme", "--number", "+19195550100", "--campaign", CAMPAIGNS[0])
-    refused = machines.manage(*words, environment=machines.of_a_web_process)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "DATABASE_URL past pgbouncer" in refused.stderr
-    assert machines.manage(*words).returncode == 0
+def test_attach_campaign_runs_through_pgbouncer(machines: Machines, tmp_path: Path) -> None:
+    """A repeated number is noticed in a later batch, although the connection to the server may be another one."""
+    file = tmp_path / "in.csv"
+    words = ("attach_campaign", "--organization", "acme", "--csv", str(file), "--batch-size", "1", "--json")
+    file.write_text("number\n+19195550100\n+19195550101\n+19195550100\n")
+    for campaign in CAMPAIGNS:
+        ended = machines.manage(*words, "--campaign", campaign, environment=machines.of_a_web_process)
+        assert (ended.returncode, ended.stderr.count("REPEATED")) == (1, 1), ended.stderr
+        counts = json.loads(ended.stdout)
+        assert (counts["attached"] + counts["unchanged"], counts["failed"]) == (2, 1)
+    file.write_text("number\n+19195550100\n+19195550101\n")
+    for campaign, outcome in ((CAMPAIGNS[0], "attached"), (CAMPAIGNS[0], "unchanged")):
+        ended = machines.manage(*words, "--atomic", "--campaign", campaign, environment=machines.of_a_web_process)
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)[outcome] == 2
 
 
 def test_a_check_finds_a_lock_timeout_that_is_missing(machines: Machines) -> None:

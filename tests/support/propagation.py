@@ -1,32 +1,38 @@
 """A worker for tests: the rounds and jobs of `propagation.tasks`, one after the other in this process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from django.db import connection
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from carriers.base import Carrier
+from carriers.base import CampaignDecision, Carrier, Deadline, OrderReport, OrderRequest
+from carriers.simulated.clock import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from phone_numbers.services.attach import attach_campaign
-from phone_numbers.services.detach import detach_campaign
+from phone_numbers.services.attach import attach_campaign, detach_campaign
 from propagation.services.calling import RateLimiter
 from propagation.services.dispatch import Round, run_round
 from propagation.services.record import AttachmentFailure, record_failures
 from propagation.services.send import process_order
 
+T = TypeVar("T")
+
 ACTOR = Actor.for_command("test")
+HOUR = 3600.0
+# What `settle` settles takes a handful of rounds, on any machine: the clocks are moved between them.
+MOST_ROUNDS = 10
 
 
 class Worker:
-    """Works against a carrier, round by round."""
+    """Works against a carrier, round by round. `clock` is the carrier's, if it has one that can be moved."""
 
-    def __init__(self, carrier: Carrier, *, open_orders: int = 0) -> None:
+    def __init__(self, carrier: Carrier, *, clock: Clock | None = None, open_orders: int = 0) -> None:
         self.carrier = carrier
+        self.clock = clock
         self.rate_limiter = RateLimiter(carrier.name, 0)
         self.open_orders = open_orders
         self.jobs: list[tuple[Sequence[UUID], datetime]] = []
@@ -53,18 +59,24 @@ class Worker:
         self.claim()
         self.work()
 
-    def settle(self, *, rounds: int = 100) -> None:
-        """Rounds until nothing is open, without the waiting between them."""
-        for _ in range(rounds):
+    def settle(self) -> None:
+        """Run rounds until nothing is open. Between two of them an hour passes at the carrier, and all is due here."""
+        for _ in range(MOST_ROUNDS):
             self.run()
             if not is_anything_open():
                 return
-            hurry()
-        raise AssertionError(f"Not settled after {rounds} rounds.")
+            self.skip_waiting()
+        raise AssertionError(f"Not settled after {MOST_ROUNDS} rounds.")
+
+    def skip_waiting(self) -> None:
+        """Make due whatever only waits for its time: here, and at the carrier whatever takes up to an hour."""
+        hurry()
+        if self.clock is not None:
+            self.clock.advance(HOUR)
 
 
 def hurry() -> None:
-    """Makes due whatever only waits for its time, leases of dead workers among it."""
+    """Make due whatever only waits for its time here, leases of dead workers included."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE propagation_carrierorder SET next_poll_at = now() WHERE ended_at IS NULL")
         cursor.execute(
@@ -96,7 +108,10 @@ def attach(phone_number: PhoneNumber, campaign: Campaign) -> PhoneNumber:
 def detach(phone_number: PhoneNumber) -> PhoneNumber:
     """The number off its campaign."""
     assert phone_number.organization_id is not None
-    return detach_campaign(organization_id=phone_number.organization_id, phone_number_id=phone_number.id, actor=ACTOR)
+    detached, _ = detach_campaign(
+        organization_id=phone_number.organization_id, phone_number_id=phone_number.id, actor=ACTOR
+    )
+    return detached
 
 
 def standing(phone_number: PhoneNumber) -> str | None:
@@ -128,3 +143,42 @@ def fail_attachment(attachment_id: UUID, code: FailureCode = FailureCode.REJECTE
     """The carrier refuses the attachment."""
     failure = AttachmentFailure(code, "The campaign does not take this number.", "12128")
     record_failures({attachment_id: failure})
+
+
+class Meanwhile:
+    """A carrier during whose calls something else happens once: after it has acted, before the answer arrives."""
+
+    def __init__(self, carrier: Carrier, happens: Callable[[], None]) -> None:
+        self.name, self.batch_size = carrier.name, carrier.batch_size
+        self._carrier, self._happens = carrier, [happens]
+
+    def until(self, deadline: Deadline) -> Self:
+        """Share what happens."""
+        bound = type(self)(self._carrier.until(deadline), lambda: None)
+        bound._happens = self._happens
+        return bound
+
+    def submit(self, order: OrderRequest) -> OrderReport:
+        """Answer as the carrier does."""
+        return self._after(self._carrier.submit(order))
+
+    def find(self, order: OrderRequest) -> OrderReport | None:
+        """Answer as the carrier does."""
+        return self._after(self._carrier.find(order))
+
+    def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """Answer as the carrier does."""
+        yield from self._after(list(self._carrier.assignments(numbers)))
+
+    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+        """Answer as the carrier does."""
+        return self._after(self._carrier.campaign_status(tcr_campaign_id))
+
+    def close(self) -> None:
+        """Close the carrier."""
+        self._carrier.close()
+
+    def _after(self, answer: T) -> T:
+        while self._happens:
+            self._happens.pop()()
+        return answer

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.keys import NewKey
 from accounts.models import ApiKey
-from accounts.services import revoke_api_key
+from accounts.services import NewKey, revoke_api_key
 from agentmessage.ids import parse_uuid
 
 # A prefix, or by mistake more of the key.

@@ -1,22 +1,78 @@
-"""Reads CSV line by line, so that a file of any length takes the same memory and a broken line breaks no other.
+"""The rows of a bulk attach: from a CSV, or what is wrong with a line of it.
 
-A line is a line: a quoted cell cannot go over its end, since no number has a line break in it.
+The CSV is read line by line, so that a file of any length takes the same memory and a broken line breaks no other. A
+quoted cell cannot go over the end of its line, since no number has a line break in it.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import chain
 from uuid import UUID
 
 from agentmessage.errors import ErrorCode
 from agentmessage.ids import parse_uuid
-from phone_numbers.management.bulk_attach.campaigns import CampaignNames
-from phone_numbers.management.bulk_attach.lines import NUMBER, Line, LineCode, bad_line
-from phone_numbers.services.bulk.rows import Row
+from campaigns.models import TCR_CAMPAIGN_ID, Campaign
+from phone_numbers.services.bulk_attach import Row
 
+# As `numbers_phonenumber_number_e164` stores them: E.164, or the digits of a short code.
+NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[1-9][0-9]{4,5}", re.ASCII)
+_TCR = re.compile(TCR_CAMPAIGN_ID)
 _BOM = b"\xef\xbb\xbf"
 _DETACH = {"delete", "off"}
+
+
+class LineCode(StrEnum):
+    """What can be wrong with a line, beside what the service answers for a row."""
+
+    NOT_UTF8 = "NOT_UTF8"
+    NUL = "NUL"
+    BAD_COLUMNS = "BAD_COLUMNS"
+    BAD_NUMBER = "BAD_NUMBER"
+    BAD_ID = "BAD_ID"
+    BAD_ACTION = "BAD_ACTION"
+    REPEATED = "REPEATED"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`number` is what the report calls it; `place` is its line in the file, or its place among the arguments."""
+
+    place: int
+    number: str
+    row: Row | None
+    code: str = ""
+    message: str = ""
+
+
+def bad_line(place: int, number: str, code: str, message: str) -> Line:
+    """A line that is reported and not run."""
+    return Line(place, number, None, code, message)
+
+
+class CampaignNames:
+    """Looks each name up once. An id is not looked up: whether the organization has it is the service's rule 2."""
+
+    def __init__(self, organization_id: UUID) -> None:
+        self._by_tcr_id: dict[str | None, UUID] = dict(
+            Campaign.objects.filter(organization_id=organization_id, tcr_campaign_id__isnull=False).values_list(
+                "tcr_campaign_id", "id"
+            )
+        )
+        self._known: dict[str, UUID | str] = {}
+
+    def find(self, name: str) -> UUID | str:
+        """The campaign's id; for a name that is none, the sentence that says so; for a TCR id of nobody here, ""."""
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        return self._known[name]
+
+    def _find(self, name: str) -> UUID | str:
+        if _TCR.fullmatch(name):
+            return self._by_tcr_id.get(name, "")
+        return parse_uuid(name) or "must be a campaign's UUID, or its TCR id of C and 6 to 11 capitals and digits"
 
 
 class UnreadableFile(Exception):

@@ -1,25 +1,90 @@
-"""Runs lines through the service, batch by batch."""
+"""Run lines through the service, batch by batch, and report what became of them."""
 
+import csv
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from types import FrameType
+from typing import TextIO
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.actors import Actor
-from phone_numbers.management.bulk_attach.lines import Line, LineCode, bad_line
-from phone_numbers.management.bulk_attach.report import Report
-from phone_numbers.services.arrays import array_literal
-from phone_numbers.services.bulk.attach import apply_bulk_attach, bulk_attach
+from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
+from phone_numbers.services.bulk_attach import Outcome, RowResult, bulk_attach
 
-# Names that a run has met, so that a second line for the same number is noticed. In the database, because a file may
-# have more numbers than memory should hold.
-_SEEN_TABLE = "CREATE TEMPORARY TABLE bulk_attach_seen (name text PRIMARY KEY) ON COMMIT PRESERVE ROWS"
-_SEE = "INSERT INTO bulk_attach_seen SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING RETURNING name"
+HEADER = ("line", "number", "outcome", "code", "message")
+# Failed rows that are shown beside the counts; the report file has all.
+SHOWN = 20
+ROLLED_BACK = ("ROLLED_BACK", "another row failed, and --atomic was asked for")
+
+
+class Report:
+    """Counts rows, and writes each into a CSV if there is one. The CSV bears its name only once it is whole."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.counts: Counter[Outcome] = Counter()
+        self.first_failures: list[str] = []
+        self._path = path
+        self._file: TextIO | None = None
+        if path is not None:
+            self._draft = path.with_name(path.name + ".part")
+            self._file = self._draft.open("w", encoding="utf-8", newline="")
+            self._writer = csv.writer(self._file)
+            self._writer.writerow(HEADER)
+
+    @property
+    def total(self) -> int:
+        """How many rows have been told of."""
+        return self.counts.total()
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether any row is neither attached nor unchanged."""
+        return self.counts[Outcome.FAILED] + self.counts[Outcome.BUSY] > 0
+
+    def add(self, line: Line, result: RowResult | None) -> None:
+        """One row: what the service made of it, or None for a line that never came so far."""
+        outcome = Outcome.FAILED if result is None else result.outcome
+        code, message = line.code, line.message
+        if result is not None and result.error is not None:
+            code, message = result.error.code, result.error.sentence
+        elif outcome is Outcome.BUSY:
+            code, message = "BUSY", "another transaction held the number; run it again"
+        self.counts[outcome] += 1
+        if outcome in (Outcome.FAILED, Outcome.BUSY) and len(self.first_failures) < SHOWN:
+            self.first_failures.append(f"line {line.place}: {line.number or '-'}: {code}: {message}")
+        if self._file is not None:
+            self._writer.writerow((line.place, line.number, outcome.value, code, message))
+
+    def finish(self, *, rolled_back: bool) -> None:
+        """Puts the CSV in its place. `rolled_back`: what was told as attached was taken back."""
+        if rolled_back:
+            self.counts[Outcome.UNCHANGED] += self.counts.pop(Outcome.ATTACHED, 0)
+        if self._file is None or self._path is None:
+            return
+        self._file.close()
+        if rolled_back:
+            self._rewrite()
+        self._draft.replace(self._path)
+
+    def _rewrite(self) -> None:
+        whole = self._draft.with_name(self._draft.name + "2")
+        with (
+            self._draft.open(encoding="utf-8", newline="") as old,
+            whole.open("w", encoding="utf-8", newline="") as new,
+        ):
+            writer = csv.writer(new)
+            for row in csv.reader(old):
+                if row[2] == Outcome.ATTACHED:
+                    row[2:] = [Outcome.UNCHANGED.value, *ROLLED_BACK]
+                writer.writerow(row)
+        whole.replace(self._draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +108,38 @@ class End:
 
 
 def run_lines(lines: Iterable[Line], *, run: Run, report: Report, progress: Callable[[], None]) -> End:
-    """Runs them all, each batch in a transaction of its own, or all in one with `is_atomic`.
+    """Run all lines, each batch in a transaction of its own, or all in one with `is_atomic`.
 
-    An interrupt (SIGINT) is heeded between two batches: what was done before stays done, unless it is atomic.
+    SIGINT stops the run between two batches. What was done before is kept, unless the run is atomic.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_SEEN_TABLE)
-    try:
-        with _interrupt_noticed() as is_interrupted, transaction.atomic() if run.is_atomic else nullcontext():
-            interrupted = False
-            for batch in _batches(lines, run.batch_size):
-                _run_batch(batch, run=run, report=report)
-                progress()
-                if interrupted := is_interrupted():
-                    break
-            rolled_back = run.is_atomic and (report.has_failures or (interrupted and not run.is_dry))
-            if rolled_back:
-                transaction.set_rollback(True)
-            return End(interrupted=interrupted, rolled_back=rolled_back)
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS bulk_attach_seen")
+    transaction_of_the_run = transaction.atomic(durable=True) if run.is_atomic else nullcontext()
+    with _interrupt_noticed() as is_interrupted, transaction_of_the_run:
+        interrupted = False
+        for batch in _batches(_without_repeats(lines), run.batch_size):
+            _run_batch(batch, run=run, report=report)
+            progress()
+            if interrupted := is_interrupted():
+                break
+        rolled_back = run.is_atomic and (report.has_failures or (interrupted and not run.is_dry))
+        if rolled_back:
+            transaction.set_rollback(True)
+        return End(interrupted=interrupted, rolled_back=rolled_back)
+
+
+def _without_repeats(lines: Iterable[Line]) -> Iterator[Line]:
+    """Replace each line whose number an earlier line has, so that it fails."""
+    # Integers take the least memory (docs/adr/0007). E.164 has at least 7 digits and a short code at most 6.
+    seen: set[int] = set()
+    for line in lines:
+        if line.row is None:
+            yield line
+            continue
+        key = int(line.row.phone_number)
+        if key in seen:
+            yield bad_line(line.place, line.number, LineCode.REPEATED, "the number stands in an earlier line already")
+        else:
+            seen.add(key)
+            yield line
 
 
 def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
@@ -73,42 +149,22 @@ def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
 
 
 def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
-    batch = _without_repeats(batch)
     rows = [line.row for line in batch if line.row is not None]
-    # An atomic run that has failed writes nothing more: the rest is only judged.
-    is_dry = run.is_dry or (run.is_atomic and report.has_failures)
-    attach = apply_bulk_attach if run.is_atomic else bulk_attach
     results = iter(
-        attach(
+        bulk_attach(
             organization_id=run.organization_id,
             rows=rows,
             actor=run.actor,
-            dry_run=is_dry,
+            # An atomic run that has failed writes nothing more. The rest is only checked.
+            dry_run=run.is_dry or (run.is_atomic and report.has_failures),
             lock_seconds=run.lock_seconds,
+            durable=not run.is_atomic,
         )
         if rows
         else ()
     )
     for line in batch:
         report.add(line, None if line.row is None else next(results))
-
-
-def _without_repeats(batch: Sequence[Line]) -> list[Line]:
-    names = [line.number for line in batch if line.row is not None]
-    with connection.cursor() as cursor:
-        cursor.execute(_SEE, [array_literal(names)])
-        new = {name for (name,) in cursor.fetchall()}
-    kept = []
-    for line in batch:
-        if line.row is None:
-            kept.append(line)
-        elif line.number in new:
-            new.remove(line.number)
-            kept.append(line)
-        else:
-            message = "the number stands in an earlier line already"
-            kept.append(bad_line(line.place, line.number, LineCode.REPEATED, message))
-    return kept
 
 
 @contextmanager

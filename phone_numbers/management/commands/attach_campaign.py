@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 from uuid import UUID
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as AnyDatabaseError
 from rich.console import Console
@@ -19,13 +18,18 @@ from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
 from campaigns.models import Campaign
-from phone_numbers.management.bulk_attach.campaigns import CampaignNames
-from phone_numbers.management.bulk_attach.csv_lines import UnreadableFile, read_csv
-from phone_numbers.management.bulk_attach.lines import NUMBER, Line, LineCode, bad_line
-from phone_numbers.management.bulk_attach.report import Report
-from phone_numbers.management.bulk_attach.run import End, Run, run_lines
+from phone_numbers.management.bulk_attach.csv_lines import (
+    NUMBER,
+    CampaignNames,
+    Line,
+    LineCode,
+    UnreadableFile,
+    bad_line,
+    read_csv,
+)
+from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.bulk.rows import Outcome, Row
+from phone_numbers.services.bulk_attach import Outcome, Row
 
 SOME_FAILED = 1
 USAGE = 2
@@ -60,10 +64,6 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
 
     def handle(self, **options: Any) -> None:
-        if settings.DATABASE_PGBOUNCER:
-            # Which numbers a run has met stands in a temporary table, which lives in one connection to the server.
-            raise CommandError("attach_campaign needs PostgreSQL itself: give it a DATABASE_URL past pgbouncer, "
-                               "without DATABASE_PGBOUNCER.", returncode=USAGE)  # fmt: skip
         if options["batch_size"] < 1 or options["lock_timeout"] <= 0:
             raise CommandError("--batch-size and --lock-timeout must be greater than 0.", returncode=USAGE)
         if options["csv"] is None and options["campaign"] is None:

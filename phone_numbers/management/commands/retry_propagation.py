@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 from django.db.models import F, QuerySet
 
 from accounts.management.arguments import organization
@@ -11,7 +12,7 @@ from agentmessage.ids import parse_uuid
 from phone_numbers.errors import NotFailed
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
-from phone_numbers.services.retry import retry_propagation
+from phone_numbers.services.retry import retry_attachment
 
 _SHOW_EVERY = 1000
 
@@ -34,20 +35,23 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write(f"{failed.count():,} would be sent again")
             return
-        sent = 0
-        for organization_id, phone_number_id in failed.values_list("organization_id", "phone_number_id").iterator():
+        sent = left = 0
+        for attachment_id, number in failed.values_list("id", "phone_number__number").iterator():
             try:
-                retry_propagation(organization_id=organization_id, phone_number_id=phone_number_id, released_too=True)
+                retry_attachment(attachment_id=attachment_id)
             except NotFailed:
                 # Somebody else was faster.
                 continue
-            except DomainError as error:
-                self.stderr.write(f"{phone_number_id}: {error.sentence}")
+            except (DomainError, OperationalError) as error:
+                left += 1
+                self.stderr.write(f"{number}: {error.sentence if isinstance(error, DomainError) else error}")
                 continue
             sent += 1
             if sent % _SHOW_EVERY == 0 and options["verbosity"] > 0:
                 self.stderr.write(f"{sent:,} …", style_func=str)
         self.stdout.write(f"{sent:,} sent again")
+        if left:
+            raise CommandError(f"{left:,} could not be sent again.")
 
 
 def _failed(options: dict[str, Any]) -> QuerySet[CampaignAttachment]:

@@ -23,8 +23,13 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         """Raises CommandError if the port is taken."""
         faults = Faults().changed({field.name: options[field.name] for field in fields(Faults)})
-        self.stdout.write(f"simulated carrier: CARRIER_URL=simulated://127.0.0.1:{options['port']}")
         try:
-            serve(port=options["port"], data=options["data"], seed=options["seed"], faults=faults)
+            serve(
+                port=options["port"],
+                data=options["data"],
+                seed=options["seed"],
+                faults=faults,
+                announce=lambda url: self.stdout.write(f"simulated carrier: CARRIER_URL={url}"),
+            )
         except OSError as error:
             raise CommandError(f"Cannot listen on 127.0.0.1:{options['port']}: {error.strerror}.") from error

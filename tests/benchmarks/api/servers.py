@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from devserver.processes import ending_with_us, free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA_DIR = ROOT / ".data" / "bench"
@@ -25,7 +25,6 @@ THREADS = 4
 _NAME = "bench_api"
 # Where the service's processes keep their counters together, as several of them need it.
 _COUNTERS = DATA_DIR / "counters"
-_READY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def serving(application: str, found: Database, *, log: Path) -> Iterator[int]:
 
 def _environment(found: Database) -> dict[str, str]:
     """What the service's own settings are by default, whatever is set here; and what the floor reads."""
-    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "REDIS", "DJANGO", "CORS", "DEBUG", "GRANIAN", "PROMETHEUS", "METRICS")
+    ours = ("DATABASE", "THROTTLE", "LOG_LEVEL", "DJANGO", "CORS", "DEBUG", "GRANIAN", "PROMETHEUS", "METRICS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
         "DJANGO_SETTINGS_MODULE": "agentmessage.settings",
         "SECRET_KEY": secrets.token_urlsafe(50),
@@ -121,16 +120,18 @@ def _environment(found: Database) -> dict[str, str]:
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Until something answers; what it says does not matter (the floor knows no such route)."""
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
+
+    def answers_or_has_ended() -> bool:
         probe = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             probe.request("GET", "/healthz")
             probe.getresponse()
         except OSError:
-            time.sleep(0.05)
-        else:
-            return
+            return server.poll() is not None
         finally:
             probe.close()
-    sys.exit(f"The server did not start:\n{log.read_text(errors='replace')[-3000:]}")
+        return True
+
+    wait_until(answers_or_has_ended, "the server answers")
+    if server.poll() is not None:
+        sys.exit(f"The server did not start:\n{log.read_text(errors='replace')[-3000:]}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from accounts.keys import generate_key
+from accounts.services import generate_key
 
 # The organization that attaches, and how many numbers it has.
 NUMBERS = 200_000

@@ -1,0 +1,106 @@
+"""What /v1 takes and shows of API keys."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.models import ApiKey
+from accounts.scopes import Scope
+from agentmessage.api.requests import RequestBody
+
+# RFC 3339, section 5.6. `fromisoformat` alone takes weeks, dates without separators and times without seconds too.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+class ApiKeySerializer(serializers.Serializer[Any]):
+    """A key of your organization, without its secret."""
+
+    id = serializers.UUIDField()
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF makes fields no attributes.
+    prefix = serializers.CharField(help_text="The readable beginning of the key.")
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
+    created_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    """A new key, shown whole this one time."""
+
+    key = serializers.CharField(help_text="The key. Keep it now: nothing can show it again.")
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": ApiKey.LABEL_LENGTH,
+        "pattern": "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$",
+    }
+)
+class _LabelField(serializers.Field[Any, Any, Any, Any]):
+    """Not blank."""
+
+    default_error_messages = {
+        "required": "is required",
+        "null": "must be a string",
+        "invalid": "must be a string",
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the label."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+@extend_schema_field(
+    {"type": "array", "items": {"type": "string", "enum": Scope.values}, "minItems": 1, "uniqueItems": True}
+)
+class _ScopesField(serializers.Field[Any, Any, Any, Any]):
+    """At least one, none twice."""
+
+    default_error_messages = {
+        "required": "is required",
+        "null": "must be a list of strings",
+        "invalid": "must be a list of strings",
+    }
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        """Return the scopes."""
+        if not isinstance(data, list) or not all(isinstance(scope, str) for scope in data):
+            self.fail("invalid")
+        return data
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class _MomentField(serializers.Field[Any, Any, Any, Any]):
+    """A time in RFC 3339."""
+
+    default_error_messages = {"invalid": "must be a time in RFC 3339, with its offset, or null"}
+
+    def to_internal_value(self, data: Any) -> datetime:
+        """Return the time in UTC."""
+        if not isinstance(data, str) or not _MOMENT.fullmatch(data):
+            self.fail("invalid")
+        try:
+            return datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+
+
+class ApiKeyRequestSerializer(RequestBody):
+    """The key that you want."""
+
+    label = _LabelField(help_text="Your name for it.")  # type: ignore[assignment]  # As above.
+    scopes = _ScopesField(help_text="What it may do: scopes that your own key has.")
+    expires_at = _MomentField(
+        required=False, allow_null=True, help_text="A time in the future; null or left out: it does not expire."
+    )

@@ -1,0 +1,1 @@
+"""The admin's conventions that all apps share: rows, forms, filters and Unfold's types."""

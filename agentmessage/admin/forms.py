@@ -1,0 +1,55 @@
+"""The base of all admin forms: it reports in words what the database would refuse."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+
+
+class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a form class per model from it.
+    """Validate the whole row against its model's constraints.
+
+    Django skips a constraint if one of its fields is not on the form; the database would then refuse the row, a 500.
+    `sentences` maps a constraint to the field that shows its error and to the error's text.
+    """
+
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    def _post_clean(self) -> None:
+        # Django's own validation of the constraints is switched off meanwhile, or each error would appear twice.
+        self.instance.validate_constraints = lambda **_kwargs: None
+        super()._post_clean()  # type: ignore[misc]  # The stubs leave out what Django's own forms override.
+        del self.instance.validate_constraints
+        self._check_constraints()
+
+    def _check_constraints(self) -> None:
+        """Add an error for each constraint that the row violates, unless one of its fields already has an error."""
+        wrong = set(self.errors)
+        for model, constraints in self.instance.get_constraints():
+            for constraint in constraints:
+                try:
+                    constraint.validate(model, self.instance, exclude=wrong)
+                except ValidationError as error:
+                    field, sentence = self.sentences.get(constraint.name, (None, None))
+                    self.add_error(field if field in self.fields else None, sentence or error)
+
+
+class SameOrganizationForm(RowForm):
+    """Require that the rows of `same_organization` belong to the organization of the form's row.
+
+    The database enforces it with a composite foreign key, which Django cannot validate.
+    """
+
+    same_organization: ClassVar[tuple[str, ...]] = ()
+
+    def clean(self) -> dict[str, Any] | None:
+        """Add an error to each field whose row belongs to another organization."""
+        cleaned = super().clean() or self.cleaned_data
+        organization_id = getattr(cleaned.get("organization"), "id", None) or self.instance.organization_id
+        for name in self.same_organization:
+            row = cleaned.get(name)
+            if isinstance(row, Model) and organization_id and row.organization_id != organization_id:  # type: ignore[attr-defined]  # Each has one.
+                self.add_error(name, f"This {name} belongs to another organization.")
+        return cleaned

@@ -1,0 +1,34 @@
+"""Unfold's classes and decorators, typed as the Django classes that they extend.
+
+Unfold's own annotations do not allow subclasses: `add_fieldsets = ()` is inferred as an empty tuple.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as _ModelAdmin
+    from django.contrib.admin import TabularInline as _TabularInline
+
+    _F = TypeVar("_F", bound=Callable[..., Any])
+
+    class ModelAdmin(_ModelAdmin[Any]):
+        """unfold.admin.ModelAdmin"""
+
+        add_fieldsets: Any
+        actions_detail: tuple[str, ...]
+
+    class TabularInline(_TabularInline[Any, Any]):
+        """unfold.admin.TabularInline"""
+
+    def action(**options: Any) -> Callable[[_F], _F]:
+        """unfold.decorators.action"""
+
+    def display(**options: Any) -> Callable[[_F], _F]:
+        """unfold.decorators.display"""
+
+else:
+    from unfold.admin import ModelAdmin, TabularInline
+    from unfold.decorators import action, display
+
+__all__ = ["ModelAdmin", "TabularInline", "action", "display"]

@@ -1,0 +1,23 @@
+"""What /v1 shows of brands."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from brands.models import IdentityStatus
+
+
+class BrandSerializer(serializers.Serializer[Any]):
+    """A business that you have registered with The Campaign Registry."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    tcr_brand_id = serializers.CharField(allow_null=True, help_text="TCR's id: B and 6 to 11 capitals or digits.")
+    identity_status = serializers.ChoiceField(
+        choices=IdentityStatus.choices,
+        allow_null=True,
+        help_text="TCR's word; null while it is being looked up. Campaigns take numbers only if their brand is "
+        "VERIFIED or VETTED_VERIFIED.",
+    )
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()

@@ -1,0 +1,67 @@
+"""Load an inventory: the use case."""
+
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from accounts.actors import Actor
+from inventory.conflicts import refuse_conflicts
+from inventory.merge import InventoryCounts, merge_phone_numbers, merge_rows
+from inventory.reading import Inventory, read_inventory
+from inventory.schema import MODELS
+from inventory.staging import (
+    Report,
+    Stage,
+    lock_staged_phone_numbers,
+    lock_stored_rows,
+    stage_phone_numbers,
+    unstage,
+    wait_for_other_loads,
+)
+
+# After so many changes the planner's statistics are wrong.
+_ANALYZE_FROM = 1_000
+# Skipped where another session (a vacuum) holds the table, since it updates them too.
+_ANALYZE = """
+ANALYZE (SKIP_LOCKED)
+    accounts_organization, brands_brand, campaigns_campaign, numbers_phonenumber, numbers_campaignattachment
+"""
+
+
+def _silent(stage: Stage, done: int, total: int) -> None:
+    """Report to no one."""
+
+
+def load_inventory(*, document: bytes, actor: Actor, report: Report = _silent) -> InventoryCounts:
+    """Make the database agree with a document, all of it or nothing.
+
+    What the document does not name is left alone, and loading a document again changes nothing. Numbers are put on
+    their campaigns without the rules of an attach: an inventory may have a number on an expired campaign.
+
+    Raises:
+        InventoryRefused: With the places in the document.
+        django.db.DatabaseError: Another writer came in between: a constraint, or a lock that was not granted in time.
+    """
+    report(Stage.READING, 0, 0)
+    inventory = read_inventory(document)
+    with transaction.atomic(durable=True):
+        counts = _write(inventory, actor=actor, report=report)
+    if counts.changed >= _ANALYZE_FROM:
+        with connection.cursor() as cursor:
+            cursor.execute(_ANALYZE)
+    return counts
+
+
+def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCounts:
+    with connection.cursor() as cursor:
+        wait_for_other_loads(cursor)
+        total = stage_phone_numbers(cursor, inventory, report=report)
+        report(Stage.WRITING, 0, 0)
+        lock_staged_phone_numbers(cursor)
+        stored = lock_stored_rows(cursor, inventory)
+        refuse_conflicts(cursor, inventory, stored)
+        now = datetime.now(UTC)
+        rows = {kind: merge_rows(inventory, kind, stored, now=now) for kind in MODELS}
+        phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=total)
+        unstage(cursor)
+    return InventoryCounts(**rows, phone_numbers=phone_numbers, attached=attached, detached=detached)

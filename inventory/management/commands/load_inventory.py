@@ -1,0 +1,101 @@
+"""`manage.py load_inventory`: organizations, brands, campaigns and phone numbers from one JSON document."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as AnyDatabaseError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from accounts.actors import Actor
+from inventory.load import load_inventory
+from inventory.merge import InventoryCounts
+from inventory.reading import InventoryRefused
+from inventory.staging import Report, Stage
+
+
+class Command(BaseCommand):
+    """Load a document, all of it or nothing. Summary and progress go to standard error."""
+
+    help = (
+        "Load an inventory: one JSON document with organizations, their brands, campaigns and phone numbers. "
+        "Rows are created or updated by ID, all or nothing; loading the same document again changes nothing. "
+        "docs/inventory.md documents the format."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="the document, or - for standard input")
+
+    def handle(self, *, file: str, **options: Any) -> None:
+        try:
+            with _progress_bar() as report:
+                counts = load_inventory(document=_read(file), actor=Actor.for_command("load_inventory"), report=report)
+        except InventoryRefused as refused:
+            raise CommandError(_explain(file, refused)) from refused
+        except AnyDatabaseError as error:
+            raise CommandError(
+                f"The database refused: {_first_line(error)}. A load is all or nothing and safe to run again."
+            ) from error
+        if options["verbosity"] > 0:
+            self.stderr.write(_summary(counts), style_func=str)
+
+
+def _read(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+    except ValueError as error:  # A NUL in the path.
+        raise CommandError(f"FILE is not a path: {error}") from error
+
+
+def _explain(file: str, refused: InventoryRefused) -> str:
+    """Return the problems, one per line, or the one sentence about the whole document."""
+    if refused.details is None:
+        name = "standard input" if file == "-" else file
+        return f"{name}: {refused.sentence}. Nothing was changed."
+    lines = [f"{place}: {sentence}" for place, sentence in refused.details.items()]
+    if refused.hidden:
+        lines.append(f"… and {refused.hidden:,} more.")
+    return "\n".join([*lines, "Nothing was changed."])
+
+
+def _first_line(error: AnyDatabaseError) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _summary(counts: InventoryCounts) -> str:
+    kinds = {
+        "organizations": counts.organizations,
+        "brands": counts.brands,
+        "campaigns": counts.campaigns,
+        "phone numbers": counts.phone_numbers,
+    }
+    lines = [f"{'':15}{'created':>10}{'updated':>10}{'unchanged':>10}"]
+    lines += [f"{name:15}{of.created:>10,}{of.updated:>10,}{of.unchanged:>10,}" for name, of in kinds.items()]
+    lines.append(f"{counts.attached:,} attached to a campaign, {counts.detached:,} detached")
+    if counts.is_empty:
+        lines.append("The document has no organizations, so there was nothing to load.")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Report]:
+    """Show a bar for each stage on a terminal, and nothing in a pipe."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        tasks: dict[Stage, TaskID] = {}
+
+        def report(stage: Stage, done: int, total: int) -> None:
+            if stage not in tasks:
+                for task in tasks.values():
+                    progress.update(task, visible=False)
+                tasks[stage] = progress.add_task(stage, total=total or None)
+            progress.update(tasks[stage], completed=done)
+
+        yield report

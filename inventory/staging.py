@@ -1,0 +1,120 @@
+"""The document's numbers in a temporary table beside the real one, where SQL compares and writes them set by set.
+
+Organizations, brands and campaigns are few and go by the ORM; of them only the locks are here.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from agentmessage.ids import uuid7
+from inventory.reading import Inventory, entries
+from inventory.schema import MODELS, Stored
+
+
+class Stage(StrEnum):
+    """The parts of a load, in the words of a progress bar."""
+
+    READING = "Reading"
+    COPYING = "Copying"
+    WRITING = "Writing"
+
+
+# Called with the stage, how many numbers are done and how many there are; 0 of 0 where that is not known.
+Report = Callable[[Stage, int, int], None]
+REPORT_EVERY = 1_000
+
+# One load at a time: two of them would meet on rows that neither has yet.
+_ONE_LOAD_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('numbers.load_inventory'))"
+
+# `attachment_id` is the ID of the number's attachment, should it need one.
+_CREATE = """
+CREATE TEMPORARY TABLE inventory_phone_numbers (
+    position integer, organization_index integer, entry_index integer, organization_id uuid,
+    id uuid, number text, number_type text, state text, label text, inbound_url text, status_url text, campaign_id uuid,
+    label_given boolean, inbound_url_given boolean, status_url_given boolean, campaign_id_given boolean,
+    attachment_id uuid
+)
+"""
+_DROP = "DROP TABLE inventory_phone_numbers"
+# Autovacuum does not see temporary tables.
+_ANALYZE = "ANALYZE inventory_phone_numbers"
+
+# The same lock, in the same order of IDs, as phone_numbers.services.locking takes; by a join, since a list of a hundred
+# thousand IDs takes longer than the load. Numbers come before organizations, brands and campaigns, for which the
+# foreign keys of an attach wait while it holds its number.
+_LOCK_NUMBERS = """
+SELECT count(*)
+FROM (
+    SELECT p.id
+    FROM numbers_phonenumber p
+    JOIN inventory_phone_numbers s ON s.id = p.id
+    ORDER BY p.id
+    FOR NO KEY UPDATE OF p
+) locked
+"""
+_CAMPAIGNS = "SELECT DISTINCT campaign_id FROM inventory_phone_numbers WHERE campaign_id IS NOT NULL"
+
+
+def wait_for_other_loads(cursor: CursorWrapper) -> None:
+    """Keep other loads waiting until the transaction ends."""
+    cursor.execute(_ONE_LOAD_AT_A_TIME)
+
+
+def stage_phone_numbers(cursor: CursorWrapper, inventory: Inventory, *, report: Report) -> int:
+    """Copy the numbers into the temporary table, and return how many they are.
+
+    Their entries are removed from the inventory, so that their memory is free while the database works.
+    """
+    cursor.execute(_CREATE)
+    total = sum(len(organization.get("phone_numbers", ())) for organization in inventory)
+    with connection.wrap_database_errors, cursor.copy("COPY inventory_phone_numbers FROM STDIN") as copy:
+        for row in _rows(inventory, report=report, total=total):
+            copy.write_row(row)
+    for organization in inventory:
+        organization.pop("phone_numbers", None)
+    cursor.execute(_ANALYZE)
+    return total
+
+
+def unstage(cursor: CursorWrapper) -> None:
+    """Drop the temporary table. After a refusal there is no need: it goes with the transaction."""
+    cursor.execute(_DROP)
+
+
+def _rows(inventory: Inventory, *, report: Report, total: int) -> Iterator[tuple[Any, ...]]:
+    optional = ("label", "inbound_url", "status_url", "campaign_id")
+    for position, (place, organization, entry) in enumerate(entries(inventory, "phone_numbers")):
+        if position % REPORT_EVERY == 0:
+            report(Stage.COPYING, position, total)
+        yield (
+            *(position, place[1], place[3], organization["id"]),
+            *(entry["id"], entry["number"], entry["number_type"], entry["state"], *map(entry.get, optional)),
+            *(key in entry for key in optional),
+            uuid7(),
+        )
+
+
+def lock_staged_phone_numbers(cursor: CursorWrapper) -> None:
+    """Lock the document's numbers that exist, until the transaction ends."""
+    cursor.execute(_LOCK_NUMBERS)
+
+
+def lock_stored_rows(cursor: CursorWrapper, inventory: Inventory) -> Stored:
+    """Return the organizations, brands and campaigns that the document names and that exist.
+
+    They are locked until the transaction ends, those that are only referred to as well: none of them is deleted while
+    the load writes.
+    """
+    ids = {kind: {entry["id"] for _place, _organization, entry in entries(inventory, kind)} for kind in MODELS}
+    ids["brands"] |= {entry["brand_id"] for _place, _organization, entry in entries(inventory, "campaigns")}
+    cursor.execute(_CAMPAIGNS)
+    ids["campaigns"] |= {campaign_id for (campaign_id,) in cursor.fetchall()}
+    stored: Stored = {}
+    for kind, model in MODELS.items():
+        rows = model._default_manager.select_for_update(no_key=True).filter(pk__in=ids[kind]).order_by("pk")
+        stored[kind] = {row.pk: row for row in rows}
+    return stored

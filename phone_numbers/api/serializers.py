@@ -1,0 +1,339 @@
+"""What /v1 takes and shows of phone numbers and their attachments."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import URLValidator
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.actors import ActorKind
+from agentmessage.api.pagination import PageQuery
+from agentmessage.api.requests import (
+    NOT_A_UUID,
+    UUID_SCHEMA,
+    ChoiceField,
+    RequestBody,
+    UUIDField,
+    has_control_characters,
+)
+from agentmessage.errors import ErrorCode
+from agentmessage.ids import parse_uuid
+from phone_numbers.failures import FailureCode, remedy_of
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, NumberType, PhoneNumber
+from phone_numbers.selectors import SHOWN
+
+_STATUS = (
+    "What the carrier knows. `pending`: recorded here, not confirmed there; `propagated`: confirmed; `failed`: the "
+    "carrier refused; `removing`: detached here, not confirmed there; null: nothing to know."
+)
+_is_https = URLValidator(schemes=["https"])
+
+# The most numbers that one bulk attach takes.
+BULK_LIMIT = 1000
+
+
+class PhoneNumberSerializer(serializers.Serializer[Any]):
+    """A phone number and the campaign that it sends under."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField(help_text="E.164, or the digits of a short code.")
+    number_type = serializers.ChoiceField(choices=NumberType.choices)
+    inbound_url = serializers.URLField(allow_null=True, help_text="Where messages to the number are sent.")
+    status_url = serializers.URLField(allow_null=True, help_text="Where delivery reports are sent.")
+    label = serializers.CharField(allow_null=True, help_text="Your name for it.")  # type: ignore[assignment]  # DRF makes fields no attributes.
+    campaign_id = serializers.UUIDField(allow_null=True, help_text="The campaign that it sends under.")
+    carrier_line_option_status = serializers.ChoiceField(
+        choices=LineOptionStatus.choices, allow_null=True, help_text=_STATUS
+    )
+    carrier_line_option_propagated_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the carrier confirmed."
+    )
+    sms_enabled = serializers.BooleanField()
+    mms_enabled = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(help_text="When it last changed. A call that changes nothing leaves it.")
+
+
+def render_phone_number(phone_number: PhoneNumber) -> dict[str, Any]:
+    """Return what `PhoneNumberSerializer` does, by hand: on this hot path a serializer takes seventy times as long."""
+    return {name: getattr(phone_number, name) for name in SHOWN}
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why the carrier's side failed, and what to do."""
+
+    code = serializers.ChoiceField(choices=FailureCode.choices)
+    carrier_code = serializers.CharField(allow_null=True, help_text="The carrier's own code.")
+    message = serializers.CharField(allow_null=True, help_text="The carrier's own words.")
+    retried_automatically = serializers.BooleanField(
+        help_text="Whether the attempt is repeated without a call: at next_attempt_at, or when the carrier approves "
+        "the campaign."
+    )
+    can_retry = serializers.BooleanField(help_text="Whether a call of the retry endpoint is accepted now.")
+    resolution = serializers.CharField(help_text="What to do.")
+
+    def to_representation(self, attachment: CampaignAttachment) -> dict[str, Any] | None:  # type: ignore[override]  # Null where nothing has failed.
+        """Return the failure of an attachment, in words, and what to do."""
+        if attachment.failure_code is None:
+            return None
+        remedy = remedy_of(
+            attachment.failure_code,
+            has_failed=attachment.status == AttachmentStatus.FAILED,
+            is_current=attachment.id == self.context["current_id"],
+        )
+        return {
+            "code": attachment.failure_code,
+            "carrier_code": attachment.failure_carrier_code,
+            "message": attachment.failure_message,
+            "retried_automatically": remedy.retried_automatically,
+            "can_retry": remedy.can_retry,
+            "resolution": remedy.resolution,
+        }
+
+
+class AttachmentSerializer(serializers.Serializer[Any]):
+    """Where the attachment of a number stands with the carrier."""
+
+    campaign_id = serializers.UUIDField(allow_null=True)
+    status = serializers.ChoiceField(choices=LineOptionStatus.choices, allow_null=True, help_text=_STATUS)
+    attached_at = serializers.DateTimeField(allow_null=True)
+    submitted_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier was last told.")
+    propagated_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier confirmed.")
+    attempts = serializers.IntegerField(min_value=0, help_text="Attempts since the kind of failure last changed.")
+    next_attempt_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When it is told next; null where nothing is due, or it waits for the campaign's approval.",
+    )
+    failure = FailureSerializer(allow_null=True, source="*")
+
+    def to_representation(self, phone_number: PhoneNumber) -> dict[str, Any]:
+        """Return the state of a number's current attachment: all null where there is none."""
+        attachment = phone_number.current_attachment
+        # The last attachment of a number that came from another organization may still be that organization's.
+        if attachment is None or attachment.organization_id != phone_number.organization_id:
+            return dict.fromkeys(self.fields) | {"attempts": 0}
+        return {
+            "campaign_id": phone_number.campaign_id,
+            "status": phone_number.carrier_line_option_status,
+            "attached_at": attachment.created_at if attachment.campaign_id else None,
+            "submitted_at": attachment.submitted_at,
+            "propagated_at": attachment.propagated_at,
+            "attempts": attachment.attempts,
+            "next_attempt_at": attachment.next_attempt_at,
+            "failure": FailureSerializer(context={"current_id": attachment.id}).to_representation(attachment),
+        }
+
+
+class ActorSerializer(serializers.Serializer[Any]):
+    """Who did it."""
+
+    kind = serializers.ChoiceField(choices=ActorKind.choices, source="actor_kind")
+    id = serializers.CharField(
+        source="actor_id", help_text="The id of the key or operator, or the name of the command."
+    )
+
+
+class HistoryEntrySerializer(serializers.Serializer[Any]):
+    """One attach or detach."""
+
+    id = serializers.UUIDField()
+    campaign_id = serializers.UUIDField(allow_null=True, help_text="To which campaign; null: detached.")
+    previous_campaign_id = serializers.UUIDField(allow_null=True, help_text="From which one; null: from none.")
+    actor = ActorSerializer(source="*")
+    request_id = serializers.CharField(allow_null=True, help_text="The request that did it.")
+    created_at = serializers.DateTimeField()
+    status = serializers.ChoiceField(
+        choices=AttachmentStatus.choices,
+        help_text="How the carrier's side ended; `superseded`: a later change overtook it.",
+    )
+    propagated_at = serializers.DateTimeField(allow_null=True)
+    failure = FailureSerializer(allow_null=True, source="*")
+
+    def to_representation(self, attachment: CampaignAttachment) -> dict[str, Any]:
+        """Return the entry. It is `superseded` if a later one replaced it before the carrier side had ended."""
+        shown: dict[str, Any] = super().to_representation(attachment)
+        is_open = attachment.status in (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
+        if is_open and attachment.id != self.context["current_id"]:
+            shown["status"] = AttachmentStatus.SUPERSEDED.value
+        return shown
+
+
+@extend_schema_field({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*$"})
+class _SearchField(serializers.Field[Any, Any, Any, Any]):
+    """Any text."""
+
+    def to_internal_value(self, data: str) -> str:
+        """Return it."""
+        return data
+
+
+class PhoneNumberQuery(PageQuery):
+    """The filters of the list."""
+
+    number_type = ChoiceField(choices=NumberType.choices, required=False, help_text="Only numbers of this kind.")
+    campaign_id = UUIDField(
+        required=False, help_text="Only numbers on this campaign.", error_messages={"invalid": "must be a UUID"}
+    )
+    carrier_line_option_status = ChoiceField(
+        choices=LineOptionStatus.choices, required=False, help_text="Only numbers of which the carrier knows this."
+    )
+    search = _SearchField(default="", help_text="A part of the number or of the label.")
+
+
+class AttachCampaignSerializer(RequestBody):
+    """The campaign to attach."""
+
+    whole = "campaign_id"
+    unknown_keys_in_details = True
+
+    campaign_id = UUIDField(help_text="36 characters, in the usual hyphenated form.")
+
+
+class _Changed(serializers.Field[Any, Any, Any, Any]):
+    """A value to change. Null means unchanged, as does absence."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Let null through."""
+        return (True, None) if data is None else super().validate_empty_values(data)
+
+
+class _ChangedText(_Changed):
+    """Text that an empty string clears."""
+
+    default_error_messages = {"invalid": "must be a string, or null to leave it as it is"}
+    form: ClassVar[str]
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if data and not self.is_valid(data):
+            raise serializers.ValidationError(self.form)
+        return data
+
+    def is_valid(self, text: str) -> bool:
+        """Return whether the text has the field's form."""
+        raise NotImplementedError
+
+
+@extend_schema_field(
+    {
+        "anyOf": [
+            {"type": "string", "format": "uri", "maxLength": PhoneNumber.URL_LENGTH},
+            {"type": "string", "const": ""},
+            {"type": "null"},
+        ]
+    }
+)
+class _ChangedUrl(_ChangedText):
+    """An https URL, or nothing."""
+
+    form = f"must be an https URL of at most {PhoneNumber.URL_LENGTH} characters"
+
+    def is_valid(self, text: str) -> bool:
+        """Return whether the text is an https URL that fits."""
+        try:
+            _is_https(text)
+        except DjangoValidationError:
+            return False
+        return len(text) <= PhoneNumber.URL_LENGTH and not has_control_characters(text)
+
+
+@extend_schema_field(
+    {
+        "type": ["string", "null"],
+        "maxLength": PhoneNumber.LABEL_LENGTH,
+        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+    }
+)
+class _ChangedLabel(_ChangedText):
+    """One line of text."""
+
+    form = f"must have at most {PhoneNumber.LABEL_LENGTH} characters and no control characters"
+
+    def is_valid(self, text: str) -> bool:
+        """Return whether the text is one line that fits."""
+        return len(text) <= PhoneNumber.LABEL_LENGTH and not has_control_characters(text)
+
+
+@extend_schema_field(UUID_SCHEMA | {"type": ["string", "null"]})
+class _ChangedId(_Changed, UUIDField):
+    """An ID, or null."""
+
+
+class PhoneNumberChangesSerializer(RequestBody):
+    """What to change. A field that is left out, or null, stays as it is; an empty string clears it."""
+
+    inbound_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
+    status_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
+    label = _ChangedLabel(required=False, help_text='One line of text; `""` clears it.')  # type: ignore[assignment]  # As above.
+    campaign_id = _ChangedId(
+        required=False, help_text="Attaches by the six rules. It cannot be cleared: detach instead."
+    )
+
+
+@extend_schema_field({"type": "array", "items": UUID_SCHEMA, "minItems": 1, "maxItems": BULK_LIMIT})
+class _IdsField(serializers.Field[Any, Any, Any, Any]):
+    """IDs of numbers. By hand: DRF's list of a thousand takes ten times as long."""
+
+    _FORM = f"must be a list of 1 to {BULK_LIMIT} ids"
+    default_error_messages = {"required": "is required", "null": _FORM, "invalid": _FORM}
+
+    def to_internal_value(self, data: Any) -> list[UUID]:
+        """Return the IDs."""
+        if not isinstance(data, list) or not 1 <= len(data) <= BULK_LIMIT:
+            self.fail("invalid")
+        ids = [parse_uuid(item) for item in data]
+        wrong = {index: [NOT_A_UUID] for index, identifier in enumerate(ids) if identifier is None}
+        if wrong:
+            raise serializers.ValidationError(wrong)  # type: ignore[arg-type]  # As DRF's own lists do it.
+        return [identifier for identifier in ids if identifier is not None]
+
+
+@extend_schema_field({"type": "boolean"})
+class _SwitchField(serializers.Field[Any, Any, Any, Any]):
+    """Off, unless it is sent as true."""
+
+    default_error_messages = {"null": "must be true or false", "invalid": "must be true or false"}
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the switch. DRF's own field takes "yes" and 1 too."""
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class BulkAttachSerializer(RequestBody):
+    """The numbers to attach."""
+
+    whole = "phone_number_ids"
+
+    phone_number_ids = _IdsField(help_text="Each id as 36 characters, in the usual hyphenated form.")
+    dry_run = _SwitchField(default=False, help_text="The same answer, nothing written.")
+    atomic = _SwitchField(default=False, help_text="One number that fails, and nothing is attached.")
+
+
+class BulkErrorSerializer(serializers.Serializer[Any]):
+    """Why a number failed."""
+
+    code = serializers.ChoiceField(choices=[ErrorCode.NOT_FOUND.value, ErrorCode.NUMBER_NOT_ASSIGNED.value])
+    message = serializers.CharField()
+
+
+class BulkResultSerializer(serializers.Serializer[Any]):
+    """What became of one number."""
+
+    phone_number_id = serializers.UUIDField()
+    outcome = serializers.ChoiceField(choices=["attached", "unchanged", "failed"])
+    error = BulkErrorSerializer(required=False, help_text="Only where it failed.")
+
+
+class BulkAttachmentsSerializer(serializers.Serializer[Any]):
+    """What became of the numbers."""
+
+    attached = serializers.IntegerField(min_value=0)
+    unchanged = serializers.IntegerField(min_value=0)
+    failed = serializers.IntegerField(min_value=0)
+    results = BulkResultSerializer(many=True, help_text="In the order sent.")

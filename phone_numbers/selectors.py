@@ -1,0 +1,71 @@
+"""What an organization sees of its numbers. Reads only, nothing is locked."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Upper
+
+from agentmessage.db.prepared import fetch_one
+from agentmessage.errors import NotFound
+from phone_numbers.models import SEARCHED, CampaignAttachment, NumberState, PhoneNumber
+
+# What /v1 shows of a number, by the names that the columns have too.
+SHOWN = (
+    "id",
+    "number",
+    "number_type",
+    "inbound_url",
+    "status_url",
+    "label",
+    "campaign_id",
+    "carrier_line_option_status",
+    "carrier_line_option_propagated_at",
+    "sms_enabled",
+    "mms_enabled",
+    "created_at",
+    "updated_at",
+)
+_ONE = (
+    f"SELECT {', '.join(SHOWN)} FROM numbers_phonenumber WHERE organization_id = %s AND state = 'ASSIGNED' AND id = %s"  # noqa: S608  (Only constants.)
+)
+
+
+def visible_phone_numbers(*, organization_id: UUID) -> QuerySet[PhoneNumber]:
+    """The organization's ASSIGNED numbers."""
+    return PhoneNumber.objects.filter(organization_id=organization_id, state=NumberState.ASSIGNED)
+
+
+def search_phone_numbers(rows: QuerySet[PhoneNumber], text: str) -> QuerySet[PhoneNumber]:
+    """Those whose number or label has `text` in it, in either case."""
+    if len(text) > PhoneNumber.LABEL_LENGTH:
+        # Nothing is that long, and the trigrams of a long text take the index seconds.
+        return rows.none()
+    # The database makes both sides upper case. Python would make SS of ß, and find no label that has it.
+    return rows.alias(searched=SEARCHED).filter(searched__contains=Upper(Value(text)))
+
+
+def read_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> dict[str, Any]:
+    """What is shown of one ASSIGNED number of the organization. Raises NotFound."""
+    row = fetch_one(_ONE, [organization_id, phone_number_id])
+    if row is None:
+        raise NotFound
+    return dict(zip(SHOWN, row, strict=True))
+
+
+def get_attached_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> PhoneNumber:
+    """One ASSIGNED number of the organization, with the attachment that counts. Raises NotFound."""
+    found = (
+        visible_phone_numbers(organization_id=organization_id)
+        .select_related("current_attachment")
+        .filter(id=phone_number_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def attachment_history(*, organization_id: UUID, phone_number_id: UUID) -> QuerySet[CampaignAttachment]:
+    """The number's history with this organization. What another one did with the number before is not its business."""
+    return CampaignAttachment.objects.filter(organization_id=organization_id, phone_number_id=phone_number_id)

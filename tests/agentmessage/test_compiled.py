@@ -1,0 +1,33 @@
+"""Querysets that are compiled once."""
+
+from uuid import uuid4
+
+import pytest
+from django.db.models import QuerySet, UUIDField
+
+from accounts.models import Organization
+from agentmessage.db.compiled import CompiledQueryset, Param
+from tests.worlds import World
+
+
+def test_it_reads_what_the_queryset_reads_and_is_compiled_once(world: World) -> None:
+    compilations = 0
+
+    def build() -> QuerySet[Organization]:
+        nonlocal compilations
+        compilations += 1
+        return Organization.objects.filter(id=Param("id", UUIDField())).order_by()
+
+    by_id = CompiledQueryset(build)
+    for organization in (world.organization, world.stranger.organization):
+        found = by_id.first(id=organization.id)
+        assert found == organization
+        assert found.name == organization.name
+    assert by_id.first(id=uuid4()) is None
+    assert compilations == 1
+
+
+def test_a_value_that_is_not_a_param_is_a_mistake(world: World) -> None:
+    acme = CompiledQueryset(lambda: Organization.objects.filter(slug="acme"))
+    with pytest.raises(ValueError, match=r"as Param: \('acme',\)"):
+        acme.first()
