@@ -17,7 +17,8 @@ import pytest
 
 from devserver.data_folder import secret_key
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import OWNER, ROOT, environment, is_running, wait_until
+from tests.devserver.support import OWNER, ROOT, environment, is_running
+from tests.support.waiting import wait_until
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has this case")
 
@@ -131,7 +132,7 @@ def test_a_plain_user(open_folder: Path, start_owner: StartOwner) -> None:
     assert found["pgdata"] == str(data_dir / "postgresql" / "pgdata")
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
     owner.kill()
-    wait_until(lambda: not is_running(found["pid"]))
+    wait_until(lambda: not is_running(found["pid"]), "the server has ended")
 
     shutil.chown(open_folder, 0, 0)
     start_owner(open_folder / "of_root").stop()

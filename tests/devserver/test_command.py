@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import LIMIT, ROOT, environment, processes_of, wait_until
+from tests.devserver.support import ROOT, environment, processes_of, wait_until_gone
+from tests.support.waiting import DEADLINE, wait_until
 
 # Says that it runs, and cleans up when it is told to stop.
 LASTING = """
@@ -32,7 +33,7 @@ def devserver(data_dir: Path, *command: str, **changes: str) -> "subprocess.Comp
         env=environment(DATA_DIR=str(data_dir), DATABASE_DURABLE="off", **changes),
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=DEADLINE,
     )
 
 
@@ -80,12 +81,12 @@ def test_the_command_cleans_up_before_its_database_goes(number: signal.Signals, 
     # Python does not clean up on SIGTERM unless it is told to.
     script = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))\n{LASTING}"
     process = start(data_dir, sys.executable, "-c", script, str(sign))
-    wait_until(sign.exists)
+    wait_until(sign.exists, "the command runs")
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # As a terminal does.
     else:
         process.send_signal(number)
-    assert process.wait(LIMIT) != 0
+    assert process.wait(DEADLINE) != 0
     assert sign.read_text() == "cleaned up"
     assert not processes_of(data_dir)
 
@@ -94,10 +95,10 @@ def test_the_command_cleans_up_before_its_database_goes(number: signal.Signals, 
 def test_kill_9_ends_the_command_and_the_database(data_dir: Path, tmp_path: Path) -> None:
     sign = tmp_path / "sign"
     process = start(data_dir, sys.executable, "-c", LASTING, str(sign))
-    wait_until(sign.exists)
+    wait_until(sign.exists, "the command runs")
     process.kill()
     process.wait()
-    wait_until(lambda: not processes_of(data_dir))
+    wait_until_gone(data_dir)
 
 
 def test_a_folder_that_is_in_use_is_refused(data_dir: Path, start_owner: StartOwner) -> None:
