@@ -13,13 +13,13 @@ from tests.devserver.conftest import StartOwner
 from tests.devserver.support import ROOT, environment, processes_of, wait_until_gone
 from tests.support.waiting import DEADLINE, wait_until
 
-# Says that it runs, and cleans up when it is told to stop.
+# Leaves a sign that it runs, and cleans up when a signal stops it.
 LASTING = """
 import os, pathlib, psycopg, sys, time
 with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
     pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
     try:
-        time.sleep(600)  # Until it is told to stop.
+        time.sleep(600)  # Until a signal stops it.
     finally:
         connection.execute("CREATE TABLE cleaned_up ()")
         pathlib.Path(sys.argv[1]).write_text("cleaned up")
@@ -78,7 +78,7 @@ def test_a_database_that_is_named_already_is_refused(data_dir: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_cleans_up_before_its_database_goes(number: signal.Signals, data_dir: Path, tmp_path: Path) -> None:
     sign = tmp_path / "sign"
-    # Python does not clean up on SIGTERM unless it is told to.
+    # By default Python does not clean up on SIGTERM.
     script = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))\n{LASTING}"
     process = start(data_dir, sys.executable, "-c", script, str(sign))
     wait_until(sign.exists, "the command runs")

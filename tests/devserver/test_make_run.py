@@ -275,7 +275,7 @@ def test_a_real_carrier_is_refused(url: str, data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
-def test_a_port_that_is_taken_is_said(data_dir: Path) -> None:
+def test_a_port_that_is_taken_is_refused(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
