@@ -17,10 +17,11 @@ OWNER = Path(__file__).with_name("owner.py")
 class Owner:
     """A process that owns a data folder and runs its server until its standard input ends."""
 
-    def __init__(self, data_dir: Path, *, python_path: str = "", **popen_arguments: Any) -> None:
-        self.data_dir = data_dir
+    def __init__(
+        self, data_dir: Path, *, python: str = sys.executable, python_path: str = "", **popen_arguments: Any
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(OWNER), str(data_dir)],
+            [python, str(OWNER), str(data_dir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
