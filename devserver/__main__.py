@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import django
 from django.core.exceptions import ImproperlyConfigured
@@ -62,7 +63,7 @@ def _run_command(command: Sequence[str], folder: Path) -> int:
         raise DevServerError(f"{command[0]}: {error.strerror}.") from error
 
 
-def _serve_demo(folder: Path, server: Server) -> int:
+def _serve_demo(folder: Path, server: Server) -> NoReturn:
     # Not another module, which could name another database.
     os.environ["DJANGO_SETTINGS_MODULE"] = "agentmessage.settings"
     os.environ.setdefault("HTTPS", "off")
@@ -70,13 +71,13 @@ def _serve_demo(folder: Path, server: Server) -> int:
     django.setup()
     from devserver import demo  # Its models need Django's setup.
 
-    return demo.serve(env.PORT, folder, server)
+    demo.serve(env.PORT, folder, server)
 
 
 def _refuse_a_real_carrier() -> None:
     if not env.CARRIER_URL.startswith("simulated://"):
         raise DevServerError(
-            "CARRIER_URL names a real carrier, which must not hear of the demo's invented numbers: unset it, in the "
+            "CARRIER_URL names a real carrier, which must not get the demo's invented numbers: unset it, in the "
             "environment or in .env."
         )
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from django.core.management import call_command
@@ -38,22 +39,23 @@ THREADS = 4
 READY_SECONDS = 60
 WATCH_SECONDS = 30
 CARRIER_HINT = """
-Carrier    simulated, http://{address}; make it unpleasant:
+Carrier    simulated, http://{address}; inject faults:
   curl -X PUT http://{address}/faults -d '{{"failures": 0.3, "lost": 0.2, "order_seconds": 5}}'
 """
 # What leads `manage.py` to the same database and the same carrier.
 _PUBLISHED = ("SECRET_KEY", "DATABASE_URL", "CARRIER_URL")
 
 
-def serve(port: int, folder: Path, postgresql: Server) -> int:
-    """Serve the demo until this process is told to stop, or what it cannot do without ends. Return an exit status.
+def serve(port: int, folder: Path, postgresql: Server) -> NoReturn:
+    """Serve the demo until a signal asks this process to stop, or the server or PostgreSQL ends.
 
     Raises:
-        DevServerError: The server does not come up, or the database is of an older version of the service.
+        SystemExit: A signal has asked this process to stop.
+        DevServerError: The server does not start or has ended, or the database is from another version of the service.
     """
     with Children() as children:
         carrier = _start_carrier(children, port, folder)
-        # The server takes its time to start. Nobody calls it before it is announced.
+        # It starts slowly, so it starts before its database is ready: no requests come before it is announced.
         server = children.start(*_server(port), environment=_server_environment(folder))
         _prepare_database(folder)
         key = _demo_key(folder)
@@ -118,7 +120,7 @@ def _server(port: int) -> tuple[str, ...]:
     return (
         *("granian", "--interface", "wsgi", "--http", "1", "--host", HOST, "--port", str(port)),
         *("--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--respawn-failed-workers"),
-        # A worker that is told twice to stop may wait for ever.
+        # A worker that gets two signals to stop may never end.
         *("--workers-kill-timeout", "5", "--log-level", "warning", "devserver.wsgi:application"),
     )
 

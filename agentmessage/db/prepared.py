@@ -1,8 +1,8 @@
 """SQL for the few statements that every request of the API runs.
 
-The ORM writes a statement anew each time, which takes it ten times as long as PostgreSQL takes to answer. These are
-written once, by hand, and PostgreSQL plans them once for each connection (a prepared statement). Everything else stays
-with the ORM.
+The ORM builds its SQL again for each call, which takes ten times as long as PostgreSQL takes to answer. These
+statements are written once, by hand, and PostgreSQL plans them once per connection (a prepared statement). Everything
+else uses the ORM.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def run(sql: str, parameters: Parameters) -> None:
-    """Runs a statement that answers no rows, on Django's own connection and in its transaction, if there is one."""
+    """Run a statement without result rows, on Django's own connection and in its transaction, if there is one."""
     _execute(sql, parameters)
 
 
 def fetch_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
-    """The first row of a statement, or None."""
+    """Return the first row of a statement, or None."""
     row: tuple[Any, ...] | None = _execute(sql, parameters).fetchone()
     return row
 
 
 def fetch_all(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-    """All rows of a statement."""
+    """Return all rows of a statement."""
     rows: list[tuple[Any, ...]] = _execute(sql, parameters).fetchall()
     return rows
 
@@ -42,7 +42,7 @@ def _execute(sql: str, parameters: Parameters) -> "CursorWrapper | psycopg.Curso
     assert isinstance(connection, DatabaseWrapper)  # noqa: S101  (The settings name no other backend.)
     cursor = connection.prepared_cursor()
     if connection.queries_logged or connection.execute_wrappers:
-        # Somebody looks on: Django's own way, which has a place for that and takes a while to go through.
+        # Django's own, slower path logs the statement and calls the wrappers.
         wrapped = connection.wrap_cursor(cursor)
         wrapped.execute(sql, parameters)
         return wrapped
@@ -52,18 +52,18 @@ def _execute(sql: str, parameters: Parameters) -> "CursorWrapper | psycopg.Curso
 
 
 def select(model: type[Model], rest: str) -> str:
-    """The statement that reads whole rows of the model's table, for `instance`. `rest` begins with its conditions."""
-    return f"SELECT {columns(model)} FROM {model._meta.db_table} WHERE {rest}"  # noqa: S608  (Words of ours alone.)
+    """Return a statement that reads whole rows of the model's table, for `instance`. `rest` follows the WHERE."""
+    return f"SELECT {columns(model)} FROM {model._meta.db_table} WHERE {rest}"  # noqa: S608  (No input of a caller.)
 
 
 def columns(model: type[Model], table: str | None = None) -> str:
-    """All columns of the model, as `instance` takes them; of `table` where the statement calls it that."""
+    """Return all columns of the model, as `instance` takes them; `table` is the alias that the statement uses."""
     prefix = table or model._meta.db_table
     return ", ".join(f"{prefix}.{name}" for name in _names(model)[0])
 
 
 def instance(model: type[Row], values: Sequence[Any]) -> Row:
-    """The object that a row of `columns` is, as the ORM would have read it."""
+    """Return the object of a row of `columns`, as the ORM would have read it."""
     return model.from_db(DEFAULT_DB_ALIAS, _names(model)[1], values)
 
 

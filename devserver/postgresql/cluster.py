@@ -199,4 +199,4 @@ def _initialize(scratch: Path, programs: Path, account: Account, password: str, 
             **account.popen_arguments(),
         )
         if ended.returncode != 0:
-            raise DevServerError(f"PostgreSQL could not make its files. It said:\n{ended.stderr.strip()[-2000:]}")
+            raise DevServerError(f"PostgreSQL could not make its files. Its output:\n{ended.stderr.strip()[-2000:]}")

@@ -116,7 +116,7 @@ def _start(cluster: Cluster, folder: Path, *, lock: int, durable: bool) -> "tupl
         text = log.read_text("utf-8", errors="replace").strip()
         if "could not create any TCP/IP sockets" not in text:
             break
-    raise DevServerError(f"PostgreSQL did not start. It said:\n{text[-2000:]}\n{start_over(folder)}")
+    raise DevServerError(f"PostgreSQL did not start. Its output:\n{text[-2000:]}\n{start_over(folder)}")
 
 
 def _options(port: int, *, durable: bool) -> list[str]:

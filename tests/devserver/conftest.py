@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.devserver.support import Owner, processes_of, wait_until
+from tests.devserver.support import Owner, processes_of, wait_until_gone
 
 StartOwner = Callable[..., Owner]
 
@@ -26,7 +26,7 @@ def open_folder() -> Iterator[Path]:
     for pid in left:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not processes_of(folder))
+    wait_until_gone(folder)
     shutil.rmtree(folder)
     assert not left
 
@@ -49,4 +49,4 @@ def start_owner(open_folder: Path) -> Iterator[StartOwner]:
     yield start
     for owner in owners:
         owner.kill()
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until_gone(open_folder)

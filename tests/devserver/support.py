@@ -4,25 +4,24 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from agentmessage.environment import SETTINGS
+from tests.support.waiting import DEADLINE, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = Path(__file__).with_name("owner.py")
-LIMIT = 180.0
 
 
 class Owner:
     """A process that owns a data folder and runs its server until its standard input ends."""
 
-    def __init__(self, data_dir: Path, *, python_path: str = "", **popen_arguments: Any) -> None:
-        self.data_dir = data_dir
+    def __init__(
+        self, data_dir: Path, *, python: str = sys.executable, python_path: str = "", **popen_arguments: Any
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(OWNER), str(data_dir)],
+            [python, str(OWNER), str(data_dir)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -40,12 +39,12 @@ class Owner:
 
     def stop(self) -> None:
         """Let it end in order."""
-        self.process.communicate(timeout=LIMIT)
+        self.process.communicate(timeout=DEADLINE)
 
     def kill(self) -> None:
         """End it by SIGKILL."""
         self.process.kill()
-        self.process.communicate(timeout=LIMIT)
+        self.process.communicate(timeout=DEADLINE)
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -75,9 +74,6 @@ def processes_of(data_dir: Path) -> dict[int, str]:
     return found
 
 
-def wait_until(condition: Callable[[], object], *, limit: float = LIMIT) -> None:
-    """Wait for the condition. That it comes true too late fails the test, so the limit is for broken code only."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline, "too late"
-        time.sleep(0.02)  # The poll.
+def wait_until_gone(folder: Path) -> None:
+    """Wait until nothing runs that has to do with the folder."""
+    wait_until(lambda: not processes_of(folder), f"nothing runs in {folder}")

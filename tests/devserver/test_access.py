@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import pytest
 
 from devserver.data_folder import secret_key
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import OWNER, ROOT, environment, is_running, wait_until
+from tests.devserver.support import ROOT, environment, is_running
+from tests.support.waiting import wait_until
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has this case")
 
@@ -44,13 +46,12 @@ def test_it_listens_on_the_loopback_address_only(data_dir: Path, start_owner: St
         assert connection.execute("SHOW listen_addresses").fetchall() == [("127.0.0.1",)]
         assert connection.execute("SHOW unix_socket_directories").fetchall() == [("",)]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # Sends nothing, and shows which address of ours would be used.
-        except OSError:
-            pytest.skip("this machine has no address but the loopback one")
+        with suppress(OSError):  # This machine may have no other address.
+            probe.connect(("192.0.2.1", 9))  # Sends nothing, and shows which address would be used.
         own_address = probe.getsockname()[0]
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((own_address, url.port), timeout=1)
+    if own_address != "0.0.0.0":  # noqa: S104  (Not bound, compared.)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((own_address, url.port), timeout=1)
 
 
 def test_the_secret_key_is_private_and_stays(tmp_path: Path) -> None:
@@ -116,25 +117,33 @@ def test_root_with_a_private_umask(data_dir: Path, start_owner: StartOwner) -> N
 def test_a_plain_user(open_folder: Path, start_owner: StartOwner) -> None:
     nobody = pwd.getpwnam("nobody")
     identity: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    probe = [sys.executable, "-c", f"import pathlib; pathlib.Path({str(OWNER)!r}).read_text(); import psycopg"]
-    try:
-        subprocess.run(
-            probe, capture_output=True, check=True, cwd="/", env=environment(PYTHONPATH=str(ROOT)), **identity
-        )
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a plain user cannot reach this interpreter or this checkout")
+    # The interpreter of these tests may be in root's home. Any other one can take its packages.
+    packages = str(Path(psycopg.__file__).parents[1])
+    search_path = os.pathsep.join([str(ROOT), packages])
+    for python in (sys.executable, shutil.which("python3", path=os.defpath)):
+        probe = [str(python), "-c", "import devserver.postgresql.server"]
+        try:
+            subprocess.run(
+                probe, capture_output=True, check=True, cwd="/", env=environment(PYTHONPATH=search_path), **identity
+            )
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        break
+    else:
+        pytest.skip("a plain user can reach no Python, or not this checkout")
     shutil.chown(open_folder, nobody.pw_uid, nobody.pw_gid)
     data_dir = open_folder / "data"
 
-    owner = start_owner(data_dir, **identity)
+    as_nobody: dict[str, Any] = {"python": python, "python_path": packages, **identity}
+    owner = start_owner(data_dir, **as_nobody)
     found = owner.answer()
     assert found["pgdata"] == str(data_dir / "postgresql" / "pgdata")
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
     owner.kill()
-    wait_until(lambda: not is_running(found["pid"]))
+    wait_until(lambda: not is_running(found["pid"]), "the server has ended")
 
     shutil.chown(open_folder, 0, 0)
     start_owner(open_folder / "of_root").stop()
-    stranger = start_owner(open_folder / "of_root", **identity).answer()
+    stranger = start_owner(open_folder / "of_root", **as_nobody).answer()
     assert stranger["error"] == "DevServerError"
     assert "Permission denied" in stranger["message"]

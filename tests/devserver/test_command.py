@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import LIMIT, ROOT, environment, processes_of, wait_until
+from tests.devserver.support import ROOT, environment, processes_of, wait_until_gone
+from tests.support.waiting import DEADLINE, wait_until
 
-# Says that it runs, and cleans up when it is told to stop.
+# Leaves a sign that it runs, and cleans up when a signal stops it.
 LASTING = """
 import os, pathlib, psycopg, sys, time
 with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
     pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
     try:
-        time.sleep(600)  # Until it is told to stop.
+        time.sleep(600)  # Until a signal stops it.
     finally:
         connection.execute("CREATE TABLE cleaned_up ()")
         pathlib.Path(sys.argv[1]).write_text("cleaned up")
@@ -32,7 +33,7 @@ def devserver(data_dir: Path, *command: str, **changes: str) -> "subprocess.Comp
         env=environment(DATA_DIR=str(data_dir), DATABASE_DURABLE="off", **changes),
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=DEADLINE,
     )
 
 
@@ -77,15 +78,15 @@ def test_a_database_that_is_named_already_is_refused(data_dir: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_cleans_up_before_its_database_goes(number: signal.Signals, data_dir: Path, tmp_path: Path) -> None:
     sign = tmp_path / "sign"
-    # Python does not clean up on SIGTERM unless it is told to.
+    # By default Python does not clean up on SIGTERM.
     script = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))\n{LASTING}"
     process = start(data_dir, sys.executable, "-c", script, str(sign))
-    wait_until(sign.exists)
+    wait_until(sign.exists, "the command runs")
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # As a terminal does.
     else:
         process.send_signal(number)
-    assert process.wait(LIMIT) != 0
+    assert process.wait(DEADLINE) != 0
     assert sign.read_text() == "cleaned up"
     assert not processes_of(data_dir)
 
@@ -94,10 +95,10 @@ def test_the_command_cleans_up_before_its_database_goes(number: signal.Signals, 
 def test_kill_9_ends_the_command_and_the_database(data_dir: Path, tmp_path: Path) -> None:
     sign = tmp_path / "sign"
     process = start(data_dir, sys.executable, "-c", LASTING, str(sign))
-    wait_until(sign.exists)
+    wait_until(sign.exists, "the command runs")
     process.kill()
     process.wait()
-    wait_until(lambda: not processes_of(data_dir))
+    wait_until_gone(data_dir)
 
 
 def test_a_folder_that_is_in_use_is_refused(data_dir: Path, start_owner: StartOwner) -> None:

@@ -22,7 +22,8 @@ from devserver.data_folder import owned
 from devserver.demo import CAMPAIGN_ID, NUMBER_ID, OTHER_CAMPAIGN_ID
 from devserver.postgresql.server import postgresql
 from devserver.processes import free_port
-from tests.devserver.support import LIMIT, ROOT, environment, processes_of, wait_until
+from tests.devserver.support import ROOT, environment, processes_of, wait_until_gone
+from tests.support.waiting import DEADLINE, wait_until
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for leftover processes in /proc")
 # `make run`, with the environment that runs these tests in the place of its own.
@@ -63,13 +64,13 @@ class Demo:
     def end(self, number: signal.Signals) -> None:
         """Signal the one process that was started, wait for it, and see that nothing is left."""
         os.kill(self.process.pid, number)
-        self.process.wait(LIMIT)
+        self.process.wait(DEADLINE)
         self.assert_all_gone()
 
     def assert_all_gone(self) -> None:
         """Wait until no process of the demo is left, and its port is free."""
-        wait_until(lambda: not processes_of(self.data_dir))
-        wait_until(lambda: not _listens(self.port))
+        wait_until_gone(self.data_dir)
+        wait_until(lambda: not _listens(self.port), "the port is free")
 
     def post(self, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
         """POST of the demo's attach."""
@@ -135,13 +136,13 @@ def start(open_folder: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until_gone(open_folder)
 
 
 def run(data_dir: Path, **changes: str) -> "subprocess.CompletedProcess[str]":
     """Run a demo that is expected to refuse."""
     return subprocess.run(
-        DEMO, cwd=ROOT, env=settings(data_dir, **changes), capture_output=True, text=True, timeout=LIMIT
+        DEMO, cwd=ROOT, env=settings(data_dir, **changes), capture_output=True, text=True, timeout=DEADLINE
     )
 
 
@@ -165,7 +166,7 @@ def test_a_newcomers_first_hour(open_folder: Path, start: Start) -> None:
     status, second = demo.post(b"%x\r\n%s\r\n0\r\n\r\n" % (len(moved), moved), **{"Transfer-Encoding": "chunked"})
     assert (status, second["data"]["campaign_id"]) == (200, OTHER_CAMPAIGN_ID)
     # The same call again changes nothing, and says how far the carrier is.
-    wait_until(lambda: demo.post(moved)[1]["data"]["carrier_line_option_status"] == "propagated")
+    wait_until(lambda: demo.post(moved)[1]["data"]["carrier_line_option_status"] == "propagated", "the carrier knows")
     _status, second = demo.post(moved)
     assert second["data"]["carrier_line_option_propagated_at"] is not None
     large = b" " * 1_100_000
@@ -184,7 +185,7 @@ def test_a_newcomers_first_hour(open_folder: Path, start: Start) -> None:
     )
 
     os.killpg(demo.process.pid, signal.SIGINT)  # Ctrl-C.
-    assert demo.process.wait(LIMIT) == 128 + signal.SIGINT
+    assert demo.process.wait(DEADLINE) == 128 + signal.SIGINT
     demo.assert_all_gone()
 
     again = start(data_dir)
@@ -206,10 +207,10 @@ def test_kill_9_of_make(data_dir: Path, start: Start) -> None:
 @pytest.mark.parametrize("sign", ["postgresql/new", "postgresql/pgdata", "metrics", "demo_key", "devserver.json"])
 def test_it_can_be_stopped_at_any_moment_of_its_start(sign: str, number: signal.Signals, data_dir: Path) -> None:
     with subprocess.Popen(DEMO, cwd=ROOT, env=settings(data_dir), stdout=subprocess.DEVNULL) as process:
-        wait_until((data_dir / sign).exists)
+        wait_until((data_dir / sign).exists, f"{sign} exists")
         process.send_signal(number)
-        process.wait(LIMIT)
-    wait_until(lambda: not processes_of(data_dir))
+        process.wait(DEADLINE)
+    wait_until_gone(data_dir)
 
 
 @only_linux
@@ -221,7 +222,7 @@ def test_it_ends_with_what_it_cannot_do_without(name: str, data_dir: Path, start
         pid for pid, words in processes_of(data_dir).items() if word in words and _parent(pid) == demo.process.pid
     ]
     os.kill(victim, signal.SIGKILL)
-    assert demo.process.wait(LIMIT) == 1
+    assert demo.process.wait(DEADLINE) == 1
     demo.assert_all_gone()
 
 
@@ -274,7 +275,7 @@ def test_a_real_carrier_is_refused(url: str, data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
-def test_a_port_that_is_taken_is_said(data_dir: Path) -> None:
+def test_a_port_that_is_taken_is_refused(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -19,7 +19,8 @@ from devserver.postgresql.cluster import find_programs
 from devserver.postgresql.server import postgresql
 from devserver.processes import free_port
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import LIMIT, is_running, wait_until
+from tests.devserver.support import is_running
+from tests.support.waiting import DEADLINE, wait_until
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the child of a killed process")
 
@@ -63,7 +64,7 @@ def test_kill_9_of_the_owner_leaves_nothing_and_loses_nothing(
     found = owner.answer()
     sql(found["url"], "CREATE TABLE kept AS SELECT 42 AS value")
     owner.kill()
-    wait_until(lambda: not is_running(found["pid"]))
+    wait_until(lambda: not is_running(found["pid"]), "the server has ended")
 
     again = start_owner(data_dir).answer()
     assert sql(again["url"], "SELECT value FROM kept") == [(42,)]
@@ -85,7 +86,7 @@ def test_a_start_right_after_kill_9_waits_for_the_old_server(data_dir: Path, sta
 @pytest.mark.parametrize("sign", ["new/data", "new/data/global", "new/data/global/pg_control", "password", "pgdata"])
 def test_kill_9_during_the_first_start(sign: str, data_dir: Path, start_owner: StartOwner) -> None:
     owner = start_owner(data_dir)
-    wait_until(lambda: os.path.lexists(data_dir / "postgresql" / sign) or owner.process.poll() is not None)
+    wait_until(lambda: os.path.lexists(data_dir / "postgresql" / sign), f"{sign} exists")
     owner.kill()
     assert sql(start_owner(data_dir).answer()["url"], "SELECT 1") == [(1,)]
 
@@ -106,7 +107,7 @@ def test_ctrl_c_reaches_only_the_owner(data_dir: Path, start_owner: StartOwner) 
     pid = owner.answer()["pid"]
     assert os.getsid(pid) != owner.process.pid
     os.killpg(owner.process.pid, signal.SIGINT)
-    assert owner.process.wait(LIMIT) == 128 + signal.SIGINT
+    assert owner.process.wait(DEADLINE) == 128 + signal.SIGINT
     assert not is_running(pid)
 
 
@@ -152,7 +153,8 @@ def test_a_server_without_its_owner_is_stopped_where_the_kernel_does_not(
             command, cwd="/", stderr=subprocess.DEVNULL, pass_fds=[lock.fileno()], start_new_session=True, **arguments
         )
     monkeypatch.setattr(sys, "platform", "darwin")
-    wait_until(lambda: (pgdata / "postmaster.pid").exists() and "ready" in (pgdata / "postmaster.pid").read_text())
+    pid_file = pgdata / "postmaster.pid"
+    wait_until(lambda: pid_file.exists() and "ready" in pid_file.read_text(), "the server is ready")
     with abandoned, postgresql(folder, durable=False) as running:
         assert abandoned.wait() == 0
         assert sql(running.url, "SELECT value FROM kept") == [(42,)]

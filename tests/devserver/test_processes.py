@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from devserver.processes import Children, free_port, wait_for_any
-from tests.devserver.support import ROOT, environment, is_running, wait_until
+from tests.devserver.support import ROOT, environment, is_running
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the child of a killed process")
 
@@ -56,8 +57,8 @@ def start_parent(tmp_path: Path) -> Iterator[StartParent]:
         parents.append(parent)
         assert parent.stdout is not None
         granian = int(parent.stdout.readline())
-        wait_until(lambda: _answers(port))
-        wait_until(lambda: len(_children(granian)) == 2)
+        wait_until(lambda: _answers(port), "granian answers")
+        wait_until(lambda: len(_children(granian)) == 2, "granian has two workers")
         return parent.pid, granian, _children(granian)
 
     yield start
@@ -83,7 +84,7 @@ def _children(pid: int) -> set[int]:
 def test_nothing_of_granian_outlives_a_killed_ancestor(victim: int, start_parent: StartParent) -> None:
     *ancestors, workers = start_parent()
     os.kill(ancestors[victim], signal.SIGKILL)
-    wait_until(lambda: not any(map(is_running, {ancestors[1], *workers})))
+    wait_until(lambda: not any(map(is_running, {ancestors[1], *workers})), "granian and its workers have ended")
 
 
 def test_a_parent_that_has_ended_before_the_kernel_was_asked() -> None:
@@ -106,7 +107,7 @@ def test_children_end_with_the_block_also_those_that_do_not_obey(
     )
     with Children() as children:
         obedient, stubborn = children.start("obedient"), children.start("stubborn")
-        wait_until((tmp_path / "deaf").exists)
+        wait_until((tmp_path / "deaf").exists, "the child ignores signals")
     assert (obedient.returncode, stubborn.returncode) == (-signal.SIGTERM, -signal.SIGKILL)
 
 

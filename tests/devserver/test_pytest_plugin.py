@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.devserver.support import LIMIT, ROOT, environment, processes_of, wait_until
+from tests.devserver.support import ROOT, environment, wait_until_gone
+from tests.support.waiting import DEADLINE
 
 # Two tests on two workers, which end when the other run of pytest has got as far.
 TESTS = """
@@ -24,12 +25,16 @@ def test_database(number):
 """
 
 
+# Without the plugins of these tests, which are slow to load.
+PLAIN = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
 def start(folder: Path, data_dir: Path, run: str) -> "subprocess.Popen[Any]":
-    options = ("-p", "devserver.pytest_plugin", "-p", "no:django", "-p", "no:cacheprovider", "-n", "2", "-q")
+    options = ("-p", "devserver.pytest_plugin", "-p", "xdist", "-n", "2", "-q")
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, "test_database.py"],
         cwd=folder,
-        env=environment(DATA_DIR=str(data_dir), PYTHONPATH=str(ROOT), MEETING_POINT=str(folder / "met"), RUN=run),
+        env=environment(DATA_DIR=str(data_dir), MEETING_POINT=str(folder / "met"), RUN=run, **PLAIN),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -40,13 +45,13 @@ def test_two_runs_at_once_have_a_server_each_for_all_their_workers(data_dir: Pat
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "met").mkdir()
     for run in [start(tmp_path, data_dir, name) for name in ("first", "second")]:
-        said, _ = run.communicate(timeout=LIMIT * 2)
+        said, _ = run.communicate(timeout=DEADLINE * 2)
         assert run.returncode == 0, said
     met = [path.name.split("-") for path in (tmp_path / "met").iterdir()]
     servers = {(run, server) for run, _number, server in met}
     assert len(servers) == 2
     assert len({server for _run, server in servers}) == 2
-    wait_until(lambda: not processes_of(data_dir))
+    wait_until_gone(data_dir)
 
 
 def test_a_database_that_is_named_is_used(data_dir: Path, tmp_path: Path) -> None:
@@ -55,9 +60,9 @@ def test_a_database_that_is_named_is_used(data_dir: Path, tmp_path: Path) -> Non
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "devserver.pytest_plugin", "-p", "no:django", "-q", "test_url.py"],
+        [sys.executable, "-m", "pytest", "-p", "devserver.pytest_plugin", "-q", "test_url.py"],
         cwd=tmp_path,
-        env=environment(DATA_DIR=str(data_dir), PYTHONPATH=str(ROOT), DATABASE_URL="postgres://given/x"),
+        env=environment(DATA_DIR=str(data_dir), DATABASE_URL="postgres://given/x", **PLAIN),
         capture_output=True,
         text=True,
     )

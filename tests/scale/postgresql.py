@@ -76,7 +76,7 @@ class Server:
         self._make_folder()
         password_file = self.folder / "password"
         password_file.write_text(self.password)
-        password_file.chmod(0o644)  # In a folder that nobody else can enter.
+        password_file.chmod(0o644)  # In a folder that only we can enter.
         self._run("initdb", "-D", str(self.data), "-U", USER, f"--pwfile={password_file}", "--auth=scram-sha-256",
                   "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
         password_file.unlink()

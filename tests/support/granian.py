@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
+
+from devserver.processes import free_port
 
 SECONDS = 60
 
@@ -51,7 +52,7 @@ class Served:
 @contextmanager
 def granian(log: Path) -> Iterator[Served]:
     """One worker with four threads, until the block ends."""
-    port = _free_port()
+    port = free_port()
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", "1", "--blocking-threads", "4", "--workers-kill-timeout", "10"),
@@ -78,13 +79,6 @@ def _environment() -> dict[str, str]:
         "DATABASE_URL": f"postgres://{user}:{password}@{host}:{info.port}/{info.dbname}",
         "LOG_LEVEL": "INFO",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_it_serves(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, with kept connections that are looked at instead of asked, and faster times."""
+"""Django's PostgreSQL backend, with a cheaper health check of kept connections, and a faster reader of times."""

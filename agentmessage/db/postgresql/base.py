@@ -22,15 +22,15 @@ class NoDatabase(ImproperlyConfigured, OperationalError):
 
 
 class DatabaseOperations(operations.DatabaseOperations):
-    """The stock operations, which know no text of a prepared statement."""
+    """The stock operations, which do not know the text of a prepared statement."""
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
-        """What DEBUG and the tests log: the statement with its parameters in it."""
+        """Return what DEBUG and the tests log: the statement with its parameters."""
         return super().last_executed_query(cursor, sql, params) or self.compose_sql(sql, params)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """The stock backend, except for how it looks at a kept connection and how it reads times."""
+    """The stock backend, except for its health check, its reader of times, and prepared statements."""
 
     ops_class = DatabaseOperations
     _prepared: "psycopg.Cursor[Any] | None" = None
@@ -42,10 +42,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params()
 
     def close_if_health_check_failed(self) -> None:
-        """Closes a connection that was kept from an earlier request and that the server has closed since.
+        """Close a connection that was kept from an earlier request and that the server has closed since.
 
-        An idle connection has nothing to read unless the server goes away, or says something else unasked. To look at
-        the socket takes microseconds; the stock backend asks the server before every request and waits for its answer.
+        An idle connection has nothing to read unless the server went away or sent a notice. Checking the socket takes
+        microseconds; the stock backend sends a query before every request and waits for the answer.
         """
         if self.connection is None or not self.health_check_enabled or self.health_check_done:  # type: ignore[attr-defined,has-type]  # The stubs do not know them.
             return
@@ -54,15 +54,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.health_check_done = True
 
     def create_cursor(self, name: str | None = None) -> Any:
-        """The stock cursor, with a faster reader of times."""
+        """Return the stock cursor with a faster reader of times."""
         cursor = super().create_cursor(name)
         _read_times_fast(cursor)
         return cursor
 
     def prepared_cursor(self) -> "psycopg.Cursor[Any]":
-        """The connection's cursor for `agentmessage.db.prepared`: parameters go apart from the text.
+        """Return the connection's cursor for `agentmessage.db.prepared`, which sends parameters apart from the text.
 
-        There is one, made once: whoever uses it takes all rows of its statement before the next one.
+        All callers share it: fetch all rows of a statement before the next one.
         """
         self.close_if_health_check_failed()
         self.ensure_connection()
@@ -73,20 +73,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def wrap_cursor(self, cursor: "psycopg.Cursor[Any]") -> CursorWrapper:
-        """The cursor as Django hands it out: its statements are logged if they are to be, and pass through wrappers."""
+        """Return the cursor as Django hands it out, with its log and its wrappers."""
         raw: Any = cursor
         return self.make_debug_cursor(raw) if self.queries_logged else self.make_cursor(raw)
 
 
 def _has_something_to_read(connection: "psycopg.Connection[Any]") -> bool:
-    looker = select.poll()
-    looker.register(connection.fileno(), select.POLLIN)
-    return bool(looker.poll(0))
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _read_times_fast(cursor: "psycopg.Cursor[Any]") -> None:
-    """Lets psycopg's own C code read times: Django's reader takes sixteen times as long.
+    """Let psycopg's C code read times: Django's reader takes sixteen times as long.
 
-    Django reads them in Python to be free in the choice of the zone. The zone of our connections is UTC, always.
+    Django reads them in Python to support any time zone. The time zone of these connections is always UTC.
     """
     cursor.adapters.register_loader("timestamptz", _TIMES)
