@@ -27,7 +27,8 @@ from tests.support.waiting import DEADLINE, wait_until
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for leftover processes in /proc")
 # `make run`, with the environment that runs these tests in the place of its own.
-MAKE = ("make", "--no-print-directory", "--old-file=install", f"VENV={sys.prefix}", "run")
+# Relative, because make takes a path with a space for two.
+MAKE = ("make", "--no-print-directory", "--old-file=install", f"VENV={os.path.relpath(sys.prefix, ROOT)}", "run")
 DEMO = (sys.executable, "-m", "devserver")
 
 
