@@ -1,6 +1,8 @@
 """Send an attach or detach to the carrier again."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,6 +14,17 @@ from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from phone_numbers.services.locking import lock_attached_phone_numbers, lock_phone_number
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
+
+# An attachment that is due again: its attempts are counted from now on, and it has no failure.
+RESUMED: Mapping[str, Any] = {
+    "status": AttachmentStatus.PENDING,
+    "attempts": 0,
+    "next_attempt_at": Now(),
+    "resumed_at": Now(),
+    "failure_code": None,
+    "failure_carrier_code": None,
+    "failure_message": None,
+}
 
 
 def retry_propagation(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber:
@@ -59,16 +72,7 @@ def requeue(phone_number: PhoneNumber, *, cause: Cause) -> None:
     attachment = phone_number.current_attachment
     assert attachment is not None  # noqa: S101  (The callers have seen its status.)
     check_transition(attachment.status, AttachmentStatus.PENDING, cause)
-    CampaignAttachment.objects.filter(id=attachment.id).update(
-        status=AttachmentStatus.PENDING,
-        attempts=0,
-        next_attempt_at=Now(),
-        resumed_at=Now(),
-        propagated_at=None,
-        failure_code=None,
-        failure_carrier_code=None,
-        failure_message=None,
-    )
+    CampaignAttachment.objects.filter(id=attachment.id).update(**RESUMED, propagated_at=None)
     is_detach = attachment.campaign_id is None
     if phone_number.organization_id in (None, attachment.organization_id):
         PhoneNumber.objects.filter(id=phone_number.id).update(

@@ -16,6 +16,7 @@ from carriers.base import Carrier
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from phone_numbers.services.locking import lock_attached_phone_numbers
+from phone_numbers.services.retry import RESUMED
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.services.claim import BATCH, claim_due
 from propagation.services.record import record_failures
@@ -176,15 +177,7 @@ def _resume_failed(campaign_id: UUID) -> int:
         locked = dict(numbers.values_list("id", "current_attachment_id"))
         resumed = list(failed.filter(id__in=chosen, phone_number_id__in=locked))
         check_transition(AttachmentStatus.FAILED, AttachmentStatus.PENDING, Cause.APPROVAL)
-        count = failed.filter(id__in=[attachment.id for attachment in resumed]).update(
-            status=AttachmentStatus.PENDING,
-            attempts=0,
-            next_attempt_at=Now(),
-            resumed_at=Now(),
-            failure_code=None,
-            failure_carrier_code=None,
-            failure_message=None,
-        )
+        count = failed.filter(id__in=[attachment.id for attachment in resumed]).update(**RESUMED)
         current = [attachment for attachment in resumed if locked[attachment.phone_number_id] == attachment.id]
         PhoneNumber.objects.filter(
             id__in=[attachment.phone_number_id for attachment in current],
