@@ -37,6 +37,22 @@ def any_of(lookups: Iterable[str], value: object) -> Q:
     return reduce(or_, [Q((lookup, value)) for lookup in lookups])
 
 
+class ReadOnlyMixin:
+    """Only show rows, whatever the permissions of the operator. Precedes the admin class."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
 class RowAdmin(ModelAdmin):
     """A ModelAdmin for tables that may have a million rows.
 

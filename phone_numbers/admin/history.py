@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
-from agentmessage.admin.base import MomentRangeFilter, RowAdmin
+from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
 from agentmessage.admin.unfold_typing import TabularInline, display
 from phone_numbers.admin.forms import number_condition
 from phone_numbers.failures import remedy_of
@@ -34,25 +34,13 @@ def with_actors(entries: QuerySet[CampaignAttachment]) -> QuerySet[CampaignAttac
     )
 
 
-class ReadOnlyHistory:
+class ReadOnlyHistory(ReadOnlyMixin):
     """What the list, the page and the tab on a number have in common."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignAttachment]:
         """The entries, with everything that is shown of them."""
         entries: QuerySet[CampaignAttachment] = super().get_queryset(request)  # type: ignore[misc]  # Of the admin class beside this one.
         return with_actors(entries.select_related("organization", "phone_number", "campaign", "previous_campaign"))
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody's."""
-        return False
 
     @display(description="from", empty_value="-")
     def moved_from(self, entry: CampaignAttachment) -> str | None:
