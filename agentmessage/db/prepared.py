@@ -20,21 +20,10 @@ Row = TypeVar("Row", bound=Model)
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-def run(sql: str, parameters: Parameters) -> None:
-    """Run a statement without result rows, on Django's own connection and in its transaction, if there is one."""
-    _execute(sql, parameters)
-
-
 def fetch_one(sql: str, parameters: Parameters) -> tuple[Any, ...] | None:
     """Return the first row of a statement, or None."""
     row: tuple[Any, ...] | None = _execute(sql, parameters).fetchone()
     return row
-
-
-def fetch_all(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-    """Return all rows of a statement."""
-    rows: list[tuple[Any, ...]] = _execute(sql, parameters).fetchall()
-    return rows
 
 
 def _execute(sql: str, parameters: Parameters) -> "CursorWrapper | psycopg.Cursor[Any]":

@@ -10,7 +10,7 @@ from django.forms.models import model_to_dict
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey
-from agentmessage.db.prepared import fetch_all, fetch_one, instance, run, select
+from agentmessage.db.prepared import fetch_one, instance, select
 from tests.factories import make_key
 from tests.worlds import World
 
@@ -31,13 +31,13 @@ def test_an_object_is_what_the_orm_would_have_read(world: World) -> None:
 
 
 def test_rows_and_none() -> None:
-    assert fetch_all("SELECT n FROM generate_series(1, %s) n", [3]) == [(1,), (2,), (3,)]
+    assert fetch_one("SELECT n FROM generate_series(1, %s) n", [3]) == (1,)
     assert fetch_one("SELECT 1 WHERE %s", [False]) is None
 
 
 def test_they_are_part_of_the_transaction(world: World) -> None:
     with transaction.atomic():
-        run("UPDATE accounts_organization SET name = 'other' WHERE id = %s", [world.organization.id])
+        fetch_one("UPDATE accounts_organization SET name = 'other' WHERE id = %s RETURNING id", [world.organization.id])
         transaction.set_rollback(True)
     world.organization.refresh_from_db()
     assert world.organization.name != "other"
@@ -45,7 +45,7 @@ def test_they_are_part_of_the_transaction(world: World) -> None:
 
 def test_errors_are_djangos() -> None:
     with pytest.raises(DataError), transaction.atomic():
-        run("SELECT 1 / %s::integer", [0])
+        fetch_one("SELECT 1 / %s::integer", [0])
 
 
 def test_whoever_looks_on_sees_them(django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -64,4 +64,4 @@ def test_none_runs_in_a_transaction_that_has_failed() -> None:
     with transaction.atomic():
         transaction.set_rollback(True)
         with pytest.raises(TransactionManagementError):
-            run("SELECT 1", [])
+            fetch_one("SELECT 1", [])
