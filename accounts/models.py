@@ -20,7 +20,7 @@ class Operator(AbstractUser):
     def may_edit(self, other: "Operator") -> bool:
         """Whether this operator may edit `other`: superusers edit everyone, the rest only those who may do less.
 
-        That excludes the operator's own record, so nobody who is not a superuser can gain permissions.
+        That excludes the operator's own record, so only a superuser can gain permissions.
         """
         if self.is_superuser:
             return True

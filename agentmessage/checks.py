@@ -77,7 +77,7 @@ def check_lock_timeout(
     databases: Collection[str] | None = None,
     **kwargs: object,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Behind pgbouncer nothing of ours limits how long a statement waits for a lock: somebody else must."""
+    """Check that lock waits are limited: behind pgbouncer this service cannot set lock_timeout."""
     if not settings.DATABASE_PGBOUNCER or "default" not in (databases or ()):
         return []
     with connections["default"].cursor() as cursor:

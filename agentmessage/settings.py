@@ -173,7 +173,7 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 REST_FRAMEWORK = {
-    # Every view below /v1 is a TenantView, which names its own; a view that is none is open to nobody.
+    # Every view below /v1 is a TenantView, which names its own; any other view is closed.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_PARSER_CLASSES": ["agentmessage.api.requests.JSONParser"],

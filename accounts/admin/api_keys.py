@@ -81,7 +81,7 @@ class ApiKeyAdmin(RowAdmin):
         )  # fmt: skip
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: keys are revoked, and history refers to them."""
+        """Refuse: keys are revoked, and history refers to them."""
         return False
 
     @display(description="scopes")

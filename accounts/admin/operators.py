@@ -74,7 +74,7 @@ class OperatorAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django'
         return obj is None or (isinstance(request.user, Operator) and request.user.may_edit(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
+        """Refuse."""
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

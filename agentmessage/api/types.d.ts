@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to many phone numbers
-         * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and unchanged the second time.
+         * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the call, a number's (5 and 6) fail its row, and the others go on. A number that is given twice is attached once and unchanged the second time.
          *
          *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With `dry_run` the answer is the same and nothing is written.
          *
@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to a phone number
-         * @description Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is told afterwards, once it has approved the campaign.
+         * @description Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is notified afterwards, once it has approved the campaign.
          *
          *     The rules are checked in this order, and the first one that is broken answers:
          *
@@ -113,7 +113,7 @@ export interface paths {
         post: operations["attachCampaign"];
         /**
          * Detach the campaign
-         * @description Takes the number off its campaign; the carrier is told afterwards. A number without a campaign stays as it is and answers 200.
+         * @description Takes the number off its campaign; the carrier is notified afterwards. A number without a campaign is left unchanged and answers 200.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -134,7 +134,7 @@ export interface paths {
         put?: never;
         /**
          * Send a failed propagation again
-         * @description Tells the carrier of the attach or detach once more, after whatever made it fail has been mended. Nothing else needs it: what can pass by itself is tried again by itself.
+         * @description Notifies the carrier of the attach or detach again, after the cause of the failure has been corrected. Temporary failures are retried automatically.
          *
          *     Requires the `numbers:write` scope.
          */

@@ -56,7 +56,7 @@ _CAMPAIGN_STATUSES = {
 class TelnyxCarrier:
     """`telnyx://:key@host[:port][?scheme=http]`; without a host, api.telnyx.com.
 
-    Telnyx has neither orders nor IDs of ours: the state of an order is that of its number.
+    Telnyx has no orders and stores no order IDs: the state of an order is that of its number.
     """
 
     name = "telnyx"

@@ -141,7 +141,7 @@ class PhoneNumberCampaignView(TenantView):
         """Attach a campaign to a phone number.
 
         Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the
-        carrier is told afterwards, once it has approved the campaign.
+        carrier is notified afterwards, once it has approved the campaign.
 
         The rules are checked in this order, and the first one that is broken answers:
 
@@ -175,8 +175,8 @@ class PhoneNumberCampaignView(TenantView):
     def delete(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Detach the campaign.
 
-        Takes the number off its campaign; the carrier is told afterwards. A number without a campaign stays as it is
-        and answers 200.
+        Takes the number off its campaign; the carrier is notified afterwards. A number without a campaign is left
+        unchanged and answers 200.
         """
         phone_number, _ = detach_campaign(
             organization_id=self.organization_id,
@@ -203,8 +203,8 @@ class RetryPropagationView(TenantView):
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Send a failed propagation again.
 
-        Tells the carrier of the attach or detach once more, after whatever made it fail has been mended. Nothing else
-        needs it: what can pass by itself is tried again by itself.
+        Notifies the carrier of the attach or detach again, after the cause of the failure has been corrected. Temporary
+        failures are retried automatically.
         """
         phone_number = retry_propagation(
             organization_id=self.organization_id, phone_number_id=parse_uuid(phone_number_id)
@@ -253,7 +253,7 @@ class CampaignPhoneNumbersView(TenantView):
         """Attach a campaign to many phone numbers.
 
         Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the
-        call, a number's (5 and 6) fail its row, and the others go on. A number that stands twice is attached once and
+        call, a number's (5 and 6) fail its row, and the others go on. A number that is given twice is attached once and
         unchanged the second time.
 
         With `atomic`, one failed row leaves every number as it was: those that would have been attached are
