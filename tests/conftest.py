@@ -13,9 +13,9 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from agentmessage.logs import configure_logging
-from tests.api import ApiClient
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ApiClient
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 # Hypothesis fails an example that takes longer than 200 ms, and a strategy that is slow: a slow machine does both.
 hypothesis.settings.register_profile(

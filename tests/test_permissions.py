@@ -5,11 +5,11 @@ import pytest
 from accounts.api.base import TenantView
 from accounts.scopes import Scope
 from agentmessage.api.document import OpenApiView, TypesView
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.routes import PATHS, ROUTES, call, path_of
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
 from tests.support.propagation import fail_propagation
-from tests.worlds import World
+from tests.support.routes import PATHS, ROUTES, call, path_of
+from tests.support.worlds import World
 
 # Route name, method, scope. The documentation needs no key.
 TABLE: list[tuple[str, str, Scope | None]] = [

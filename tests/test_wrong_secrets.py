@@ -17,8 +17,8 @@ from accounts.scopes import Scope
 from agentmessage.rates import Rate
 from agentmessage.views import wrong_tokens
 from propagation.webhooks.base import wrong_credentials
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

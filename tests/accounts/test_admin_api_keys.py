@@ -15,8 +15,8 @@ from django.utils import timezone
 from accounts.models import ApiKey, Organization
 from accounts.scopes import Scope
 from accounts.services import find_usable_key, revoke_api_key
-from tests.factories import OrganizationFactory, make_key
-from tests.operators import actions_offered, count_queries, errors_of, listed, page, run_action, sign_in
+from tests.support.factories import OrganizationFactory, make_key
+from tests.support.operators import actions_offered, count_queries, errors_of, listed, page, run_action, sign_in
 
 PLAIN = re.compile(r"am_live_[A-Za-z0-9]{43}")
 

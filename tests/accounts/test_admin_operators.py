@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from accounts.models import Operator
-from tests.factories import OperatorFactory
-from tests.operators import actions_offered, browser_of, count_queries, errors_of, member_of, page, sign_in
+from tests.support.factories import OperatorFactory
+from tests.support.operators import actions_offered, browser_of, count_queries, errors_of, member_of, page, sign_in
 
 PASSWORD = "a-long-and-uncommon-one"
 NEW_PASSWORD = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}

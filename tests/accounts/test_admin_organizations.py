@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import Organization
-from tests.factories import OrganizationFactory, PhoneNumberFactory
-from tests.operators import count_queries, errors_of, listed, page, run_action, sign_in
-from tests.worlds import World
+from tests.support.factories import OrganizationFactory, PhoneNumberFactory
+from tests.support.operators import count_queries, errors_of, listed, page, run_action, sign_in
+from tests.support.worlds import World
 
 
 def test_an_organization_is_added(admin_client: Client) -> None:

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import ApiKey
 from accounts.scopes import Scope
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 SCOPES = ", ".join(Scope.values)
 NO_MOMENT = "must be a time in RFC 3339, with its offset, or null"

@@ -10,9 +10,9 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from accounts.services import generate_key, revoke_api_key
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 
 def _assert_unauthorized(client: ApiClient, world: World) -> None:

@@ -13,9 +13,9 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import ApiKey
 from accounts.services import digest_of
-from tests.api import ApiClient, assert_refused
-from tests.factories import OrganizationFactory
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import OrganizationFactory
+from tests.support.worlds import World
 
 SCOPES = "the scopes are numbers:read, numbers:write, campaigns:read, brands:read, apikeys:read, apikeys:write"
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)

@@ -13,10 +13,10 @@ from accounts.models import ApiKey, Operator, Organization
 from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.models import CampaignAttachment, LineOptionStatus, NumberState, PhoneNumber
-from tests.factories import OperatorFactory, make_key
-from tests.operators import browser_of, member_of, page, run_action
+from tests.support.factories import OperatorFactory, make_key
+from tests.support.operators import browser_of, member_of, page, run_action
 from tests.support.propagation import attach, fail_propagation
-from tests.worlds import World
+from tests.support.worlds import World
 
 WRITES = ("add", "change", "delete")
 

@@ -6,9 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import ApiKey
-from tests.api import ApiClient, assert_refused
-from tests.factories import OrganizationFactory, make_key
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import OrganizationFactory, make_key
+from tests.support.worlds import World
 
 
 def revoke(*arguments: str) -> str:

@@ -10,7 +10,7 @@ from accounts.scopes import Scope
 from accounts.services import create_api_key, digest_of, find_usable_key, revoke_api_key
 from agentmessage.errors import InvalidInput, NotFound
 from agentmessage.ids import uuid7
-from tests.factories import OrganizationFactory, make_key
+from tests.support.factories import OrganizationFactory, make_key
 
 SCOPES = "the scopes are numbers:read, numbers:write, campaigns:read, brands:read, apikeys:read, apikeys:write"
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from accounts import sign_in
 from accounts.models import Operator
 from agentmessage.models import Counter
-from tests.factories import OperatorFactory
+from tests.support.factories import OperatorFactory
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

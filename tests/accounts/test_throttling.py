@@ -12,9 +12,9 @@ from accounts.scopes import Scope
 from accounts.services import revoke_api_key
 from agentmessage.models import Counter
 from agentmessage.rates import Rate
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 HOURLY = Rate(limit=100, seconds=3600)
 PATH = "/v1/phone-numbers/x/campaign"

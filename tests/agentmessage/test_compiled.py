@@ -7,7 +7,7 @@ from django.db.models import QuerySet, UUIDField
 
 from accounts.models import Organization
 from agentmessage.db.compiled import CompiledQueryset, Param
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 def test_it_reads_what_the_queryset_reads_and_is_compiled_once(world: World) -> None:

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from tests.api import ULID, ApiClient
-from tests.worlds import World
+from tests.support.api import ULID, ApiClient
+from tests.support.worlds import World
 
 ORIGIN = "https://dashboard.example.com"
 

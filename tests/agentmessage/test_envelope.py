@@ -14,10 +14,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from phone_numbers.models import PhoneNumber
-from tests.api import ULID, ApiClient, assert_refused
-from tests.factories import make_key
+from tests.support.api import ULID, ApiClient, assert_refused
+from tests.support.factories import make_key
 from tests.support.waiting import DEADLINE
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.scopes import Scope
 from phone_numbers.models import CampaignAttachment
-from tests.api import ULID
-from tests.factories import make_key
+from tests.support.api import ULID
+from tests.support.factories import make_key
 from tests.support.granian import SECONDS, Served, granian
-from tests.worlds import World
+from tests.support.worlds import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MEGABYTE = 1_048_576

@@ -16,10 +16,10 @@ from accounts.scopes import Scope
 from agentmessage.api.pagination import Cursor, CursorField, PageQuery
 from agentmessage.api.views import operation_of
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from tests.api import ApiClient, assert_refused
-from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory, make_key
-from tests.routes import VIEWS, methods_of
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import BrandFactory, CampaignFactory, PhoneNumberFactory, make_key
+from tests.support.routes import VIEWS, methods_of
+from tests.support.worlds import World
 
 EXAMPLE = "eyJjcmVhdGVkX2F0IjoiMjAyNi0wNC0yNlQxMjowMDowMFoiLCJpZCI6IjAxOTAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMSJ9"
 NOT_OURS = "cursor is not one that this API gave; take next_cursor of the page before as it is"

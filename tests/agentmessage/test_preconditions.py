@@ -14,11 +14,11 @@ from rest_framework.permissions import SAFE_METHODS
 
 from accounts.scopes import Scope
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.routes import VIEWS, everything, methods_of, path_of, send, valid_body
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
 from tests.support.propagation import fail_propagation
-from tests.worlds import World
+from tests.support.routes import VIEWS, everything, methods_of, path_of, send, valid_body
+from tests.support.worlds import World
 
 WRITES = [(name, method) for name in VIEWS for method in methods_of(name) if method not in SAFE_METHODS]
 every_write = pytest.mark.parametrize(("name", "method"), WRITES, ids=" ".join)

@@ -11,8 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey
 from agentmessage.db.prepared import fetch_one, instance, select
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 pytestmark = pytest.mark.django_db
 

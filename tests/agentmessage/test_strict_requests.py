@@ -16,11 +16,11 @@ from rest_framework.request import Request
 from accounts.scopes import Scope
 from agentmessage.api.envelope import assign_request_id
 from agentmessage.api.views import ApiView, operation_of
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.routes import ROUTES, VIEWS, everything, methods_of, path_of, send, valid_body, view_of
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
 from tests.support.propagation import fail_propagation
-from tests.worlds import World
+from tests.support.routes import ROUTES, VIEWS, everything, methods_of, path_of, send, valid_body, view_of
+from tests.support.worlds import World
 
 EVERY = [(name, method) for name in VIEWS for method in methods_of(name)]
 WRITES = [(name, method) for name, method in EVERY if method not in SAFE_METHODS]

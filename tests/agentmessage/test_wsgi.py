@@ -14,9 +14,9 @@ from pytest_django import Settings
 from accounts.scopes import Scope
 from agentmessage.wsgi import application
 from phone_numbers.models import CampaignAttachment
-from tests.api import ULID
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ULID
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 Lines = list[MutableMapping[str, Any]]
 

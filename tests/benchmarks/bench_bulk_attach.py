@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.scratch import scratch_database
 
 if TYPE_CHECKING:
-    from tests.worlds import World
+    from tests.support.worlds import World
 
 FLOOR = """
 CREATE TEMPORARY TABLE floor_rows (number text, campaign_id uuid) ON COMMIT DROP;
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, scratch_database():
-        from tests.worlds import World
+        from tests.support.worlds import World
 
         world = World()
         numbers = _create_numbers(world, options.rows)

@@ -24,7 +24,7 @@ from devserver.postgresql.account import new_account
 from devserver.postgresql.cluster import find_programs
 from tests.benchmarks.grown import TABLES, fill
 from tests.benchmarks.growth_contestant import NAMES
-from tests.scale.postgresql import Server
+from tests.support.postgresql import Server
 
 SMALL = 10_000
 CALLS = {"claim": 2}

@@ -167,7 +167,7 @@ def _pending(count: int, *, first: int, campaign_id: UUID | None = None) -> UUID
     from django.db import connection
 
     from campaigns.models import Campaign
-    from tests.factories import CampaignFactory
+    from tests.support.factories import CampaignFactory
 
     if campaign_id is None:
         campaign_id = CampaignFactory.create(tcr_campaign_id="C000000").id

@@ -3,8 +3,8 @@
 import sys
 from threading import Event
 
-from tests.carriers.fake_bandwidth import FakeBandwidth
-from tests.carriers.fake_telnyx import FakeTelnyx
+from tests.support.fake_bandwidth import FakeBandwidth
+from tests.support.fake_telnyx import FakeTelnyx
 
 if __name__ == "__main__":
     fake = FakeTelnyx() if sys.argv[1] == "telnyx" else FakeBandwidth("1")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from tests.scale.postgresql import Server
+from tests.support.postgresql import Server
 
 TABLES = ("numbers_phonenumber", "numbers_campaignattachment")
 OF_EACH_ORGANIZATION = 10_000

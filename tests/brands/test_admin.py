@@ -7,8 +7,8 @@ from django.test import Client
 
 from accounts.models import Organization
 from brands.models import Brand
-from tests.factories import BrandFactory, CampaignFactory, OrganizationFactory
-from tests.operators import count_queries, errors_of, listed, page, sign_in
+from tests.support.factories import BrandFactory, CampaignFactory, OrganizationFactory
+from tests.support.operators import count_queries, errors_of, listed, page, sign_in
 
 
 def _form(organization: Organization, /, **fields: Any) -> dict[str, Any]:

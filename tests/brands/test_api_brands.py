@@ -6,9 +6,9 @@ import pytest
 
 from accounts.scopes import Scope
 from brands.models import Brand, IdentityStatus
-from tests.api import ApiClient
-from tests.factories import BrandFactory, make_key
-from tests.worlds import World
+from tests.support.api import ApiClient
+from tests.support.factories import BrandFactory, make_key
+from tests.support.worlds import World
 
 
 @pytest.fixture

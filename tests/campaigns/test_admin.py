@@ -9,9 +9,9 @@ from django.test import Client
 from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber
-from tests.factories import BrandFactory, CampaignFactory
-from tests.operators import count_queries, errors_of, listed, page, sign_in
-from tests.worlds import World
+from tests.support.factories import BrandFactory, CampaignFactory
+from tests.support.operators import count_queries, errors_of, listed, page, sign_in
+from tests.support.worlds import World
 
 
 def _form(brand: Brand, /, **fields: Any) -> dict[str, Any]:

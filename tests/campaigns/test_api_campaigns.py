@@ -7,9 +7,9 @@ import pytest
 
 from accounts.scopes import Scope
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
-from tests.api import ApiClient
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ApiClient
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 
 @pytest.fixture

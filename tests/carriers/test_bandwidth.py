@@ -14,8 +14,8 @@ from carriers.base import (
     OrderRequest,
 )
 from carriers.choose import build_carrier
-from tests.carriers.fake_bandwidth import XML, FakeBandwidth, error, refusal
-from tests.carriers.serving import Reply
+from tests.support.fake_bandwidth import XML, FakeBandwidth, error, refusal
+from tests.support.serving import Reply
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
 

@@ -19,7 +19,7 @@ from carriers.base import (
 )
 from carriers.choose import build_carrier
 from carriers.telnyx import TelnyxCarrier
-from tests.carriers.fake_telnyx import KEY, FakeTelnyx, Fault, Reply, error
+from tests.support.fake_telnyx import KEY, FakeTelnyx, Fault, Reply, error
 
 NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
 ATTACH = OrderRequest(order_id="one", action=OrderAction.ATTACH, tcr_campaign_id=TCR, numbers=(NUMBER,))

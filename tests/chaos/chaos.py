@@ -244,7 +244,7 @@ def _agree(port: int) -> bool:
 
 
 def _world() -> tuple[list[Any], list[Any]]:
-    from tests.factories import CampaignFactory, OrganizationFactory, PhoneNumberFactory
+    from tests.support.factories import CampaignFactory, OrganizationFactory, PhoneNumberFactory
 
     organization = OrganizationFactory.create()
     campaigns = [

@@ -1,7 +1,7 @@
 """What fuzzing has found, so that it is not left to chance."""
 
-from tests.api import ApiClient, assert_refused
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.worlds import World
 
 
 def test_a_patch_without_a_body_is_no_patch_that_changes_nothing(world: World, api: ApiClient) -> None:

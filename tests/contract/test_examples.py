@@ -25,7 +25,7 @@ from agentmessage.api.schema import EXAMPLES, all_examples
 from agentmessage.rates import Rate
 from devserver.demo import INVENTORY
 from phone_numbers.models import CampaignAttachment
-from tests.api import ApiClient
+from tests.support.api import ApiClient
 from tests.support.propagation import fail_attachment
 
 PLAIN = "am_live_" + "x" * 43

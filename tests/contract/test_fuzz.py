@@ -18,8 +18,8 @@ from schemathesis import Case, GenerationMode
 from accounts.scopes import Scope
 from agentmessage.api.pagination import Cursor
 from agentmessage.ids import parse_uuid
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 # What a cursor may be, only this service knows.
 _cursor = Cursor(datetime.fromisoformat("2026-04-26T12:00:00Z"), UUID(int=0)).encode()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.devserver.support import Owner, processes_of, wait_until_gone
+from tests.support.owners import Owner, processes_of, wait_until_gone
 
 StartOwner = Callable[..., Owner]
 

@@ -18,7 +18,7 @@ import pytest
 
 from devserver.data_folder import secret_key
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import ROOT, environment, is_running
+from tests.support.owners import ROOT, environment, is_running
 from tests.support.waiting import wait_until
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has this case")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import ROOT, environment, processes_of, wait_until_gone
+from tests.support.owners import ROOT, environment, processes_of, wait_until_gone
 from tests.support.waiting import DEADLINE, wait_until
 
 # Leaves a sign that it runs, and cleans up when a signal stops it.

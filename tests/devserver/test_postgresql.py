@@ -19,7 +19,7 @@ from devserver.postgresql.cluster import find_programs
 from devserver.postgresql.server import postgresql
 from devserver.processes import free_port
 from tests.devserver.conftest import StartOwner
-from tests.devserver.support import is_running
+from tests.support.owners import is_running
 from tests.support.waiting import DEADLINE, wait_until
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the child of a killed process")

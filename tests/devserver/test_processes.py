@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from devserver.processes import Children, free_port, wait_for_any
-from tests.devserver.support import ROOT, environment, is_running
+from tests.support.owners import ROOT, environment, is_running
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the child of a killed process")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.devserver.support import ROOT, environment, wait_until_gone
+from tests.support.owners import ROOT, environment, wait_until_gone
 from tests.support.waiting import DEADLINE
 
 # Two tests on two workers, which end when the other run of pytest has got as far.

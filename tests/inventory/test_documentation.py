@@ -12,7 +12,7 @@ from brands.models import Brand, IdentityStatus
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus, Usecase
 from inventory.schema import KINDS, OrganizationEntry
 from phone_numbers.models import NumberState, NumberType, PhoneNumber
-from tests.inventories import load, load_file
+from tests.support.inventories import load, load_file
 
 PAGE = Path("docs/inventory.md").read_text()
 EXAMPLE = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0]

@@ -28,9 +28,9 @@ from inventory.staging import Stage
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign, detach_campaign
 from phone_numbers.services.clock import database_now
-from tests.factories import PhoneNumberFactory
-from tests.inventories import Ids, all_rows, load, load_file, small_inventory
-from tests.worlds import World
+from tests.support.factories import PhoneNumberFactory
+from tests.support.inventories import Ids, all_rows, load, load_file, small_inventory
+from tests.support.worlds import World
 
 pytestmark = pytest.mark.django_db
 

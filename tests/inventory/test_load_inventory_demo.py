@@ -9,9 +9,9 @@ from accounts.models import Organization
 from brands.models import Brand, IdentityStatus
 from campaigns.models import Campaign, CampaignStatus
 from phone_numbers.models import NumberState, NumberType, PhoneNumber
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.inventories import all_rows, load
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
+from tests.support.inventories import all_rows, load
 
 DEMO = Path("devserver/inventory.json")
 FRONT_DESK = "497f6eca-6276-4993-bfeb-53cbbbba6f08"

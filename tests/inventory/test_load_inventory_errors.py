@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from phone_numbers.models import NumberState
-from tests.inventories import NOTHING, Ids, all_rows, load_file, small_inventory
+from tests.support.inventories import NOTHING, Ids, all_rows, load_file, small_inventory
 
 pytestmark = pytest.mark.django_db
 

@@ -20,10 +20,10 @@ from inventory.merge import Counts
 from inventory.reading import InventoryRefused
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.attach import apply_attach, attach_campaign
-from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
-from tests.inventories import Ids, all_rows, load, load_file, small_inventory
+from tests.support.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
+from tests.support.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
-from tests.worlds import World
+from tests.support.worlds import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,9 +11,9 @@ from django.test import Client
 
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from tests.factories import PhoneNumberFactory
-from tests.operators import outcomes, sign_in
-from tests.worlds import World
+from tests.support.factories import PhoneNumberFactory
+from tests.support.operators import outcomes, sign_in
+from tests.support.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

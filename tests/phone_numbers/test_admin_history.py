@@ -9,9 +9,9 @@ from accounts.actors import Actor
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.release import release_phone_number
-from tests.factories import CampaignFactory, OperatorFactory, PhoneNumberFactory, make_key
-from tests.operators import actions_offered, count_queries, listed, page, sign_in
-from tests.worlds import Tenant, World
+from tests.support.factories import CampaignFactory, OperatorFactory, PhoneNumberFactory, make_key
+from tests.support.operators import actions_offered, count_queries, listed, page, sign_in
+from tests.support.worlds import Tenant, World
 
 REQUEST_ID = "01JTBQH2FZ8K1RXC0WJ4Z9P3VM"
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.actors import Actor
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
-from tests.factories import CampaignFactory, PhoneNumberFactory
-from tests.operators import count_queries, errors_of, listed, page, sign_in
-from tests.worlds import World
+from tests.support.factories import CampaignFactory, PhoneNumberFactory
+from tests.support.operators import count_queries, errors_of, listed, page, sign_in
+from tests.support.worlds import World
 
 ACTOR = Actor.for_command("test")
 E164 = "E.164, as in +19195550100: a plus and 7 to 15 digits. A short code has 5 or 6 digits and that type."

@@ -11,9 +11,9 @@ from django.test import Client
 from accounts.models import Operator
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from tests.factories import CampaignFactory, PhoneNumberFactory
-from tests.operators import actions_offered, operate, outcomes, page, run_action, sign_in
-from tests.worlds import World
+from tests.support.factories import CampaignFactory, PhoneNumberFactory
+from tests.support.operators import actions_offered, operate, outcomes, page, run_action, sign_in
+from tests.support.worlds import World
 
 CHANGELIST = "/admin/numbers/phonenumber/"
 

@@ -8,9 +8,9 @@ import pytest
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from tests.api import ApiClient, assert_refused
-from tests.factories import PhoneNumberFactory
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import PhoneNumberFactory
+from tests.support.worlds import World
 
 NO_UUID = "must be a UUID, as 36 characters in the hyphenated form"
 NO_LIST = "must be a list of 1 to 1000 ids"

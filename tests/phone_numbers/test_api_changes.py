@@ -10,9 +10,9 @@ from django.utils import timezone
 from accounts.scopes import Scope
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, LineOptionStatus, NumberState, PhoneNumber
-from tests.api import ApiClient, assert_refused
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 NO_UUID = "must be a UUID, as 36 characters in the hyphenated form"
 NO_URL = "must be an https URL of at most 2048 characters"

@@ -14,9 +14,9 @@ from agentmessage.api.envelope import success
 from agentmessage.api.pagination import Cursor
 from phone_numbers.api.serializers import PhoneNumberSerializer, render_phone_number
 from phone_numbers.models import LineOptionStatus, NumberState, NumberType, PhoneNumber
-from tests.api import ApiClient, assert_refused
-from tests.factories import PhoneNumberFactory, make_key
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import PhoneNumberFactory, make_key
+from tests.support.worlds import World
 
 
 @pytest.fixture

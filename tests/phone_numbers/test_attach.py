@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from campaigns.models import CarrierStatus
 from phone_numbers.models import CampaignAttachment, LineOptionStatus, PhoneNumber
-from tests.api import ULID, ApiClient
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ULID, ApiClient
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 
 def _row(world: World) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from phone_numbers.models import CampaignAttachment
-from tests.api import ApiClient, assert_refused
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.worlds import World
 
 NO_UUID = "must be a UUID, as 36 characters in the hyphenated form"
 NO_JSON = "must come in a JSON object; this body is not JSON: "

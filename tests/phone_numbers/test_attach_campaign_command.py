@@ -19,9 +19,9 @@ from django.db import connection, transaction
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
-from tests.factories import PhoneNumberFactory
+from tests.support.factories import PhoneNumberFactory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
-from tests.worlds import World
+from tests.support.worlds import World
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,11 +17,11 @@ from django.test import Client
 from campaigns.models import Campaign
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
-from tests.api import ApiClient, assert_refused
-from tests.factories import PhoneNumberFactory, make_key
-from tests.operators import sign_in
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import PhoneNumberFactory, make_key
+from tests.support.operators import sign_in
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
-from tests.worlds import World
+from tests.support.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

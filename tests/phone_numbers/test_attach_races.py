@@ -15,9 +15,9 @@ from campaigns.models import Campaign
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services import assignment, attach
-from tests.factories import CampaignFactory
+from tests.support.factories import CampaignFactory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
-from tests.worlds import World
+from tests.support.worlds import World
 
 ACTOR = Actor.for_command("test")
 THREADS = 16

@@ -11,8 +11,8 @@ import pytest
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from tests.api import ApiClient, assert_refused
-from tests.worlds import World
+from tests.support.api import ApiClient, assert_refused
+from tests.support.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

@@ -29,9 +29,9 @@ from phone_numbers.services.bulk_attach import (
     bulk_attach_to_campaign,
 )
 from phone_numbers.services.locking import lock_phone_number
-from tests.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
+from tests.support.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
 from tests.support.waiting import DEADLINE
-from tests.worlds import Tenant, World
+from tests.support.worlds import Tenant, World
 
 ACTOR = Actor.for_command("test")
 

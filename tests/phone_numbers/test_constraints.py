@@ -14,8 +14,8 @@ from accounts.actors import Actor
 from agentmessage.ids import uuid7
 from phone_numbers.models import CampaignAttachment
 from phone_numbers.services.attach import attach_campaign
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 
 @contextmanager

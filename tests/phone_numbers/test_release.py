@@ -15,7 +15,7 @@ from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.release import release_phone_number
-from tests.worlds import World
+from tests.support.worlds import World
 
 ACTOR = Actor.for_command("test")
 

@@ -15,7 +15,7 @@ from phone_numbers.services import release
 from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.attach import attach_campaign
 from tests.support.waiting import DEADLINE
-from tests.worlds import World
+from tests.support.worlds import World
 
 ACTOR = Actor.for_command("test")
 

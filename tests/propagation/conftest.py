@@ -13,7 +13,7 @@ from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
 from tests.support.ports import closed_port
 from tests.support.propagation import Worker
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from django.test import Client
 from django.urls import reverse
 
 from propagation.models import CarrierOrder
-from tests.factories import CampaignFactory
+from tests.support.factories import CampaignFactory
 
 
 def _order(**fields: object) -> CarrierOrder:

@@ -7,11 +7,11 @@ from pytest_django import Settings
 
 from carriers.choose import build_carrier
 from propagation.models import CarrierOrder
-from tests.carriers.fake_bandwidth import FakeBandwidth, error
-from tests.carriers.serving import Reply
-from tests.factories import PhoneNumberFactory
+from tests.support.factories import PhoneNumberFactory
+from tests.support.fake_bandwidth import FakeBandwidth, error
 from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses
-from tests.worlds import World
+from tests.support.serving import Reply
+from tests.support.worlds import World
 
 
 @pytest.fixture(params=["1", "2"])

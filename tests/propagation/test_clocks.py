@@ -12,7 +12,7 @@ from phone_numbers.services.bulk_attach import Row, bulk_attach
 from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.update import update_phone_number
 from tests.support.propagation import ACTOR, Worker, attach, detach, fail_propagation, standing
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 def _clock_off_by(difference: timedelta) -> time_machine.travel:

@@ -17,9 +17,9 @@ from carriers.simulated.clock import Clock
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
-from tests.factories import PhoneNumberFactory
+from tests.support.factories import PhoneNumberFactory
 from tests.support.propagation import HOUR, Worker, attach, detach, hurry, standing, statuses
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 class Killed(BaseException):

@@ -25,9 +25,9 @@ from propagation.services.claim import claim_due
 from propagation.services.dispatch import make_orders_due
 from propagation.services.reconcile import reconcile
 from propagation.services.send import process_order, process_orders_until
-from tests.factories import PhoneNumberFactory
+from tests.support.factories import PhoneNumberFactory
 from tests.support.propagation import Meanwhile, Worker, attach, entries, hurry, standing, statuses
-from tests.worlds import World
+from tests.support.worlds import World
 
 LogLines = list[MutableMapping[str, Any]]
 

@@ -23,9 +23,9 @@ from phone_numbers.services.retry import retry_propagation
 from propagation.models import CarrierOrder
 from propagation.services.housekeeping import expire_orders, expire_waiting
 from propagation.services.stats import current_stats
-from tests.api import ApiClient
-from tests.factories import make_key
-from tests.operators import operate, outcomes, sign_in
+from tests.support.api import ApiClient
+from tests.support.factories import make_key
+from tests.support.operators import operate, outcomes, sign_in
 from tests.support.propagation import (
     Worker,
     attach,
@@ -37,7 +37,7 @@ from tests.support.propagation import (
     standing,
     statuses,
 )
-from tests.worlds import World
+from tests.support.worlds import World
 
 LogLines = list[MutableMapping[str, Any]]
 

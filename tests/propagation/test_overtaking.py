@@ -9,7 +9,7 @@ from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.release import release_phone_number
 from propagation.models import CarrierOrder
 from tests.support.propagation import ACTOR, HOUR, Worker, attach, detach, entries, hurry, standing, statuses
-from tests.worlds import World
+from tests.support.worlds import World
 
 OPEN = Faults(order_seconds=HOUR)
 

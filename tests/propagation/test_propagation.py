@@ -13,9 +13,9 @@ from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder
 from propagation.services.dispatch import make_orders_due
-from tests.factories import PhoneNumberFactory
+from tests.support.factories import PhoneNumberFactory
 from tests.support.propagation import HOUR, Worker, attach, detach, entries, hurry, standing, statuses
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 def test_an_attach_reaches_the_carrier(world: World, worker: Worker, simulator: SimulatorServer) -> None:

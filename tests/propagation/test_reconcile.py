@@ -14,9 +14,9 @@ from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from propagation.services import calling
 from propagation.services.reconcile import Drift, Report, reconcile
-from tests.factories import PhoneNumberFactory
+from tests.support.factories import PhoneNumberFactory
 from tests.support.propagation import Worker, attach, detach, standing, statuses
-from tests.worlds import World
+from tests.support.worlds import World
 
 ACTOR = Actor.for_worker("reconcile")
 

@@ -13,9 +13,9 @@ from carriers.simulated.server import SimulatorServer
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.release import release_phone_number
-from tests.api import ApiClient, assert_refused
-from tests.factories import PhoneNumberFactory, make_key
-from tests.operators import operate, outcomes
+from tests.support.api import ApiClient, assert_refused
+from tests.support.factories import PhoneNumberFactory, make_key
+from tests.support.operators import operate, outcomes
 from tests.support.propagation import (
     ACTOR,
     Worker,
@@ -26,7 +26,7 @@ from tests.support.propagation import (
     fail_propagation,
     standing,
 )
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 def _retry(api: ApiClient, phone_number: PhoneNumber) -> Any:

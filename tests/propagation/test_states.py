@@ -23,10 +23,10 @@ from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.transitions import TRANSITIONS, Cause, ForbiddenTransition, check_transition
 from propagation.services import dispatch
 from propagation.services.dispatch import make_decided_due
-from tests.api import ApiClient
-from tests.factories import make_key
+from tests.support.api import ApiClient
+from tests.support.factories import make_key
 from tests.support.propagation import Worker, attach, entries, fail_propagation, hurry, standing, statuses
-from tests.worlds import World
+from tests.support.worlds import World
 
 LogLines = list[MutableMapping[str, Any]]
 

@@ -17,10 +17,10 @@ from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from propagation import metrics
 from propagation.models import CarrierOrder
-from tests.api import ApiClient
-from tests.factories import PhoneNumberFactory
+from tests.support.api import ApiClient
+from tests.support.factories import PhoneNumberFactory
 from tests.support.propagation import HOUR, Worker, attach, detach, fail_propagation
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from propagation import tasks
 from propagation.models import CarrierOrder
 from propagation.services import calling
 from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders
-from tests.api import ApiClient
+from tests.support.api import ApiClient
 from tests.support.propagation import Worker, attach, standing
-from tests.worlds import World
+from tests.support.worlds import World
 
 
 @pytest.fixture(autouse=True)

@@ -23,10 +23,10 @@ from pytest_django import Settings
 from carriers.base import CampaignDecision, Deadline, OrderReport, OrderRequest
 from carriers.telnyx import TelnyxCarrier
 from propagation.models import CarrierOrder
-from tests.api import assert_refused
-from tests.carriers.fake_telnyx import FakeTelnyx
+from tests.support.api import assert_refused
+from tests.support.fake_telnyx import FakeTelnyx
 from tests.support.propagation import Worker, attach, detach, is_anything_open, standing
-from tests.worlds import World
+from tests.support.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

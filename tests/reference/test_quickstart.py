@@ -13,9 +13,9 @@ from accounts.models import Organization
 from accounts.scopes import Scope
 from agentmessage.api.document import TYPES
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from tests.factories import BrandFactory, CampaignFactory, make_key
-from tests.reference.typescript import ROOT, TOOLS, tool
-from tests.worlds import World
+from tests.support.factories import BrandFactory, CampaignFactory, make_key
+from tests.support.typescript import ROOT, TOOLS, tool
+from tests.support.worlds import World
 
 EXAMPLES = ROOT / "agentmessage" / "static" / "reference" / "examples"
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from agentmessage.api.document import TYPES, document
-from tests.reference.typescript import ROOT, TOOLS, tool
+from tests.support.typescript import ROOT, TOOLS, tool
 
 
 def test_the_types_are_up_to_date(tmp_path: Path) -> None:

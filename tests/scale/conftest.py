@@ -18,9 +18,9 @@ import pytest
 
 from devserver.demo import INVENTORY
 from devserver.processes import ending_with_us, free_port
-from tests.scale import pgbouncer
-from tests.scale.pgbouncer import PgBouncer
-from tests.scale.postgresql import Server, programs
+from tests.support import pgbouncer
+from tests.support.pgbouncer import PgBouncer
+from tests.support.postgresql import Server, programs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -10,9 +10,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import ApiKey
 from agentmessage.api.views import ApiView
-from tests.api import ApiClient
-from tests.factories import make_key
-from tests.worlds import World
+from tests.support.api import ApiClient
+from tests.support.factories import make_key
+from tests.support.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

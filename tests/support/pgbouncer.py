@@ -1,4 +1,4 @@
-"""A pgbouncer in transaction mode, before a server of `tests.scale.postgresql`."""
+"""A pgbouncer in transaction mode, before a server of `tests.support.postgresql`."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from devserver.processes import free_port
-from tests.scale.postgresql import SECONDS, USER, Server, popen_arguments
+from tests.support.postgresql import SECONDS, USER, Server, popen_arguments
 
 # As docs/scale.md has it. `connect_query` stands in for the lock timeout that a client cannot send through pgbouncer.
 INI = """\

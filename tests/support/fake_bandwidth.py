@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from defusedxml.ElementTree import fromstring
 
-from tests.carriers.serving import Call, FakeCarrier, Reply
+from tests.support.serving import Call, FakeCarrier, Reply
 
 ACCOUNT = "5500012"
 USER, SECRET = "robot@example.com", "s3cr:t/€"

@@ -6,7 +6,7 @@ from accounts.models import Organization
 from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber
-from tests.factories import BrandFactory, CampaignFactory, OrganizationFactory, PhoneNumberFactory
+from tests.support.factories import BrandFactory, CampaignFactory, OrganizationFactory, PhoneNumberFactory
 
 
 @dataclass

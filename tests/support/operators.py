@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Operator
 from phone_numbers.models import PhoneNumber
-from tests.factories import OperatorFactory
+from tests.support.factories import OperatorFactory
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
