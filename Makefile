@@ -16,7 +16,7 @@ SERVED = DATA_DIR=.data/bench DATABASE_DURABLE=off DJANGO_SETTINGS_MODULE=tests.
 	$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format test-browser bench bench-quick bench-growth chaos size types lock
+.PHONY: help install run check test coverage lint format test-browser bench bench-quick bench-growth chaos size types lock
 
 help: ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -29,6 +29,11 @@ run: install ## Serve with demo data and an embedded PostgreSQL on 127.0.0.1:$PO
 test: $(VENV)/.dev-installed ## Run the tests, in parallel, on an embedded PostgreSQL or on DATABASE_URL.
 	$(BIN)/pytest -n auto $(ARGS)
 
+check: lint test ## Everything that CI runs.
+
+coverage: $(VENV)/.dev-installed ## Run the tests with branch coverage and print what is not covered.
+	$(BIN)/pytest -n auto --cov --cov-branch --cov-report=term-missing:skip-covered $(ARGS)
+
 test-browser: $(VENV)/.dev-installed ## Run the tests that need Chromium, and say which were skipped and why.
 	$(BIN)/pytest -m browser -rs $(ARGS)
 
@@ -37,6 +42,7 @@ lint: $(VENV)/.dev-installed ## Check style, types, architecture and migrations.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	@# Nothing here needs a database. makemigrations warns that it has none to compare with.
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W "ignore:Got an error checking" manage.py makemigrations --check --dry-run
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
@@ -71,7 +77,8 @@ types: $(VENV)/.dev-installed ## Write the TypeScript types anew from the OpenAP
 
 lock: $(VENV)/.bootstrapped ## Resolve the dependencies anew.
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	$(LOCK) pyproject.toml --extra embedded -o requirements/run.txt
+	$(LOCK) pyproject.toml -o requirements/production.txt
+	$(LOCK) pyproject.toml --extra embedded -c requirements/production.txt -o requirements/run.txt
 	$(LOCK) pyproject.toml --extra embedded --extra dev -c requirements/run.txt -o requirements/dev.txt
 
 # Each stamp is younger than what it was made from. A venv whose Python is gone (a moved folder) is made anew.
