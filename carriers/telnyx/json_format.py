@@ -202,11 +202,10 @@ def assignment(record: object) -> Assignment:
 def campaign(record: object) -> KnownCampaign:
     """The record of a campaign. Raises CarrierUnavailable."""
     content = _dictionary(record)
-    return KnownCampaign(
-        campaign_id=_optional(content, "campaignId"),
-        tcr_campaign_id=_optional(content, "tcrCampaignId"),
-        status=_optional(content, "campaignStatus"),
-    )
+    own_id, tcr_id = _optional(content, "campaignId"), _optional(content, "tcrCampaignId")
+    if own_id is None and tcr_id is None:
+        raise unreadable()
+    return KnownCampaign(own_id, tcr_id, status=_optional(content, "campaignStatus"))
 
 
 def _content(body: bytes) -> dict[str, Any]:

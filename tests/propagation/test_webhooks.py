@@ -211,7 +211,6 @@ def test_telnyx_from_attach_to_detach(post: Post, world: World, settings: Settin
     fake = FakeTelnyx()
     fake.add_campaign("CAAAAA1")
     fake.is_slow = True
-    fake.start()
     carrier = TelnyxCarrier.from_url(urlsplit(fake.url), pace=lambda: None)
     worker, number = Worker(carrier), world.phone_number
     steps: list[tuple[Callable[[], object], str, str | None]] = [
