@@ -160,6 +160,7 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
         # This is about how we ask, not about the order.
         failure = AttachmentFailure.from_carrier(refused.failure)
         log.warning("carrier refuses to be asked", message=failure.message)
+        failure.log_for_operator()
         _postpone(leased, poll_delay(leased.age), failure=failure)
         return
     except RateLimited as limited:
@@ -204,7 +205,7 @@ def _take(order_id: UUID, lease: datetime) -> _Leased | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    order = CarrierOrder.objects.select_related("campaign").get(id=order_id)
+    order = CarrierOrder.objects.select_related("campaign__brand").get(id=order_id)
     return _Leased(order, lease=row[0], age=row[1])
 
 
@@ -244,6 +245,7 @@ def _request_of(order: CarrierOrder) -> OrderRequest:
         tcr_campaign_id=None if order.campaign is None else order.campaign.tcr_campaign_id,
         numbers=tuple(numbers),
         carrier_order_id=order.carrier_order_id,
+        tcr_brand_id=None if order.campaign is None else order.campaign.brand.tcr_brand_id,
     )
 
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # It has no types.
+from jsonschema import Draft202012Validator
 from pytest_django import Settings
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012

@@ -10,7 +10,7 @@ from propagation.models import CarrierOrder
 from tests.support.factories import PhoneNumberFactory
 from tests.support.fake_bandwidth import FakeBandwidth, error
 from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses
-from tests.support.serving import Reply
+from tests.support.serving import Reply, foreign
 from tests.support.worlds import World
 
 
@@ -113,7 +113,7 @@ def test_a_campaign_that_is_not_active_there_yet(world: World, worker: Worker, f
 
 def test_wrong_credentials_are_the_operators_to_mend(world: World, worker: Worker, fake: FakeBandwidth) -> None:
     attach(world.phone_number, world.campaign)
-    fake.next_replies = [Reply(401)] * 3
+    fake.next_replies = [foreign(401, headers={"WWW-Authenticate": "Basic"})] * 3
     worker.run()
     assert standing(world.phone_number) == "failed"
     assert entries(world.phone_number)[0]["failure_code"] == "NOT_CONFIGURED"
@@ -121,7 +121,7 @@ def test_wrong_credentials_are_the_operators_to_mend(world: World, worker: Worke
 
 def test_a_page_of_html_is_no_answer(world: World, worker: Worker, fake: FakeBandwidth) -> None:
     attach(world.phone_number, world.campaign)
-    fake.next_replies = [None] * (fake.version == "2") + [Reply(200, b"<html>We'll be right back</html>")]
+    fake.next_replies = [None] * (fake.version == "2") + [foreign(200, b"<html>We'll be right back</html>")]
     worker.run()
     assert statuses(world.phone_number) == ["submitted"]
     worker.settle()
