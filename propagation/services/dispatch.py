@@ -30,7 +30,8 @@ _MAX_BATCHES = 10
 _WAKE_BATCH = 10_000
 
 _LEASE_DUE_ORDERS = """
-UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp() + %(lease)s * interval '1 second'
+UPDATE propagation_carrierorder
+SET next_poll_at = statement_timestamp() + %(lease)s * interval '1 second', is_leased = true
 WHERE id IN (
     SELECT id FROM propagation_carrierorder
     WHERE carrier = %(carrier)s AND ended_at IS NULL AND next_poll_at <= statement_timestamp()
@@ -40,8 +41,10 @@ WHERE id IN (
 )
 RETURNING id, next_poll_at
 """
+# An order that a worker holds now is due when the worker puts it back: news does not end a lease.
 _MAKE_ORDERS_DUE = """
-UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp()
+UPDATE propagation_carrierorder
+SET has_news = true, next_poll_at = CASE WHEN is_leased THEN next_poll_at ELSE statement_timestamp() END
 WHERE ended_at IS NULL AND sent_at IS NOT NULL AND next_poll_at > statement_timestamp() AND id = ANY (%(ids)s)
 """
 _OPEN_ORDERS_OF_NUMBERS = """
@@ -197,9 +200,9 @@ def _resume_failed(campaign_id: UUID) -> int:
 
 
 def make_orders_due(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = ()) -> int:
-    """Have open orders polled now, because the carrier announced news of them. Return how many.
+    """Have open orders polled now, or as soon as the worker that holds one puts it back. Return how many.
 
-    The news itself is not used, so it may come twice, late or forged: the carrier is asked. Unknown and closed orders
+    The carrier has announced news of them. The news itself is not used, so it may come twice, late or forged: the carrier is asked. Unknown and closed orders
     are ignored.
     """
     ids: list[UUID] = [order_id for text in order_ids if (order_id := parse_uuid(text)) is not None]

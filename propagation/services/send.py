@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 # The order goes to the worker that names the lease in force, and taking it starts a new lease. A worker that was taken
 # for dead and comes back names an old one.
 _TAKE = """
-UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second'
+UPDATE propagation_carrierorder
+SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second', has_news = false
 WHERE id = %(id)s AND ended_at IS NULL AND next_poll_at = %(lease)s
 RETURNING next_poll_at, extract(epoch FROM statement_timestamp() - coalesce(sent_at, created_at))::float8
 """
@@ -85,7 +86,7 @@ def process_orders_until(
 def return_orders(order_ids: Sequence[UUID], lease: datetime) -> int:
     """Make orders due at once that are still under this lease. Return how many."""
     orders = CarrierOrder.objects.filter(id__in=order_ids, ended_at__isnull=True, next_poll_at=lease)
-    return orders.update(next_poll_at=Now())
+    return orders.update(next_poll_at=Now(), is_leased=False)
 
 
 def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_limiter: RateLimiter) -> None:
@@ -261,12 +262,13 @@ def _postpone(
 ) -> None:
     """End the lease: the order is processed again after so many seconds. `failure` says why, on its attachments.
 
-    News of the order that came meanwhile has ended the lease already, so that it is polled at once. Raises LeaseLost.
+    If news of the order came meanwhile, it is processed again at once. Raises LeaseLost.
     """
     with transaction.atomic(durable=True):
         order = lock_order(leased.order.id, leased.lease)
         CarrierOrder.objects.filter(id=order.id).update(
-            next_poll_at=Now() + timedelta(seconds=seconds),
+            next_poll_at=Now() if order.has_news and not is_unsent else Now() + timedelta(seconds=seconds),
+            is_leased=False,
             carrier_order_id=carriers_id(carrier_order_id) or order.carrier_order_id,
             sent_at=None if is_unsent else order.sent_at,
         )
