@@ -202,8 +202,8 @@ def _resume_failed(campaign_id: UUID) -> int:
 def make_orders_due(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = ()) -> int:
     """Have open orders polled now, or as soon as the worker that holds one puts it back. Return how many.
 
-    The carrier has announced news of them. The news itself is not used, so it may come twice, late or forged: the carrier is asked. Unknown and closed orders
-    are ignored.
+    The carrier has announced news of them. The news itself is not used, so it may come twice, late or forged: the
+    carrier is asked. Unknown and closed orders are ignored.
     """
     ids: list[UUID] = [order_id for text in order_ids if (order_id := parse_uuid(text)) is not None]
     with connection.cursor() as cursor:

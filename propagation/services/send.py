@@ -128,7 +128,7 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     except CarrierRefused as refused:
         report = OrderReport(failure=refused.failure)
     except RateLimited as limited:
-        _mark_unsent(leased, limited.retry_after)
+        _postpone(leased, retry_delay(1, retry_after=limited.retry_after), is_unsent=not limited.order_may_exist)
         return
     except CarrierUnavailable as unavailable:
         _log_unavailable(unavailable)
@@ -143,13 +143,16 @@ def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable, rate_l
         carriers_words(unavailable.message, otherwise="The carrier is unavailable."),
         carriers_code(unavailable.carrier_code),
     )
-    if unavailable.was_sent:
+    asks_for_pause = unavailable.retry_after is not None and not unavailable.was_sent
+    if asks_for_pause:
+        # The carrier works, so this is not a failed attempt.
+        rate_limiter.pause(unavailable.retry_after or 0.0)
+    if unavailable.order_may_exist:
         # The carrier may have the order. It is looked up before anything is repeated.
         _postpone(leased, poll_delay(0.0, retry_after=unavailable.retry_after), failure=failure)
-    elif unavailable.retry_after is not None:
-        # The carrier works and asks for a pause, which is not a failed attempt.
-        rate_limiter.pause(unavailable.retry_after)
-        _mark_unsent(leased, unavailable.retry_after, failure=failure)
+    elif asks_for_pause:
+        delay = retry_delay(1, retry_after=unavailable.retry_after)
+        _postpone(leased, delay, failure=failure, is_unsent=True)
     else:
         requeue_attachments(order_id=leased.order.id, lease=leased.lease, failure=failure)
 
@@ -280,7 +283,3 @@ def _postpone(
                 failure_carrier_code=failure.carrier_code,
                 failure_message=failure.message,
             )
-
-
-def _mark_unsent(leased: _Leased, retry_after: float | None, *, failure: AttachmentFailure | None = None) -> None:
-    _postpone(leased, retry_delay(1, retry_after=retry_after), failure=failure, is_unsent=True)
