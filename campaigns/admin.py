@@ -11,6 +11,7 @@ from agentmessage.admin.base import RowAdmin, WithinOrganization
 from agentmessage.admin.forms import SameOrganizationForm
 from agentmessage.admin.unfold_typing import display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
+from campaigns.selectors import campaigns_in_use
 
 
 class CampaignForm(SameOrganizationForm):
@@ -31,6 +32,16 @@ class CampaignForm(SameOrganizationForm):
             "The organization has a campaign of this id already.",
         ),
     }
+
+    def clean_tcr_campaign_id(self) -> str | None:
+        """Keep the ID under which the carrier knows what numbers are on."""
+        tcr_id: str | None = self.cleaned_data["tcr_campaign_id"]
+        if self.instance.tcr_campaign_id not in (None, tcr_id):
+            # An attach that is under way has referred to the row: it is waited for.
+            Campaign.objects.select_for_update().get(id=self.instance.id)
+            if campaigns_in_use([self.instance.id]).exists():
+                raise forms.ValidationError("Numbers are on the campaign. Detach them, correct it, attach them again.")
+        return tcr_id
 
 
 @admin.register(Campaign)

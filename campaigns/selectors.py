@@ -1,6 +1,9 @@
-"""What the attach reads of campaigns."""
+"""What is read of campaigns beyond the row of one."""
 
+from collections.abc import Iterable
 from uuid import UUID
+
+from django.db.models import BooleanField, F, Func, QuerySet
 
 from agentmessage.db.prepared import columns, fetch_one, instance
 from brands.models import Brand
@@ -22,3 +25,9 @@ def get_campaign_with_brand(*, organization_id: UUID, campaign_id: UUID) -> Camp
     campaign = instance(Campaign, row[:_WIDTH])
     campaign.brand = instance(Brand, row[_WIDTH:])
     return campaign
+
+
+def campaigns_in_use(ids: Iterable[UUID]) -> QuerySet[Campaign]:
+    """Return those of these campaigns that numbers are on or on their way to: their TCR IDs cannot change."""
+    is_in_use = Func(F("id"), function="campaigns_campaign_is_in_use", output_field=BooleanField())
+    return Campaign.objects.filter(is_in_use, id__in=ids)
