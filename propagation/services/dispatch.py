@@ -53,7 +53,8 @@ JOIN numbers_campaignattachment a ON a.phone_number_id = p.id AND a.status = 'su
 WHERE p.number = ANY (%(numbers)s)
 """
 # The campaigns that attachments wait for, found by one probe of the index of waiting attachments for each of them, and
-# of these the ones on which there is a decision: the carrier's, or that the campaign or its brand is no longer fit.
+# of these the ones on which there is a decision: the carrier's, an operator's, or that the campaign or its brand is no
+# longer fit.
 _WAITING = """a.next_attempt_at IS NULL
       AND (a.status = 'pending'
            OR a.status = 'failed' AND a.failure_code IN ('CAMPAIGN_REJECTED', 'CAMPAIGN_SUSPENDED', 'APPROVAL_EXPIRED'))
@@ -66,12 +67,12 @@ WITH RECURSIVE waited_for (id) AS (
             WHERE a.campaign_id > waited_for.id AND {_WAITING} ORDER BY a.campaign_id LIMIT 1)
     FROM waited_for WHERE waited_for.id IS NOT NULL
 ), decided AS (
-    SELECT c.id, c.carrier_status = 'APPROVED' AND c.status = 'ACTIVE'
+    SELECT c.id, c.carrier_status = 'APPROVED' AND c.suspension_reason = '' AND c.status = 'ACTIVE'
                  AND coalesce(b.identity_status, '') IN ('VERIFIED', 'VETTED_VERIFIED') AS is_approved
     FROM waited_for
     JOIN campaigns_campaign c ON c.id = waited_for.id
     JOIN brands_brand b ON b.id = c.brand_id
-    WHERE c.carrier_status <> 'PENDING' OR c.status <> 'ACTIVE'
+    WHERE c.carrier_status <> 'PENDING' OR c.suspension_reason <> '' OR c.status <> 'ACTIVE'
        OR coalesce(b.identity_status, '') NOT IN ('VERIFIED', 'VETTED_VERIFIED')
 )
 SELECT decided.id, decided.is_approved FROM decided
