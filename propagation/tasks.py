@@ -12,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.actors import Actor
+from campaigns.services import end_suspensions, expire_campaigns
 from carriers.base import CarrierRefused, CarrierUnavailable, Deadline
 from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
 from propagation.services.dispatch import run_round
@@ -59,12 +60,21 @@ def process_orders(order_ids: list[str], lease: str) -> None:
 @app.periodic(cron="*/5 * * * *")
 @app.task(queue=QUEUE, queueing_lock="tidy_up", name="tidy_up")
 def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
-    """Every five minutes: end what has waited for too long, and delete old orders and the jobs of dead workers."""
+    """Every five minutes: end what has lasted for too long, and delete old orders and the jobs of dead workers."""
     close_old_connections()
     expire_orders()
     expire_waiting()
+    end_suspensions()
     delete_old_orders()
     delete_lost_jobs()
+
+
+@app.periodic(cron="0 * * * *")
+@app.task(queue=QUEUE, queueing_lock="expire_campaigns", name="expire_campaigns")
+def expire_due_campaigns(timestamp: int) -> None:  # noqa: ARG001
+    """At 00:00 UTC: expire campaigns whose last day is over. The runs of the other hours catch up on a missed one."""
+    close_old_connections()
+    expire_campaigns()
 
 
 @app.periodic(cron="23 * * * *")

@@ -530,11 +530,14 @@ export interface components {
              */
             status: "PENDING" | "ACTIVE" | "REJECTED" | "EXPIRED";
             /**
-             * @description Whether the carrier takes its traffic; until then its numbers wait.
+             * @description Whether the carrier takes its traffic; until then its numbers wait. SUSPENDED by the carrier, or by the operator of this service.
              * @enum {string}
              */
             carrier_status: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
-            /** Format: date */
+            /**
+             * Format: date
+             * @description The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it.
+             */
             expiration_date: string | null;
             /** @description Whether carriers have approved a number pool: no limit then. */
             number_pool: boolean;
