@@ -1,4 +1,4 @@
-"""The tasks of `manage.py procrastinate worker`. Jobs carry IDs and read the present state."""
+"""The tasks of `manage.py run_worker`. Jobs carry IDs and read the present state."""
 
 from collections.abc import Sequence
 from datetime import datetime
