@@ -73,10 +73,10 @@ def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
     try:
         for decision in sync_campaigns(carrier=current_carrier()):
             if decision.is_new:
-                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+                log.info("campaign.decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
     except (CarrierUnavailable, CarrierRefused) as error:
         # The answers so far are recorded; the rest is asked again in an hour.
-        log.warning("sync ended early", reason=str(error))
+        log.warning("sync.ended_early", reason=str(error))
 
 
 @app.periodic(cron="43 3 * * *")
@@ -90,10 +90,10 @@ def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
             max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
         )
     except (CarrierUnavailable, CarrierRefused) as error:
-        log.warning("reconciliation ended early", reason=str(error))
+        log.warning("reconciliation.ended_early", reason=str(error))
         return
     counts = {drift.value: count for drift, count in report.counts.items()}
-    log.info("reconciled", checked=report.checked, left=report.left, **counts)
+    log.info("reconciliation.completed", checked=report.checked, left=report.left, **counts)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

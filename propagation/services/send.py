@@ -102,9 +102,9 @@ def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_lim
         try:
             _process(leased, carrier.until(deadline), rate_limiter)
         except LeaseLost:
-            log.warning("lease lost")
+            log.warning("order.lease_lost")
         except Exception:
-            log.exception("order could not be processed")
+            log.exception("order.not_processed")
             # Without the database this raises as well, and the lease runs out.
             with suppress(LeaseLost):
                 _postpone(leased, poll_delay(leased.age, retry_after=_ERROR_SECONDS))
@@ -121,7 +121,7 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     request = _mark_sent(leased)
     if request is None:
         return
-    log.info("order sent", action=request.action.value, numbers=len(request.numbers))
+    log.info("order.sent", action=request.action.value, numbers=len(request.numbers))
     try:
         report = carrier.submit(request)
     except CarrierRefused as refused:
@@ -159,7 +159,7 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     except CarrierRefused as refused:
         # This is about how we ask, not about the order.
         failure = AttachmentFailure.from_carrier(refused.failure)
-        log.warning("carrier refuses to be asked", message=failure.message)
+        log.warning("carrier.poll_refused", message=failure.message)
         _postpone(leased, poll_delay(leased.age), failure=failure)
         return
     except RateLimited as limited:
@@ -176,7 +176,7 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     elif leased.age < settings.PROPAGATION_SETTLE_SECONDS:
         _postpone(leased, poll_delay(leased.age))
     else:
-        log.warning("carrier does not know the order")
+        log.warning("carrier.order_unknown")
         failure = AttachmentFailure(
             FailureCode.CARRIER_UNAVAILABLE, "The carrier's answer was lost, and it has no such order."
         )
@@ -185,7 +185,7 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
 
 def _log_unavailable(unavailable: CarrierUnavailable) -> None:
     log.warning(
-        "carrier unavailable",
+        "carrier.unavailable",
         message=carriers_words(unavailable.message, otherwise=""),
         carrier_code=carriers_code(unavailable.carrier_code),
     )

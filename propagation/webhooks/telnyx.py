@@ -38,7 +38,9 @@ def telnyx_webhook(request: HttpRequest, public_key: bytes) -> HttpResponse:
     _authenticate(request, body, public_key)
     event_id, event_type, number = _read(body)
     woken = make_orders_due(numbers=[number]) if number is not None else 0
-    log.info("webhook", carrier="telnyx", event_id=event_id, event_type=event_type, number=number, orders_woken=woken)
+    log.info(
+        "carrier.webhook", carrier="telnyx", event_id=event_id, event_type=event_type, number=number, orders_woken=woken
+    )
     return HttpResponse(status=204)
 
 
