@@ -93,7 +93,7 @@ def test_an_event_without_a_domain_is_found() -> None:
 
 
 def test_a_request_says_who_asked(api: ApiClient, world: World, log_lines: list[MutableMapping[str, Any]]) -> None:
-    response = api.client.get("/v1/phone-numbers/x", REMOTE_ADDR="2001:db8:1:2::3")
+    api.client.get("/v1/phone-numbers/x", REMOTE_ADDR="2001:db8:1:2::3")
     [line] = log_lines
     assert line.pop("milliseconds") > 0
     assert line == {
@@ -106,7 +106,6 @@ def test_a_request_says_who_asked(api: ApiClient, world: World, log_lines: list[
         "network": "2001:db8:1:2::/64",
         "organization_id": str(world.organization.id),
         "key": ApiKey.objects.get().prefix,
-        "request_id": response["X-Request-Id"],
     }
 
 
