@@ -1,4 +1,4 @@
-"""The tasks of `manage.py procrastinate worker`. Jobs carry IDs and read the present state."""
+"""The tasks of `manage.py run_worker`. Jobs carry IDs and read the present state."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -85,13 +85,13 @@ def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
         _sync()
     except (CarrierUnavailable, CarrierRefused) as error:
         # The answers so far are recorded; the rest is asked again in an hour.
-        log.warning("sync ended early", reason=str(error))
+        log.warning("sync.ended_early", reason=str(error))
 
 
 def _sync(tcr_campaign_ids: Collection[str] | None = None) -> None:
     for decision in sync_campaigns(carrier=current_carrier(), tcr_campaign_ids=tcr_campaign_ids):
         if decision.is_new:
-            log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+            log.info("campaign.decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
 
 
 @app.task(queue=QUEUE, lock="sync_campaigns", name="sync_announced")
@@ -103,7 +103,7 @@ def sync_announced(campaign_id: str | None, brand_id: str | None) -> None:
         _sync(tcr_campaign_ids=campaigns)
     except (CarrierUnavailable, CarrierRefused) as error:
         # The sync of all campaigns asks again within the hour.
-        log.warning("sync ended early", reason=str(error))
+        log.warning("sync.ended_early", reason=str(error))
 
 
 def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
@@ -127,10 +127,10 @@ def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
             max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
         )
     except (CarrierUnavailable, CarrierRefused) as error:
-        log.warning("reconciliation ended early", reason=str(error))
+        log.warning("reconciliation.ended_early", reason=str(error))
         return
     counts = {drift.value: count for drift, count in report.counts.items()}
-    log.info("reconciled", checked=report.checked, left=report.left, **counts)
+    log.info("reconciliation.completed", checked=report.checked, left=report.left, **counts)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:
