@@ -116,6 +116,13 @@ class CarrierUnavailable(Exception):
         self.carrier_code = carrier_code
         self.retry_after = retry_after
         self.was_sent = was_sent
+        self.follows_write = False
+        """Whether an earlier request of the same order may have reached the carrier and done something there."""
+
+    @property
+    def order_may_exist(self) -> bool:
+        """Whether the order has to be looked up before it is placed again."""
+        return self.was_sent or self.follows_write
 
 
 class CarrierRefused(Exception):

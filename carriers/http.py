@@ -56,6 +56,7 @@ class HttpCaller:
         self._client: httpx2.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadline: Deadline | None = None
+        self._has_written = False
         # Whose connections are used: its own, or those of the caller that `until` was called on.
         self._owner = self
 
@@ -63,6 +64,7 @@ class HttpCaller:
         """Return a caller with the same connections whose calls all end by `deadline`, together."""
         bound = copy(self)
         bound._deadline = deadline  # noqa: SLF001  (A copy of this one.)
+        bound._has_written = False  # noqa: SLF001
         return bound
 
     @property
@@ -81,12 +83,32 @@ class HttpCaller:
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        is_write: bool | None = None,
     ) -> Answer:
-        """The answer, whatever its status; a redirect is not followed.
+        """The answer, whatever its status; a redirect is not followed. `is_write` None: whatever is not a GET.
 
         Raises CarrierUnavailable for no answer, one that takes too long or is too large, for HTTP 429 and 5xx, and for
-        a redirect: what an adapter sees is 1xx to 4xx that the carrier meant.
+        a redirect: what an adapter sees is 1xx to 4xx that the carrier meant. Once a write may have reached the carrier
+        on a caller with a deadline, later calls raise it with `follows_write`.
         """
+        try:
+            answer = self._call(method, url, headers, content, params, auth)
+        except CarrierUnavailable as unavailable:
+            unavailable.follows_write = self._has_written
+            raise
+        if self._deadline is not None:
+            self._has_written |= method != "GET" if is_write is None else is_write
+        return answer
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        params: Mapping[str, str] | None,
+        auth: tuple[str, str] | None,
+    ) -> Answer:
         self._pace()
         seconds = self.seconds_left
         if seconds <= 0:

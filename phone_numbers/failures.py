@@ -57,8 +57,8 @@ FAILURES: dict[FailureCode, FailureMeaning] = {
         resumes_on_approval=True,
     ),
     FailureCode.CAMPAIGN_SUSPENDED: FailureMeaning(
-        "The carrier has suspended the campaign; the attempt is repeated once it is approved again.",
-        "as soon as the carrier approves the campaign again",
+        "The campaign is suspended, by the carrier or the operator; the attempt is repeated once that has ended.",
+        "as soon as the suspension ends",
         resumes_on_approval=True,
     ),
     FailureCode.CAMPAIGN_NOT_ACTIVE: FailureMeaning(

@@ -155,7 +155,11 @@ class BandwidthCarrier:
             return report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
         if answer.status == HTTPStatus.CONFLICT:
             # It is not documented whether an ID that exists already is a conflict; if so, it is not a failure.
-            found = self.find(order)
+            try:
+                found = self.find(order)
+            except CarrierRefused as refused:
+                # This is about how we ask, not about the order.
+                raise CarrierUnavailable(refused.failure.message, carrier_code=refused.failure.carrier_code) from None
             if found is not None:
                 return found
         exception = _exception_for(answer)

@@ -49,6 +49,7 @@ class Token:
                 headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
                 content=b"grant_type=client_credentials",
                 auth=self._credentials,
+                is_write=False,
             )
         except CarrierUnavailable as unavailable:
             # Whatever became of this call, no order went out with it.

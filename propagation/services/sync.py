@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from carriers.base import Carrier
@@ -64,6 +64,6 @@ def sync_campaigns(
         if decision.is_new and decision.status is not None and not dry_run:
             # Only if nothing else has decided otherwise meanwhile.
             Campaign.objects.filter(id=campaign.id, carrier_status=before).update(
-                carrier_status=decision.status, updated_at=timezone.now()
+                carrier_status=decision.status, updated_at=Now()
             )
         yield decision

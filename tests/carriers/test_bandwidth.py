@@ -10,6 +10,7 @@ from carriers.base import (
     Carrier,
     CarrierRefused,
     CarrierUnavailable,
+    Deadline,
     FailureKind,
     OrderAction,
     OrderRequest,
@@ -17,6 +18,7 @@ from carriers.base import (
 from carriers.choose import build_carrier
 from tests.support.fake_bandwidth import XML, FakeBandwidth, error, refusal
 from tests.support.serving import Reply, foreign
+from tests.support.waiting import DEADLINE
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
 
@@ -151,6 +153,29 @@ def test_a_conflict_over_our_own_order_is_no_failure(carrier: Carrier, fake: Fak
     carrier.submit(order)
     fake.next_replies = [refusal(409, "409", "CustomerOrderId exists")]
     assert carrier.submit(order).carrier_order_id == "o-1"
+
+
+@pytest.mark.parametrize("reply", [Reply(429), Reply(503), Reply(0, cut=True), Reply(403)])
+def test_a_conflict_that_cannot_be_looked_up_leaves_open_whether_the_order_exists(
+    carrier: Carrier, fake: FakeBandwidth, reply: Reply
+) -> None:
+    order = _order()
+    carrier.submit(order)
+    fake.next_replies = [refusal(409, "409", "CustomerOrderId exists"), reply]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.until(Deadline.after(DEADLINE)).submit(order)
+    assert raised.value.order_may_exist
+
+
+def test_a_token_places_no_order(fake: FakeBandwidth) -> None:
+    if fake.version == "1":
+        return
+    carrier = build_carrier(fake.url, pace=lambda: None)
+    fake.next_replies = [None, Reply(429)]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.until(Deadline.after(DEADLINE)).submit(_order())
+    carrier.close()
+    assert not raised.value.order_may_exist
 
 
 def test_an_answer_that_is_lost_is_found_again(carrier: Carrier, fake: FakeBandwidth) -> None:
