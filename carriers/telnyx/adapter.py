@@ -217,7 +217,7 @@ class TelnyxCarrier:
             return OrderReport()
         if not is_success(answer):
             raise_error(answer)
-        if not answer.body.strip():
+        if answer.status == 204:
             return OrderReport(is_open=True)
         assignment = json_format.read_assignment(answer.body, number=number)
         # It may still show the record as it was before.
