@@ -116,7 +116,11 @@ class TelnyxCarrier:
             # It may know the campaign only under its own ID.
             if refused.failure.kind == FailureKind.NOT_CONFIGURED:
                 raise
-            own_id = self._campaigns.learn(order.tcr_campaign_id, order.tcr_brand_id)
+            try:
+                own_id = self._campaigns.learn(order.tcr_campaign_id, order.tcr_brand_id)
+            except CarrierRefused:
+                # This is about another question; the refusal of the order is what counts.
+                raise refused from None
             if own_id is None or own_id == campaign_id:
                 raise
         return self._attach(number, order.tcr_campaign_id, own_id)

@@ -63,7 +63,7 @@ def test_what_an_operator_must_see_is_an_error_in_the_log_and_a_metric(
     [entry] = entries(world.phone_number)
     assert (entry["failure_code"], entry["failure_carrier_code"]) == (code, carrier_code)
     [line] = [line for line in log_lines if line["log_level"] == "error"]
-    assert (line["event"], line["failure"], line["carrier_code"]) == ("carrier needs an operator", code, carrier_code)
+    assert (line["event"], line["failure"], line["carrier_code"]) == ("carrier.needs_operator", code, carrier_code)
     assert len(line["message"]) <= 500
     assert line["message"].isprintable()
     assert KEY not in str(log_lines)

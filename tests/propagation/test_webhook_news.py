@@ -14,8 +14,9 @@ from propagation import tasks
 from propagation.models import CarrierOrder
 from propagation.services import calling
 from tests.support.carrier_webhooks import Post, event, news
-from tests.support.fake_telnyx import BRAND, FakeTelnyx
+from tests.support.fake_telnyx import BRAND, FakeTelnyx, error
 from tests.support.propagation import Worker, attach
+from tests.support.serving import Fault
 from tests.support.worlds import World
 
 OWN_ID = "4b300178-131c-d902-d54e-000000000000"
@@ -77,6 +78,15 @@ def test_news_of_our_brand_needs_no_question_which_campaigns_it_has(world: World
     assert {call.path.rpartition("/")[2] for call in fake.calls} == {"C000000", "C000001"}
 
 
+def test_an_account_trouble_that_a_sync_meets_is_an_error_in_the_log(
+    world: World, fake: FakeTelnyx, log_lines: list[MutableMapping[str, Any]]
+) -> None:
+    fake.faults = [Fault(None, error("20013"))]
+    tasks.sync_announced(campaign_id="C000000", brand_id=None)
+    [line] = [line for line in log_lines if line["log_level"] == "error"]
+    assert (line["event"], line["carrier_code"]) == ("carrier.needs_operator", "20013")
+
+
 def test_a_signed_number_event_may_be_bare(post: Post, world: World, fake: FakeTelnyx) -> None:
     fake.is_slow = True
     attach(world.phone_number, world.campaign)
@@ -95,7 +105,7 @@ def test_the_log_tells_a_wrong_clock_from_a_wrong_key(
     told = event(world.phone_number.number)
     post.telnyx(told, at=time.time() - 3600)
     post.telnyx(told, signed=b"{}")
-    late, forged = (line for line in log_lines if line["event"] == "webhook refused")
+    late, forged = (line for line in log_lines if line["event"] == "carrier.webhook_refused")
     assert "clock" in late["reason"]
     assert -3700 < late["seconds_off"] < -3500
     assert "TELNYX_PUBLIC_KEY" in forged["reason"]
