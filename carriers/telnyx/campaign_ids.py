@@ -6,6 +6,7 @@ from copy import copy
 from typing import Protocol
 from urllib.parse import quote
 
+from carriers.base import CarrierUnavailable
 from carriers.http import Answer
 from carriers.telnyx import json_format
 from carriers.telnyx.json_format import Assignment, KnownCampaign, is_success, is_unknown, raise_error
@@ -131,7 +132,11 @@ class CampaignIds:
                 return
             if not is_success(answer):
                 raise_error(answer)
+            before = total
             records, total = json_format.read_records(answer.body)
+            if page > 1 and total != before:
+                # What was looked for may have slipped between two pages.
+                raise CarrierUnavailable("Telnyx's list changed while it was read.", was_sent=False)
             if not records:
                 return
             seen += len(records)
