@@ -110,9 +110,9 @@ class Nginx:
             self.process = subprocess.Popen(self.command, **ending_with_us(signal.SIGTERM))
             wait_until(lambda: len(self._workers()) == 2, "nginx serves")
             return
-        old = self._workers()
+        before = self._workers()
         self.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(self._workers() - old) == 2 and not self._workers() & old, "nginx has switched")
+        wait_until(lambda: len(self._workers() - before) == 2 and not self._workers() & before, "nginx has switched")
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes, str | None]:
         """Status, body and Location of one answer over TLS, from 127.0.0.2."""
