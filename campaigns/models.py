@@ -2,7 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts.models import Organization
 from agentmessage.ids import uuid7
@@ -85,8 +85,8 @@ class Campaign(models.Model):
     suspended_by = models.CharField(max_length=150, blank=True, default="", db_default="", editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     expiration_date = models.DateField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["name", "id"]
