@@ -95,7 +95,7 @@ class CampaignAdmin(RowAdmin):
     autocomplete_fields = ("organization", "brand")
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
-        ("Standing", {"fields": ("status", "carrier_status", "expiration_date")}),
+        ("Standing", {"fields": ("status", "carrier_status", "expiration_date", "number_pool")}),
         (
             "Suspension by an operator",
             {"fields": ("suspension_reason", "suspended_until", "suspended_by", "suspended_at")},

@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock, Thread
@@ -31,6 +31,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def is_declared_as(self, format_name: str) -> bool:
+        """Whether its content type is of this format ("json", "xml"), or absent."""
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return not media_type or media_type.endswith(("/" + format_name, "+" + format_name))
+
+    @property
+    def is_challenge(self) -> bool:
+        """Whether it asks for other credentials (RFC 9110, 11.6.1), whatever its body is."""
+        return self.status == httpx2.codes.UNAUTHORIZED and "www-authenticate" in self.headers
 
 
 class HttpCaller:
@@ -115,7 +125,7 @@ class HttpCaller:
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
             raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
         _refuse_what_is_no_answer(answer)
-        return answer
+        return _without_secrets(answer, headers or {}, auth)
 
     def close(self) -> None:
         """Close the connections and the thread that holds them. The next call opens new ones."""
@@ -170,6 +180,18 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
+
+
+def _without_secrets(answer: Answer, headers: Mapping[str, str], auth: tuple[str, str] | None) -> Answer:
+    """Blank the credentials of the request in an error's words, which are stored, shown and logged."""
+    secrets = [headers.get("Authorization", "").removeprefix("Bearer "), auth[1] if auth else ""]
+    body = answer.body
+    if answer.status >= httpx2.codes.BAD_REQUEST:
+        for secret in secrets:
+            # A shorter one is no secret, and may be a part of the format.
+            if len(secret) >= 8:
+                body = body.replace(secret.encode(), b"***")
+    return replace(answer, body=body)
 
 
 def _refuse_what_is_no_answer(answer: Answer) -> None:

@@ -17,6 +17,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from agentmessage.api.envelope import Envelope, assign_request_id
 from agentmessage.api.errors import ERRORS, refuse
+from agentmessage.clients import client_network
 from agentmessage.errors import ErrorCode
 from agentmessage.metrics import observe
 
@@ -34,6 +35,7 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Give the request its ID, answer it, and write the request log."""
         started = time.perf_counter()
         request_id = assign_request_id(request)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -44,13 +46,19 @@ class RequestMiddleware:
                 response.setdefault("Cache-Control", "no-store")
             response["X-Request-Id"] = request_id
             seconds = time.perf_counter() - started
-            observe(method=_known_method(request), route=_route(request), status=response.status_code, seconds=seconds)
+            route = _route(request)
+            observe(method=_known_method(request), route=route, status=response.status_code, seconds=seconds)
+            key = getattr(request, "auth", None)
             log.info(
-                "request",
+                "request.completed",
                 method=request.method,
                 path=request.path_info,
+                route=route,
                 status=response.status_code,
                 milliseconds=round(seconds * 1000, 2),
+                network=client_network(request),
+                organization_id=key and str(key.organization_id),
+                key=key and key.prefix,
             )
         return response
 
@@ -82,6 +90,7 @@ class ServeApi:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer below /v1/, or pass the request on."""
         if not is_api_path(request.path_info):
             return self.get_response(request)
         try:

@@ -103,6 +103,13 @@ class Migration(migrations.Migration):
                 ("suspended_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("expiration_date", models.DateField(blank=True, null=True)),
                 (
+                    "number_pool",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The carriers have approved a number pool, so the campaign has no limit of numbers.",
+                    ),
+                ),
+                (
                     "created_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
                 ),

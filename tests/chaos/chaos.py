@@ -55,14 +55,14 @@ class Process:
         self._process = self._start()
 
     def kill(self) -> None:
-        """kill -9, and another one in its place."""
+        """Kill -9, and another one in its place."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         self.deaths += 1
         self._process = self._start()
 
     def stop(self) -> None:
-        """kill -9, and nothing in its place until `revive`."""
+        """Kill -9, and nothing in its place until `revive`."""
         self._process.kill()
         self._process.wait()
         self.deaths += 1
@@ -96,7 +96,7 @@ def _trial(lots: random.Random, seconds: float, folder: Path) -> bool:
         "PROPAGATION_SETTLE_SECONDS": "5",
         "LOG_LEVEL": "ERROR",
     }
-    workers = [Process("manage.py", "procrastinate", "worker", **environment) for _ in range(WORKERS)]
+    workers = [Process("manage.py", "run_worker", **environment) for _ in range(WORKERS)]
     try:
         _put(port, FAULTS)
         acknowledged, outages = _live(lots, seconds, numbers, campaigns, workers, carrier)

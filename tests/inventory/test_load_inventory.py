@@ -128,6 +128,7 @@ def test_creates_every_row_with_every_column(ids: Ids) -> None:
         "suspended_by": "",
         "suspended_at": None,
         "expiration_date": None,
+        "number_pool": False,
         "created_at": now,
         "updated_at": now,
     }

@@ -151,7 +151,7 @@ def test_a_suspension_ends_by_the_databases_clock(
     campaign = Campaign.objects.get(id=world.campaign.id)
     assert (campaign.suspension_reason, campaign.suspended_by, campaign.suspended_at) == ("", "", None)
     assert Campaign.objects.get(id=world.other_campaign.id).suspension_reason
-    told = [line["campaign_id"] for line in log_lines if line["event"] == "campaign suspension ended"]
+    told = [line["campaign_id"] for line in log_lines if line["event"] == "campaign.suspension_ended"]
     assert told == [str(campaign.id)]
 
 
