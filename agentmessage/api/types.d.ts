@@ -294,7 +294,7 @@ export interface paths {
         put?: never;
         /**
          * Create an API key
-         * @description A new key for your organization. A key can give the scopes that it has itself, and no others. The answer shows the key whole, this one time.
+         * @description A new key for your organization. A key can give the scopes that it has itself, and no others, and no key that outlives it. The answer shows the key whole, this one time.
          *
          *     Requires the `apikeys:write` scope.
          */
@@ -377,7 +377,7 @@ export interface components {
             scopes: ("numbers:read" | "numbers:write" | "campaigns:read" | "brands:read" | "apikeys:read" | "apikeys:write")[];
             /**
              * Format: date-time
-             * @description A time in the future; null or left out: it does not expire.
+             * @description A time in the future, at most your own key's; left out: your own key's; null: it does not expire, which only a key can grant that does not expire.
              */
             expires_at?: string | null;
         };
