@@ -35,6 +35,7 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Give the request its ID, answer it, and write the request log."""
         started = time.perf_counter()
         request_id = assign_request_id(request)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -84,6 +85,7 @@ class ServePrograms:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a program, or pass the request on."""
         path = request.path_info
         if not (is_api_path(path) or path.startswith("/carrier/") or path in _PAGES_FOR_PROGRAMS):
             return self.get_response(request)

@@ -33,8 +33,9 @@ def test_what_the_server_reports(sqlstate: str, trouble: Trouble | None, db: Non
 
 
 def test_what_the_client_reports(db: None) -> None:
-    with closing(connection.copy()) as unreachable, pytest.raises(OperationalError) as raised:
-        unreachable.settings_dict = unreachable.settings_dict | {"HOST": "127.0.0.1", "PORT": "1"}
+    unreachable = connection.copy()
+    unreachable.settings_dict |= {"HOST": "127.0.0.1", "PORT": "1"}
+    with pytest.raises(OperationalError) as raised:
         unreachable.ensure_connection()
     assert trouble_of(raised.value) is Trouble.UNAVAILABLE
     assert trouble_of(ValueError()) is None
