@@ -567,7 +567,7 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's own words. */
@@ -964,7 +964,7 @@ export interface components {
                 request_id: string;
             };
         };
-        /** @description The service cannot reach its database; wait for `Retry-After` seconds. */
+        /** @description The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
         ServiceUnavailableError: {
             /** @constant */
             success: false;
@@ -1180,7 +1180,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1299,7 +1299,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1436,7 +1436,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1629,7 +1629,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1766,7 +1766,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1903,7 +1903,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2096,7 +2096,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2285,7 +2285,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2474,7 +2474,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2604,7 +2604,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2719,7 +2719,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2856,7 +2856,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2969,7 +2969,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3106,7 +3106,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3217,7 +3217,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3378,7 +3378,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3554,7 +3554,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

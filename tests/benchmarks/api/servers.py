@@ -23,7 +23,11 @@ ROOT = Path(__file__).resolve().parents[3]
 _GRANIAN = ("granian", "--interface", "wsgi", "--http", "1", "--workers", "2", "--blocking-threads")
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "floor": (*_GRANIAN, "2", "tests.benchmarks.api.floor:application"),
-    "peer": ("uvicorn", "--workers", "2", "--no-access-log", "tests.benchmarks.api.peer:application"),
+    # By default it kills workers that are silent for five seconds, as on a busy machine.
+    "peer": (
+        *("uvicorn", "--workers", "2", "--no-access-log", "--timeout-worker-healthcheck", "120"),
+        "tests.benchmarks.api.peer:application",
+    ),
     # As README.md says to run it in production.
     "service": (
         *_GRANIAN,
