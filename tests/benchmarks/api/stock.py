@@ -24,9 +24,9 @@ VALUES (%s, %s, 'Bench', 'VERIFIED', now(), now())
 """
 _CAMPAIGNS = """
 INSERT INTO campaigns_campaign (id, organization_id, brand_id, name, usecase, description, status, carrier_status,
-    created_at, updated_at)
+    number_pool, created_at, updated_at)
 SELECT ('01980000-0000-7000-8001-' || lpad(to_hex(i), 12, '0'))::uuid, %s, %s, 'Campaign ' || i, 'CUSTOMER_CARE', '',
-    'ACTIVE', 'APPROVED', now(), now()
+    'ACTIVE', 'APPROVED', true, now(), now()
 FROM generate_series(0, %s - 1) i
 """
 # Every number of the first organization is on campaign 0, and has the entry of history that says so.
