@@ -567,7 +567,7 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's own words. */
@@ -873,27 +873,29 @@ export interface components {
         CampaignNumberLimitError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "CAMPAIGN_NUMBER_LIMIT";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["CampaignNumberLimitErrorBody"];
+        };
+        CampaignNumberLimitErrorBody: {
+            /** @constant */
+            code: "CAMPAIGN_NUMBER_LIMIT";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The operator does not allow numbers of this type on campaigns. */
         NumberTypeNotEligibleError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "NUMBER_TYPE_NOT_ELIGIBLE";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["NumberTypeNotEligibleErrorBody"];
+        };
+        NumberTypeNotEligibleErrorBody: {
+            /** @constant */
+            code: "NUMBER_TYPE_NOT_ELIGIBLE";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description There is no failed propagation to send again. */
         NotFailedError: {
