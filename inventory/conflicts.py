@@ -8,8 +8,9 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Exists, OuterRef
 
 from accounts.models import Organization
+from agentmessage.errors import shown
 from campaigns.models import Campaign
-from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries, shown
+from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
 from phone_numbers.models import PhoneNumber
 

@@ -326,7 +326,7 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     """What became of one number."""
 
     phone_number_id = serializers.UUIDField()
-    outcome = serializers.ChoiceField(choices=["attached", "unchanged", "failed"])
+    outcome = serializers.ChoiceField(choices=["attached", "unchanged", "failed", "rolled_back"])
     error = BulkErrorSerializer(required=False, help_text="Only where it failed.")
 
 
@@ -336,4 +336,5 @@ class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     attached = serializers.IntegerField(min_value=0)
     unchanged = serializers.IntegerField(min_value=0)
     failed = serializers.IntegerField(min_value=0)
+    rolled_back = serializers.IntegerField(min_value=0, help_text="Numbers that `atomic` left as they were.")
     results = BulkResultSerializer(many=True, help_text="In the order sent.")
