@@ -28,7 +28,7 @@ _INVISIBLE = re.compile("[\u034f\ufe00-\ufe0f]")
 _TRUNK_PREFIX = "(0)"
 _DIAL_ABROAD = "011"
 # Longer texts are not numbers. The regular expressions take quadratic time for some of them.
-_LONGEST = 100
+LONGEST_WRITTEN = 100
 _NOT_A_SHORT_CODE = "is not a short code of 5 or 6 digits"
 
 
@@ -112,7 +112,7 @@ def _check_type(number: str, number_type: str) -> None:
 
 def plain_text(text: str) -> str:
     """Return the text with ASCII digits and punctuation, without invisible marks, `tel:` and what keeps it a text."""
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST_WRITTEN:
         return ""
     plain = text if text.isascii() and text.isprintable() else "".join(map(_plain_character, text))
     plain = plain.strip()
