@@ -199,7 +199,7 @@ def path_uuid(text: str) -> UUID:
     """Return the ID in the path of a GET, PATCH or DELETE. Raises MalformedPathId."""
     value = parse_uuid(text)
     if value is None:
-        raise MalformedPathId(details={"id": f"{shown(text)} {NOT_A_UUID}"})
+        raise MalformedPathId(details={"id": NOT_A_UUID})
     return value
 
 
