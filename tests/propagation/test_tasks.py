@@ -69,7 +69,7 @@ def test_a_full_queue_takes_no_more(world: World, chosen: SimulatorServer, monke
 
 def test_every_task_is_periodic_or_deferred_by_one() -> None:
     periodic = {task for task, _id in app.periodic_registry.periodic_tasks}
-    assert periodic == {"propagate", "tidy_up", "sync_campaigns", "reconcile"}
+    assert periodic == {"propagate", "tidy_up", "expire_campaigns", "sync_campaigns", "reconcile"}
 
 
 def test_old_orders_and_lost_jobs_are_forgotten(world: World, worker: Worker) -> None:
@@ -94,10 +94,10 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
     log_lines.clear()
     worker.run()
     entry = CampaignAttachment.objects.get()
-    told = [line for line in log_lines if line["event"] == "propagation"]
+    told = [line for line in log_lines if line["event"] == "propagation.recorded"]
     assert told == [
         {
-            "event": "propagation",
+            "event": "propagation.recorded",
             "log_level": "info",
             "outcome": "propagated",
             "action": "attach",
@@ -108,7 +108,7 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
             "carrier_code": None,
         }
     ]
-    assert any(line["event"] == "order sent" for line in log_lines)
+    assert any(line["event"] == "order.sent" for line in log_lines)
 
 
 def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
@@ -126,8 +126,8 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
     tasks.reconcile_all(timestamp=0)
     told = [(line["event"], line["reason"]) for line in log_lines if line["event"].endswith("early")]
     assert told == [
-        ("sync ended early", "The carrier failed with HTTP 503."),
-        ("reconciliation ended early", "The carrier failed with HTTP 503."),
+        ("sync.ended_early", "The carrier failed with HTTP 503."),
+        ("reconciliation.ended_early", "The carrier failed with HTTP 503."),
     ]
     chosen.faults = Faults()
     chosen.store.put_campaign(str(world.campaign.tcr_campaign_id), "SUSPENDED")
@@ -136,5 +136,5 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
     world.campaign.refresh_from_db()
     assert world.campaign.carrier_status == "SUSPENDED"
     tasks.reconcile_all(timestamp=0)
-    [line] = [line for line in log_lines if line["event"] == "reconciled"]
+    [line] = [line for line in log_lines if line["event"] == "reconciliation.completed"]
     assert (line["checked"], line["missing"], line["left"]) == (2, 1, 0)
