@@ -162,7 +162,9 @@ def _attach_rows(
         dry_run=dry_run,
     )
     if atomic and any(result.outcome is Outcome.FAILED for result in results):
-        undone = {row.phone_number for row, result in zip(rows, results, strict=True) if result is ATTACHED}
+        undone = {
+            row.phone_number for row, result in zip(rows, results, strict=True) if result.outcome is Outcome.ATTACHED
+        }
         return [
             ROLLED_BACK if row.phone_number in undone else result for row, result in zip(rows, results, strict=True)
         ]
