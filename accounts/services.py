@@ -75,16 +75,23 @@ def create_api_key(
         label: The owner's name for it.
         scopes: At least one scope.
         expires_at: When it stops working; None: never.
-        granted_by: The key that asks for the new one. It can only grant scopes that it has itself.
+        granted_by: The key that asks for the new one. It can only grant scopes that it has itself, and no longer life.
 
     Raises:
-        ValidationFailed: The label is not one, a scope is unknown or repeated, or the expiry has passed.
+        ValidationFailed: The label is not one, a scope is unknown or repeated, the expiry has passed, or the key would
+            outlive `granted_by`.
         MissingScope: `granted_by` lacks one of the scopes.
     """
     if refused := dict(_refusals(label, scopes, expires_at)):
         raise ValidationFailed(details=refused)
     if granted_by is not None and not set(scopes) <= set(granted_by.scopes):
         raise MissingScope
+    if granted_by is not None and granted_by.expires_at is not None:
+        latest = granted_by.expires_at
+        if expires_at is None or expires_at > latest:
+            raise ValidationFailed(
+                details={"expires_at": f"must not be later than your own key's, {latest:%Y-%m-%dT%H:%M:%SZ}"}
+            )
     new = generate_key()
     with transaction.atomic(durable=True):
         key = ApiKey.objects.create(

@@ -3,7 +3,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts.models import Organization
 from agentmessage.ids import uuid7
@@ -33,8 +33,8 @@ class Brand(models.Model):
         "TCR brand id", max_length=12, null=True, blank=True, validators=[validate_tcr_brand_id]
     )
     identity_status = models.CharField(max_length=20, choices=IdentityStatus.choices, null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["name", "id"]

@@ -294,7 +294,7 @@ export interface paths {
         put?: never;
         /**
          * Create an API key
-         * @description A new key for your organization. A key can give the scopes that it has itself, and no others. The answer shows the key whole, this one time.
+         * @description A new key for your organization. A key can give the scopes that it has itself, and no others, and no key that outlives it. The answer shows the key whole, this one time.
          *
          *     Requires the `apikeys:write` scope.
          */
@@ -377,7 +377,7 @@ export interface components {
             scopes: ("numbers:read" | "numbers:write" | "campaigns:read" | "brands:read" | "apikeys:read" | "apikeys:write")[];
             /**
              * Format: date-time
-             * @description A time in the future; null or left out: it does not expire.
+             * @description A time in the future, at most your own key's; left out: your own key's; null: it does not expire, which only a key can grant that does not expire.
              */
             expires_at?: string | null;
         };
@@ -569,7 +569,7 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's own words. */
@@ -875,27 +875,29 @@ export interface components {
         CampaignNumberLimitError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "CAMPAIGN_NUMBER_LIMIT";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["CampaignNumberLimitErrorBody"];
+        };
+        CampaignNumberLimitErrorBody: {
+            /** @constant */
+            code: "CAMPAIGN_NUMBER_LIMIT";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The operator does not allow numbers of this type on campaigns. */
         NumberTypeNotEligibleError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "NUMBER_TYPE_NOT_ELIGIBLE";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["NumberTypeNotEligibleErrorBody"];
+        };
+        NumberTypeNotEligibleErrorBody: {
+            /** @constant */
+            code: "NUMBER_TYPE_NOT_ELIGIBLE";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description There is no failed propagation to send again. */
         NotFailedError: {
@@ -981,7 +983,7 @@ export interface components {
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description The service cannot reach its database; wait for `Retry-After` seconds. */
+        /** @description The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
         ServiceUnavailableError: {
             /** @constant */
             success: false;
@@ -1198,7 +1200,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1317,7 +1319,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1454,7 +1456,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1647,7 +1649,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1784,7 +1786,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1921,7 +1923,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2114,7 +2116,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2303,7 +2305,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2492,7 +2494,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2622,7 +2624,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2737,7 +2739,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2874,7 +2876,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2987,7 +2989,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3124,7 +3126,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3235,7 +3237,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3396,7 +3398,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3572,7 +3574,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -2,7 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
-import django.utils.timezone
+import django.db.models.functions.datetime
 from django.db import migrations, models
 
 import agentmessage.ids
@@ -121,8 +121,14 @@ class Migration(migrations.Migration):
                         help_text="The carriers have approved a number pool, so the campaign has no limit of numbers.",
                     ),
                 ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
                 (
                     "brand",
                     models.ForeignKey(
