@@ -227,8 +227,12 @@ def test_one_campaign_for_many_numbers_gives_the_same_or_with_atomic_all_or_noth
         assert _tried(bulk(dry_run=True)) == (single[0], before)
         atomic = _tried(bulk(atomic=True))
         if any(outcome == "failed" for outcome, _ in single[0]):
-            kept = [("unchanged", None) if told == ("attached", None) else told for told in single[0]]
-            assert atomic == (kept, before)
+            undone = {row.phone_number for row, told in zip(rows, single[0], strict=True) if told[0] == "attached"}
+            reported = [
+                ("rolled_back", None) if row.phone_number in undone else told
+                for row, told in zip(rows, single[0], strict=True)
+            ]
+            assert atomic == (reported, before)
         else:
             assert atomic == single
 
