@@ -5,6 +5,7 @@ Sources: team-telnyx/openapi openapi/spec3.json (`PhoneNumberCampaign`, `TelnyxC
 The classification of errors is ours.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -47,10 +48,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the list, which has `total` records in all."""
+    """One page of the list, which has `total` records in all. `unreadable` ones are not among its assignments."""
 
     assignments: list[Assignment]
     total: int
+    unreadable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,12 @@ def read_page(body: bytes) -> Page:
     # bool is an int in Python, not in JSON.
     if not isinstance(records, list) or not isinstance(total, int) or isinstance(total, bool):
         raise unreadable()
-    return Page([_assignment(record) for record in records], total)
+    assignments: list[Assignment] = []
+    for record in records:
+        # One record that cannot be read costs one number, not the page.
+        with suppress(CarrierUnavailable):
+            assignments.append(_assignment(record))
+    return Page(assignments, total, len(records) - len(assignments))
 
 
 def read_campaign(body: bytes) -> KnownCampaign:

@@ -35,6 +35,11 @@ class FakeBandwidth(FakeCarrier):
         self.version = version
         self.orders: dict[str, StoredOrder] = {}
         self.campaigns: dict[str, str] = {}
+        # What `/tendlc/phoneNumbers` says of a number; SUCCESS if it is not here.
+        self.registrations: dict[str, str] = {}
+        self.may_list = True
+        # Records that the list has instead of those of these numbers.
+        self.records: dict[str, object] = {}
         self.ends_with = "COMPLETE"
         self.errors: list[str] = []
         self.shows_details = False
@@ -79,7 +84,28 @@ class FakeBandwidth(FakeCarrier):
                 f"<SmsEnabled>true</SmsEnabled>{inner}</MessagingSettings></TelephoneNumberDetails>"
             )
             return Reply(200, _wrapped("TelephoneNumberResponse", details), XML)
+        if self.version == "2" and call.path.startswith(f"{root}/accounts/{ACCOUNT}/tendlc/phoneNumbers"):
+            return self._list(call.path.partition("/tendlc/phoneNumbers")[2].strip("/"), call.query)
         return Reply(404, b"<html>nothing here</html>")
+
+    def _list(self, number: str, query: dict[str, str]) -> Reply:
+        """A page of the list by the form that Bandwidth/cli internal/tendlc describes, or one number's record."""
+        if not self.may_list:
+            return _json(403, {"errors": [{"description": "does not have access rights"}]})
+        if number:
+            if number not in self.campaigns:
+                return _json(404, {"errors": [{"description": "not found"}]})
+            return _json(200, {"data": self._record(number)})
+        wanted = query.get("campaignId[contains]", "")
+        numbers = sorted(number for number, campaign in self.campaigns.items() if wanted in campaign)
+        limit, offset = min(int(query["limit"]), 250), int(query["offset"])
+        page = {"pageNumber": offset // limit, "pageSize": limit, "totalElements": len(numbers)}
+        return _json(200, {"data": [self._record(one) for one in numbers[offset : offset + limit]], "page": page})
+
+    def _record(self, number: str) -> object:
+        status = self.registrations.get(number, "SUCCESS")
+        record = {"phoneNumber": number, "campaignId": self.campaigns[number], "brandId": "BBRAND1", "status": status}
+        return self.records.get(number, record)
 
     def end(self, order: StoredOrder, status: str, errors: list[str] | None = None) -> None:
         """The order comes to its end, and takes effect."""
@@ -138,6 +164,10 @@ class FakeBandwidth(FakeCarrier):
             f"<ProcessingStatus>{order.status}</ProcessingStatus>{errors}"
             f"<Warnings><Warning>{warning}</Warning></Warnings></TnOptionOrder>"
         )
+
+
+def _json(status: int, content: object) -> Reply:
+    return Reply(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
 
 def error(code: str, description: str, *numbers: str, plural: bool = False) -> str:
