@@ -252,9 +252,6 @@ class Environment:
     PROPAGATION_DETACH_DAYS = Setting(
         _number(1, 365), 14.0, "a detach that is not confirmed after so long fails with DETACH_EXPIRED"
     )
-    RECONCILE_MAX_DETACH_SHARE = Setting(
-        _number(0, 1), 0.05, "share of an organization's numbers that one reconciliation may detach"
-    )
 
     METRICS_TOKEN = Setting(
         _text(r"[!-~]+", "text without spaces or accents"),

@@ -108,9 +108,7 @@ class AssignmentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One record of the carrier's list: an E.164 number, the TCR ID of its campaign if the record has one, and how far
-    that is.
-    """
+    """One record of the carrier's list: an E.164 number, and its campaign if the record names one."""
 
     number: str
     tcr_campaign_id: str | None

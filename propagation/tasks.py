@@ -1,23 +1,32 @@
 """The tasks of `manage.py procrastinate worker`. Jobs carry IDs and read the present state."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.actors import Actor
-from carriers.base import CarrierRefused, CarrierUnavailable, Deadline
+from carriers.base import Deadline, carriers_words
+from phone_numbers.services.clock import database_now
 from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
 from propagation.services.dispatch import run_round
-from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders, expire_orders, expire_waiting
+from propagation.services.drift import Extent
+from propagation.services.housekeeping import (
+    delete_lost_jobs,
+    delete_old_orders,
+    delete_old_readings,
+    expire_orders,
+    expire_waiting,
+)
+from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
 from propagation.services.reconcile import reconcile
 from propagation.services.send import process_orders_until
-from propagation.services.sync import sync_campaigns
+from propagation.services.sync import Decision, sync_campaigns
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +35,9 @@ QUEUE = "propagation"
 MAX_JOBS = 60
 # A job takes no further order after this, so that a worker that is told to stop soon does.
 JOB_SECONDS = 15.0
+# Long tasks are done in pieces, behind everything that is due: a piece delays the end of a worker for as long.
+PIECE_SECONDS = 50.0
+BACKGROUND = -10
 
 
 @app.periodic(cron="* * * * * */2")
@@ -63,37 +75,80 @@ def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the m
     expire_orders()
     expire_waiting()
     delete_old_orders()
+    delete_old_readings()
     delete_lost_jobs()
 
 
-@app.periodic(cron="23 * * * *")
-@app.task(queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", name="sync_campaigns")
+@app.periodic(cron="* * * * *")
+@app.task(
+    queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", priority=BACKGROUND, name="sync_campaigns"
+)
 def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
-    """Every hour: ask the carrier which campaigns it has approved."""
-    try:
-        for decision in sync_campaigns(carrier=current_carrier()):
-            if decision.is_new:
-                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
-    except (CarrierUnavailable, CarrierRefused) as error:
-        # The answers so far are recorded; the rest is asked again in an hour.
-        log.warning("sync ended early", reason=str(error))
+    """Every hour, a minute of work at a time: ask the carrier which campaigns it has approved."""
+    with _piece("sync"):
+        report = sync_campaigns(
+            carrier=current_carrier(),
+            since=_latest(minute=23),
+            deadline=Deadline.after(PIECE_SECONDS),
+            on_decision=_log_decision,
+        )
+        if report is not None:
+            _log_end("synced", report.extent, unknown=report.unknown, unreadable=report.unreadable, left=report.left)
 
 
-@app.periodic(cron="43 3 * * *")
-@app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", name="reconcile")
+@app.periodic(cron="* * * * *")
+@app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", priority=BACKGROUND, name="reconcile")
 def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
-    """Every night: compare with what the carrier reports, and correct the drift."""
-    try:
+    """Every night, a minute of work at a time: compare with what the carrier reports, and correct the drift."""
+    with _piece("reconciliation"):
         report = reconcile(
             carrier=current_carrier(),
             actor=Actor.for_worker("reconcile"),
-            max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
+            since=_latest(hour=3, minute=43),
+            deadline=Deadline.after(PIECE_SECONDS),
         )
-    except (CarrierUnavailable, CarrierRefused) as error:
-        log.warning("reconciliation ended early", reason=str(error))
-        return
-    counts = {drift.value: count for drift, count in report.counts.items()}
-    log.info("reconciled", checked=report.checked, left=report.left, **counts)
+        if report is not None:
+            counts = {drift.value: count for drift, count in report.counts.items()}
+            _log_end(
+                "reconciled",
+                report.extent,
+                unknown=report.unknown,
+                unreadable=report.unreadable,
+                left=report.left,
+                **counts,
+            )
+
+
+@contextmanager
+def _piece(name: str) -> Iterator[None]:
+    """Do one piece of a long task. What is left, the job of the next minute continues."""
+    close_old_connections()
+    try:
+        yield
+    except OutOfTime:
+        log.info("task continues", task=name)
+    except ReadingTaken:
+        log.info("task continues elsewhere", task=name)
+    except TooManyErrors as error:
+        log.warning("task ended early", task=name, reason=carriers_words(str(error), otherwise=""))
+
+
+def _latest(*, hour: int | None = None, minute: int) -> datetime:
+    """Return the latest time, by the database's clock, when a task was to start: in this hour, or on this day."""
+    now = database_now().astimezone(UTC)
+    start = now.replace(hour=now.hour if hour is None else hour, minute=minute, second=0, microsecond=0)
+    return start if start <= now else start - (timedelta(hours=1) if hour is None else timedelta(days=1))
+
+
+def _log_decision(decision: Decision) -> None:
+    if decision.status is not None and decision.reason is None:
+        log.info("campaign decided", campaign_id=str(decision.campaign_id), carrier_status=decision.status)
+
+
+def _log_end(event: str, extent: Extent, **counts: int) -> None:
+    log.info(event, checked=extent.compared, drifted=extent.drifted, **counts)
+    if extent.excess is not None:
+        log.error("too much drift, nothing was changed", event_of=event, reason=extent.excess)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

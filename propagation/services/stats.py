@@ -10,7 +10,7 @@ from django.db.models import Count, F, Min, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
-from propagation.models import CarrierOrder
+from propagation.models import CarrierOrder, CarrierReading
 
 MINUTES = (1, 60)
 _WAITS_FOR = {
@@ -37,6 +37,18 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class LastReading:
+    """What came of the last reconciliation or sync of all organizations."""
+
+    subject: str
+    ended_at: datetime
+    drifted: int
+    left: int
+    """How many differ and were left, because they were more than one run corrects."""
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """The state of propagation now."""
 
@@ -52,6 +64,7 @@ class Stats:
     oldest_by: dict[str, datetime | None]
     """As `oldest`, by what they wait for: one order that never ends hides none of the others."""
     rates: tuple[Rate, ...]
+    readings: tuple[LastReading, ...]
 
 
 def current_stats() -> Stats:
@@ -72,6 +85,7 @@ def current_stats() -> Stats:
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
         rates=tuple(_rate(minutes) for minutes in MINUTES),
+        readings=_last_readings(),
     )
 
 
@@ -87,6 +101,14 @@ def _failures_by_code() -> dict[str, int]:
     )
     counts = failed.values_list("failure_code").annotate(count=Count("*")).order_by("-count", "failure_code")
     return {str(code): count for code, count in counts}
+
+
+def _last_readings() -> tuple[LastReading, ...]:
+    ended = CarrierReading.objects.filter(ended_at__isnull=False, organization__isnull=True)
+    last = ended.order_by("subject", "-started_at").distinct("subject")
+    return tuple(
+        LastReading(*row) for row in last.values_list("subject", "ended_at", "drifted", "left", "unreadable")
+    )
 
 
 def _rate(minutes: int) -> Rate:
