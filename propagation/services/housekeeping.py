@@ -65,7 +65,7 @@ def delete_old_orders() -> int:
 def delete_old_readings() -> int:
     """Delete readings of the carrier that were started more than 30 days ago. Return how many."""
     old = CarrierReading.objects.filter(started_at__lt=Now() - timedelta(days=_ORDERS_KEPT_DAYS))
-    deleted: int = old.delete()[1].get(CarrierReading._meta.label, 0)  # noqa: SLF001  (Django's own API.)
+    deleted: int = old.delete()[1].get(CarrierReading._meta.label, 0)
     return deleted
 
 

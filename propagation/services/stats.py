@@ -106,9 +106,7 @@ def _failures_by_code() -> dict[str, int]:
 def _last_readings() -> tuple[LastReading, ...]:
     ended = CarrierReading.objects.filter(ended_at__isnull=False, organization__isnull=True)
     last = ended.order_by("subject", "-started_at").distinct("subject")
-    return tuple(
-        LastReading(*row) for row in last.values_list("subject", "ended_at", "drifted", "left", "unreadable")
-    )
+    return tuple(LastReading(*row) for row in last.values_list("subject", "ended_at", "drifted", "left", "unreadable"))
 
 
 def _rate(minutes: int) -> Rate:

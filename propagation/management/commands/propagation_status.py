@@ -43,6 +43,11 @@ class Command(BaseCommand):
                 f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
             )
         console.print(f"open orders: {stats.open_orders:,}")
+        for reading in stats.readings:
+            console.print(
+                f"{reading.subject}, compared with the carrier {_age(reading.ended_at)} ago: "
+                f"{reading.drifted:,} differed, {reading.left:,} were left because they were too many, {reading.unreadable:,} had no answer"
+            )
         if stats.oldest is not None:
             console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
 
@@ -71,6 +76,10 @@ def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
         "oldest_pending": stats.oldest and stats.oldest.isoformat(),
         "failures": stats.failures,
         "open_orders": stats.open_orders,
+        "drift": {
+            reading.subject: {"differed": reading.drifted, "left": reading.left, "unreadable": reading.unreadable}
+            for reading in stats.readings
+        },
         "rates": [
             {"minutes": rate.minutes, "succeeded": rate.succeeded, "failed": rate.failed, "orders": rate.orders}
             for rate in stats.rates
