@@ -32,6 +32,9 @@ class CarrierOrder(models.Model):
     sent_at = models.DateTimeField(null=True)
     # When a worker next sends or polls it. A worker that takes the order moves this ahead: its lease.
     next_poll_at = models.DateTimeField(null=True)
+    # Whether next_poll_at is the end of a lease, and whether the carrier has announced news since the lease began.
+    is_leased = models.BooleanField(default=True, db_default=True)
+    has_news = models.BooleanField(default=False, db_default=False)
     ended_at = models.DateTimeField(null=True)
     # How many of its numbers succeeded and failed, once it has ended.
     succeeded = models.PositiveIntegerField(default=0, db_default=0)
@@ -86,10 +89,11 @@ class CarrierReading(models.Model):
     """
 
     class Subject(models.TextChoices):
-        """What is read."""
+        """What is read. News: the campaigns that the carrier has announced within an hour."""
 
         NUMBERS = "numbers"
         CAMPAIGNS = "campaigns"
+        NEWS = "news"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     carrier = models.CharField(max_length=20)
@@ -141,6 +145,8 @@ class CarrierAnswer(models.Model):
     answer = models.CharField(max_length=64, null=True)
     # The carrier said something, but not this.
     is_known = models.BooleanField(default=True)
+    # It was drift, and has been recorded.
+    is_corrected = models.BooleanField(default=False, db_default=False)
     # From before the carrier was asked, by the database's clock: what changed here since is not compared.
     asked_at = models.DateTimeField()
 

@@ -9,9 +9,11 @@ import structlog
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.actors import Actor
-from carriers.base import Deadline, carriers_words
+from campaigns.services import end_suspensions, expire_campaigns
+from carriers.base import CarrierRefused, CarrierUnavailable, Deadline, carriers_words
 from phone_numbers.services.clock import database_now
 from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
 from propagation.services.dispatch import run_round
@@ -26,7 +28,7 @@ from propagation.services.housekeeping import (
 from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
 from propagation.services.reconcile import reconcile
 from propagation.services.send import process_orders_until
-from propagation.services.sync import Decision, sync_campaigns
+from propagation.services.sync import Decision, sync_announced, sync_campaigns
 
 log = structlog.get_logger(__name__)
 
@@ -74,9 +76,18 @@ def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the m
     close_old_connections()
     expire_orders()
     expire_waiting()
+    end_suspensions()
     delete_old_orders()
     delete_old_readings()
     delete_lost_jobs()
+
+
+@app.periodic(cron="0 * * * *")
+@app.task(queue=QUEUE, queueing_lock="expire_campaigns", name="expire_campaigns")
+def expire_due_campaigns(timestamp: int) -> None:  # noqa: ARG001
+    """At 00:00 UTC: expire campaigns whose last day is over. The runs of the other hours catch up on a missed one."""
+    close_old_connections()
+    expire_campaigns()
 
 
 @app.periodic(cron="* * * * *")
@@ -94,6 +105,32 @@ def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
         )
         if report is not None:
             _log_end("synced", report.extent, unknown=report.unknown, unreadable=report.unreadable, left=report.left)
+
+
+@app.task(queue=QUEUE, lock="sync_campaigns", priority=BACKGROUND, name="sync_announced")
+def sync_after_news(campaign_id: str | None, brand_id: str | None) -> None:
+    """After a carrier's news of a campaign, or of a brand and so of all its campaigns: ask what it has decided."""
+    # What is left undone here, the sync of all campaigns does within the hour.
+    with _piece("sync after news"):
+        report = sync_announced(
+            carrier=current_carrier(),
+            campaign_id=campaign_id,
+            brand_id=brand_id,
+            deadline=Deadline.after(PIECE_SECONDS),
+            on_decision=_log_decision,
+        )
+        if report.extent.excess is not None:
+            log.error("too much drift, nothing was changed", task="sync after news", reason=report.extent.excess)
+
+
+def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
+    """Queue `sync_after_news` unless the same is queued already. Return whether it was queued."""
+    lock = f"sync_announced {campaign_id or brand_id}"
+    try:
+        sync_after_news.configure(queueing_lock=lock).defer(campaign_id=campaign_id, brand_id=brand_id)
+    except AlreadyEnqueued:
+        return False
+    return True
 
 
 @app.periodic(cron="* * * * *")
@@ -129,7 +166,7 @@ def _piece(name: str) -> Iterator[None]:
         log.info("task continues", task=name)
     except ReadingTaken:
         log.info("task continues elsewhere", task=name)
-    except TooManyErrors as error:
+    except (TooManyErrors, CarrierRefused, CarrierUnavailable) as error:
         log.warning("task ended early", task=name, reason=carriers_words(str(error), otherwise=""))
 
 
@@ -148,7 +185,7 @@ def _log_decision(decision: Decision) -> None:
 def _log_end(event: str, extent: Extent, **counts: int) -> None:
     log.info(event, checked=extent.compared, drifted=extent.drifted, **counts)
     if extent.excess is not None:
-        log.error("too much drift, nothing was changed", event_of=event, reason=extent.excess)
+        log.error("too much drift, nothing was changed", task=event, reason=extent.excess)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

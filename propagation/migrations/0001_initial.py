@@ -38,6 +38,8 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 ("sent_at", models.DateTimeField(null=True)),
                 ("next_poll_at", models.DateTimeField(null=True)),
+                ("is_leased", models.BooleanField(db_default=True, default=True)),
+                ("has_news", models.BooleanField(db_default=False, default=False)),
                 ("ended_at", models.DateTimeField(null=True)),
                 ("succeeded", models.PositiveIntegerField(db_default=0, default=0)),
                 ("failed", models.PositiveIntegerField(db_default=0, default=0)),
@@ -111,7 +113,9 @@ class Migration(migrations.Migration):
                 ("carrier", models.CharField(max_length=20)),
                 (
                     "subject",
-                    models.CharField(choices=[("numbers", "Numbers"), ("campaigns", "Campaigns")], max_length=9),
+                    models.CharField(
+                        choices=[("numbers", "Numbers"), ("campaigns", "Campaigns"), ("news", "News")], max_length=9
+                    ),
                 ),
                 ("is_dry_run", models.BooleanField(default=False)),
                 ("started_at", models.DateTimeField(db_default=Now())),
@@ -146,6 +150,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("answer", models.CharField(max_length=64, null=True)),
                 ("is_known", models.BooleanField(default=True)),
+                ("is_corrected", models.BooleanField(db_default=False, default=False)),
                 ("asked_at", models.DateTimeField()),
                 (
                     "campaign",

@@ -3,7 +3,7 @@
 One bad answer costs one row: it is skipped and counted. A reading that was interrupted continues where it stopped.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from time import sleep
@@ -36,7 +36,6 @@ ERRORS_IN_A_ROW = 10
 _TRIES = 3
 _MAX_PAUSE_SECONDS = 60.0
 _BATCH = 1000
-_MAX_AGE = timedelta(days=1)
 
 # A number that the complete list lacks is on no campaign, unless it is of a type that such lists do not have.
 _ADD_UNLISTED = """
@@ -52,6 +51,8 @@ WHERE p.organization_id IS NOT NULL
   )
 """
 
+Row = tuple[Any, ...]
+"""The ID of a number or campaign, then how the carrier names it."""
 Answers = Mapping[str, str | None]
 """By number or TCR ID. What is absent, the carrier does not say."""
 
@@ -78,14 +79,15 @@ def open_reading(
     organization_id: UUID | None = None,
     is_dry_run: bool = False,
     since: datetime | None = None,
+    max_age: timedelta = timedelta(days=1),
 ) -> CarrierReading | None:
     """Return the unfinished reading of this kind, or else a new one; None if one was started at or after `since`.
 
-    One that was not finished within a day is dropped: what it has read is too old.
+    An unfinished one that is older than `max_age` is dropped: what it has read is too old.
     """
     of_whom = Q(organization_id=organization_id) if organization_id else Q(organization__isnull=True)
     readings = CarrierReading.objects.filter(of_whom, subject=subject, carrier=carrier.name, is_dry_run=is_dry_run)
-    readings.filter(ended_at__isnull=True, started_at__lt=Now() - _MAX_AGE).delete()
+    readings.filter(ended_at__isnull=True, started_at__lt=Now() - max_age).delete()
     unfinished = readings.filter(ended_at__isnull=True).first()
     if unfinished is not None:
         return unfinished
@@ -110,6 +112,50 @@ def end_reading(reading: CarrierReading, *, compared: int, drifted: int, left: i
         CarrierReading.objects.filter(id=reading.id).update(ended_at=Now())
 
 
+class Asker:
+    """Calls the carrier for work that has no queue to return to, and keeps count of its errors."""
+
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        self._deadline = deadline
+        self._errors = 0
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """Call, and retry while the carrier is unavailable. To wait for the rate limiter is not an error.
+
+        Raises OutOfTime, CarrierRefused, CarrierUnavailable.
+        """
+        tries = 0
+        while True:
+            self.check_time()
+            try:
+                answer = call()
+            except RateLimited as limited:
+                self._pause(limited.retry_after or 1.0)
+            except CarrierUnavailable as unavailable:
+                tries += 1
+                if tries == _TRIES:
+                    raise
+                self._pause(unavailable.retry_after or 2.0 ** (tries - 1))
+            else:
+                self._errors = 0
+                return answer
+
+    def count_error(self, error: CarrierRefused | CarrierUnavailable) -> None:
+        """Count one more row in a row that has no answer. Raises TooManyErrors."""
+        self._errors += 1
+        if self._errors == ERRORS_IN_A_ROW:
+            raise TooManyErrors(str(error)) from error
+
+    def check_time(self) -> None:
+        """Raise OutOfTime if the deadline has passed."""
+        if self._deadline is not None and not self._deadline.seconds_left:
+            raise OutOfTime
+
+    def _pause(self, seconds: float) -> None:
+        left = _MAX_PAUSE_SECONDS if self._deadline is None else self._deadline.seconds_left
+        sleep(min(seconds, left, _MAX_PAUSE_SECONDS))
+
+
 class Reader:
     """Reads for one reading, until it is complete.
 
@@ -121,14 +167,13 @@ class Reader:
         reading: CarrierReading,
         carrier: Carrier,
         *,
-        deadline: Deadline | None = None,
+        asker: Asker,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._reading = reading
         self._carrier = carrier
-        self._deadline = deadline
+        self._asker = asker
         self._progress = progress
-        self._errors = 0
 
     def read(self) -> None:
         """Complete the reading. Raises OutOfTime, TooManyErrors, ReadingTaken."""
@@ -136,17 +181,17 @@ class Reader:
             return
         if self._reading.subject == CarrierReading.Subject.NUMBERS:
             self._read_list()
-            look_up = partial(self._look_up_some, "phone_number_id", lambda some: dict(self._carrier.assignments(some)))
+            look_up = partial(self._look_up_some, "phone_number_id", self._campaigns)
             self._look_up_all(_settled(self._reading).values_list("id", "number"), self._carrier.lookup_size, look_up)
         else:
             look_up = partial(self._look_up_some, "campaign_id", self._statuses)
-            self._look_up_all(_decidable(self._reading).values_list("id", "tcr_campaign_id"), 1, look_up)
+            self._look_up_all(_decidable(self._reading), 1, look_up)
         self._advance(read_at=database_now())
 
-    def check_time(self) -> None:
-        """Raise OutOfTime if the deadline has passed."""
-        if self._deadline is not None and not self._deadline.seconds_left:
-            raise OutOfTime
+    def read_campaigns(self, tcr_campaign_ids: Collection[str]) -> None:
+        """Read some campaigns, again if need be. Raises OutOfTime, TooManyErrors, ReadingTaken."""
+        for row in _decidable().filter(tcr_campaign_id__in=tcr_campaign_ids):
+            self._look_up_some("campaign_id", self._statuses, [row])
 
     def _read_list(self) -> None:
         ahead = 0
@@ -154,13 +199,13 @@ class Reader:
             asked_at = database_now()
             position = self._reading.position + ahead * self._carrier.page_step
             try:
-                page = self._ask(partial(_first_page, self._carrier, position))
+                page = self._asker.ask(partial(_first_page, self._carrier, position))
             except ListUnavailable:
                 self._advance(position=None)
             except (CarrierRefused, CarrierUnavailable) as error:
                 # Skipped only if a later page can be read: numbers that no page has are looked up one by one.
                 ahead += 1
-                self._count_error(error)
+                self._asker.count_error(error)
             else:
                 skipped, ahead = self._reading.skipped + ahead * self._carrier.page_size, 0
                 self._store_page(page, asked_at, skipped)
@@ -208,11 +253,11 @@ class Reader:
         self,
         rows: QuerySet[Any, Any],
         size: int,
-        look_up: Callable[[Sequence[tuple[UUID, str]]], None],
+        look_up: Callable[[Sequence[Row]], None],
     ) -> None:
         while True:
             last_id = self._reading.last_id or UUID(int=0)
-            batch: list[tuple[UUID, str]] = list(rows.filter(id__gt=last_id).order_by("id")[:_BATCH])
+            batch: list[Row] = list(rows.filter(id__gt=last_id).order_by("id")[:_BATCH])
             for start in range(0, len(batch), size):
                 look_up(batch[start : start + size])
             if batch:
@@ -221,12 +266,10 @@ class Reader:
                 return
             self._advance(last_id=None, is_second_pass=True, unreadable=0)
 
-    def _look_up_some(
-        self, key: str, ask: Callable[[Sequence[str]], Answers], rows: Sequence[tuple[UUID, str]]
-    ) -> None:
+    def _look_up_some(self, key: str, ask: Callable[[Sequence[Row]], Answers], rows: Sequence[Row]) -> None:
         asked_at = database_now()
         try:
-            answers = self._ask(lambda: ask([name for _id, name in rows]))
+            answers = self._asker.ask(partial(ask, rows))
         except (CarrierRefused, CarrierUnavailable) as error:
             if len(rows) > 1:
                 # One of them may be the reason.
@@ -235,47 +278,27 @@ class Reader:
                 self._look_up_some(key, ask, rows[half:])
                 return
             self._advance(last_id=rows[-1][0], unreadable=self._reading.unreadable + 1)
-            self._count_error(error)
+            self._asker.count_error(error)
             return
         with transaction.atomic(durable=True):
             stored = [
                 CarrierAnswer(**{key: row_id}, answer=answers.get(name), is_known=name in answers)
-                for row_id, name in rows
+                for row_id, name, *_ in rows
             ]
             self._store(key, stored, asked_at)
             self._advance(last_id=rows[-1][0])
         self._report(len(rows))
 
-    def _statuses(self, tcr_campaign_ids: Sequence[str]) -> Answers:
-        statuses = {one: self._carrier.campaign_status(one) for one in tcr_campaign_ids}
-        return {one: status.value for one, status in statuses.items() if status is not None}
+    def _campaigns(self, rows: Sequence[Row]) -> Answers:
+        return dict(self._carrier.assignments([row[1] for row in rows]))
 
-    def _ask(self, call: Callable[[], T]) -> T:
-        """Call the carrier, and retry while it is unavailable. To wait for the rate limiter is not an error."""
-        tries = 0
-        while True:
-            self.check_time()
-            try:
-                answer = call()
-            except RateLimited as limited:
-                self._pause(limited.retry_after or 1.0)
-            except CarrierUnavailable as unavailable:
-                tries += 1
-                if tries == _TRIES:
-                    raise
-                self._pause(unavailable.retry_after or 2.0 ** (tries - 1))
-            else:
-                self._errors = 0
-                return answer
-
-    def _pause(self, seconds: float) -> None:
-        left = _MAX_PAUSE_SECONDS if self._deadline is None else self._deadline.seconds_left
-        sleep(min(seconds, left, _MAX_PAUSE_SECONDS))
-
-    def _count_error(self, error: CarrierRefused | CarrierUnavailable) -> None:
-        self._errors += 1
-        if self._errors == ERRORS_IN_A_ROW:
-            raise TooManyErrors(str(error)) from error
+    def _statuses(self, rows: Sequence[Row]) -> Answers:
+        answers = {}
+        for _id, tcr_campaign_id, tcr_brand_id in rows:
+            status = self._carrier.campaign_status(tcr_campaign_id, tcr_brand_id=tcr_brand_id)
+            if status is not None:
+                answers[tcr_campaign_id] = status.value
+        return answers
 
     def _store(self, key: str, answers: Iterable[CarrierAnswer], asked_at: datetime) -> None:
         rows = list(answers)
@@ -324,8 +347,10 @@ def _settled(reading: CarrierReading) -> QuerySet[PhoneNumber]:
     return _of_reading(numbers, reading)
 
 
-def _decidable(reading: CarrierReading) -> QuerySet[Campaign]:
-    """Return the campaigns that carriers decide on, and of which this reading has no answer."""
-    answers = CarrierAnswer.objects.filter(reading=reading, campaign_id=OuterRef("id"))
-    campaigns = Campaign.objects.filter(~Exists(answers), status=CampaignStatus.ACTIVE, tcr_campaign_id__isnull=False)
-    return _of_reading(campaigns, reading)
+def _decidable(reading: CarrierReading | None = None) -> QuerySet[Campaign, Row]:
+    """Return ID, TCR ID and the brand's TCR ID of campaigns that carriers decide on, or of those a reading lacks."""
+    campaigns = Campaign.objects.filter(status=CampaignStatus.ACTIVE, tcr_campaign_id__isnull=False)
+    if reading is not None:
+        answers = CarrierAnswer.objects.filter(reading=reading, campaign_id=OuterRef("id"))
+        campaigns = _of_reading(campaigns.filter(~Exists(answers)), reading)
+    return campaigns.values_list("id", "tcr_campaign_id", "brand__tcr_brand_id")

@@ -25,7 +25,7 @@ from phone_numbers.services.retry import requeue
 from phone_numbers.services.transitions import Cause
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.drift import Extent, measure
-from propagation.services.reading import Reader, end_reading, open_reading
+from propagation.services.reading import Asker, Reader, end_reading, open_reading
 
 _BATCH = 1000
 
@@ -89,14 +89,14 @@ def reconcile(
     )
     if reading is None:
         return None
-    reader = Reader(reading, carrier, deadline=deadline, progress=progress)
-    reader.read()
+    asker = Asker(deadline)
+    Reader(reading, carrier, asker=asker, progress=progress).read()
     comparable = _comparable(reading)
     extent = measure(comparable, Q(drift__isnull=False), organization="phone_number__organization_id")
     report = Report(extent, unknown=reading.answers.filter(is_known=False).count(), unreadable=reading.unreadable)
     kept = "dry run" if dry_run else None if extent.excess is None or force else "too many differ; see --force"
     for finding in _findings(comparable):
-        reader.check_time()
+        asker.check_time()
         done = replace(finding, reason=kept or _correct(finding, actor))
         report.counts[done.drift] += 1
         report.left += done.reason is not None

@@ -106,7 +106,11 @@ def _failures_by_code() -> dict[str, int]:
 def _last_readings() -> tuple[LastReading, ...]:
     ended = CarrierReading.objects.filter(ended_at__isnull=False, organization__isnull=True)
     last = ended.order_by("subject", "-started_at").distinct("subject")
-    return tuple(LastReading(*row) for row in last.values_list("subject", "ended_at", "drifted", "left", "unreadable"))
+    return tuple(
+        LastReading(reading.subject, reading.ended_at, reading.drifted, reading.left, reading.unreadable)
+        for reading in last
+        if reading.ended_at is not None
+    )
 
 
 def _rate(minutes: int) -> Rate:

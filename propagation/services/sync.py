@@ -1,18 +1,21 @@
 """Ask the carrier which campaigns it has approved. The next round of a worker finds what that makes due."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from carriers.base import Carrier, Deadline
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.drift import Extent, measure
-from propagation.services.reading import Reader, end_reading, open_reading
+from propagation.services.reading import Asker, Reader, end_reading, open_reading
 
 _BATCH = 1000
 _DIFFERS = ~Q(answer=F("campaign__carrier_status"))
@@ -67,45 +70,91 @@ def sync_campaigns(
     )
     if reading is None:
         return None
-    Reader(reading, carrier, deadline=deadline).read()
-    comparable = CarrierAnswer.objects.filter(
+    Reader(reading, carrier, asker=Asker(deadline)).read()
+    report = _record_all(reading, _comparable(reading), dry_run=dry_run, force=force, on_decision=on_decision)
+    stopped = 0 if report.extent.excess is None or force else report.extent.drifted
+    end_reading(reading, compared=report.extent.compared, drifted=report.extent.drifted, left=stopped)
+    return report
+
+
+def sync_announced(
+    *,
+    carrier: Carrier,
+    campaign_id: str | None,
+    brand_id: str | None,
+    deadline: Deadline | None = None,
+    on_decision: Callable[[Decision], None] | None = None,
+) -> SyncReport:
+    """Record the carrier's decisions on the campaign, or on those of the brand, that it has announced.
+
+    The announcements of an hour are one run, so that many of them are no way around its limits. The IDs may be the
+    carrier's own. Raises OutOfTime, TooManyErrors, ReadingTaken, CarrierRefused, CarrierUnavailable.
+    """
+    asker = Asker(deadline)
+    reading = open_reading(CarrierReading.Subject.NEWS, carrier, max_age=timedelta(hours=1))
+    assert reading is not None  # noqa: S101  (None is for those who name a time.)
+    known: Collection[str] = ()
+    if brand_id is not None:
+        of_brand = Campaign.objects.filter(brand__tcr_brand_id=brand_id, tcr_campaign_id__isnull=False)
+        known = [campaign.tcr_campaign_id or "" for campaign in of_brand]
+    if not known:
+        known = asker.ask(partial(carrier.tcr_campaign_ids, campaign_id=campaign_id, brand_id=brand_id))
+    Reader(reading, carrier, asker=asker).read_campaigns(known)
+    return _record_all(reading, _comparable(reading), on_decision=on_decision)
+
+
+def _comparable(reading: CarrierReading) -> QuerySet[CarrierAnswer]:
+    """Return the answers about campaigns on which nobody has decided here since the carrier was asked."""
+    return CarrierAnswer.objects.filter(
+        Q(campaign__updated_at__lt=F("asked_at")) | Q(is_corrected=True),
         reading=reading,
         is_known=True,
         campaign__status=CampaignStatus.ACTIVE,
-        # What was decided here since the carrier was asked counts.
-        campaign__updated_at__lt=F("asked_at"),
     )
-    extent = measure(comparable, _DRIFTED, organization="campaign__organization_id")
+
+
+def _record_all(
+    reading: CarrierReading,
+    comparable: QuerySet[CarrierAnswer],
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    on_decision: Callable[[Decision], None] | None,
+) -> SyncReport:
+    extent = measure(comparable, _DRIFTED | Q(is_corrected=True), organization="campaign__organization_id")
     kept = "dry run" if dry_run else None if extent.excess is None or force else "too many differ; see --force"
     report = SyncReport(extent, unknown=0, unreadable=reading.unreadable)
     for decision in _decisions(reading.answers.filter(is_known=False)):
         report.unknown += 1
         if on_decision is not None:
             on_decision(decision)
-    for decision in _decisions(comparable.filter(_DIFFERS), kept=kept):
+    differing = comparable.filter(_DIFFERS, campaign__updated_at__lt=F("asked_at"))
+    for decision in _decisions(differing, kept=kept):
         report.changed += 1
         report.left += decision.reason is not None
         if on_decision is not None:
             on_decision(decision)
-    stopped = 0 if extent.excess is None or force else extent.drifted
-    end_reading(reading, compared=extent.compared, drifted=extent.drifted, left=stopped)
     return report
 
 
-def _decisions(answers: QuerySet[CarrierAnswer], *, kept: str | None = None) -> Iterator[Decision]:
+def _decisions(answers: QuerySet[Any], *, kept: str | None = None) -> Iterator[Decision]:
     """Yield the decisions, and record each before that unless they are `kept` for a reason."""
-    columns = ("id", "name", "tcr_campaign_id", "carrier_status")
-    rows = answers.order_by("campaign_id").values_list(*(f"campaign__{column}" for column in columns), "answer")
+    rows = answers.annotate(is_drift=Case(When(_DRIFTED, then=True), default=False)).order_by("campaign_id")
     after = UUID(int=0)
-    while batch := rows.filter(campaign_id__gt=after)[:_BATCH]:
-        for campaign_id, name, tcr_campaign_id, before, answer in batch:
-            after = campaign_id
-            status = None if answer is None else CarrierStatus(answer)
-            reason = kept if kept is not None or status is None else _record(campaign_id, before, status)
-            yield Decision(campaign_id, name, tcr_campaign_id, CarrierStatus(before), status, reason)
+    while batch := rows.filter(campaign_id__gt=after).select_related("campaign")[:_BATCH]:
+        for row in batch:
+            campaign, after = row.campaign, row.campaign_id
+            status = None if row.answer is None else CarrierStatus(row.answer)
+            reason = kept if kept is not None or status is None else _record(row, status)
+            before = CarrierStatus(campaign.carrier_status)
+            yield Decision(campaign.id, campaign.name, campaign.tcr_campaign_id, before, status, reason)
 
 
-def _record(campaign_id: UUID, before: str, status: CarrierStatus) -> str | None:
+def _record(row: Any, status: CarrierStatus) -> str | None:
     """Record a decision, and return None; or why not."""
-    unchanged = Campaign.objects.filter(id=campaign_id, carrier_status=before)
-    return None if unchanged.update(carrier_status=status, updated_at=Now()) else "changed meanwhile"
+    with transaction.atomic(durable=True):
+        unchanged = Campaign.objects.filter(id=row.campaign_id, carrier_status=row.campaign.carrier_status)
+        if not unchanged.update(carrier_status=status, updated_at=Now()):
+            return "changed meanwhile"
+        CarrierAnswer.objects.filter(id=row.id).update(is_corrected=row.is_drift)
+    return None

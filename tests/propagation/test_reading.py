@@ -1,7 +1,9 @@
 """Reading a carrier's list in pieces: what one bad page or record costs, and where a reading continues."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -17,11 +19,11 @@ from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
 from tests.support.fake_bandwidth import FakeBandwidth
 from tests.support.propagation import Meanwhile
-from tests.support.serving import Call, Reply
+from tests.support.serving import Call, Reply, foreign
 from tests.support.worlds import World
 
 ACTOR = Actor.for_worker("reconcile")
-BAD = Reply(200, b"<html>We'll be right back</html>")
+BAD = foreign(200, b"<html>We'll be right back</html>")
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +37,13 @@ class Account(FakeBandwidth):
     def __init__(self) -> None:
         super().__init__("2")
         self.is_bad: Callable[[Call], bool] = lambda _call: False
+        self.records: dict[str, Any] = {}
+
+    def record(self, number: str) -> Any:
+        return self.records.get(number, super().record(number))
 
     def answer(self, call: Call) -> Reply:
-        return BAD if self.is_bad(call) else super().answer(call)
+        return BAD if self.is_bad(call) else replace(super().answer(call), is_foreign=bool(self.records))
 
     def offsets(self) -> list[int]:
         """Which pages were asked for."""

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier
@@ -14,11 +16,12 @@ from carriers.simulated.server import SimulatorServer
 from propagation.models import CarrierReading
 from propagation.services import reading
 from propagation.services.reading import TooManyErrors
-from propagation.services.sync import Decision, SyncReport, sync_campaigns
+from propagation.services.sync import Decision, SyncReport, sync_announced, sync_campaigns
 from tests.propagation.conftest import tcr_id
 from tests.support.factories import CampaignFactory, OrganizationFactory
-from tests.support.fake_telnyx import Call, FakeTelnyx, Fault, error
+from tests.support.fake_telnyx import FakeTelnyx, error
 from tests.support.propagation import Meanwhile, Worker, attach, standing
+from tests.support.serving import Call, Fault, foreign
 from tests.support.worlds import World
 
 
@@ -30,7 +33,6 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def telnyx() -> Iterator[FakeTelnyx]:
     fake = FakeTelnyx()
-    fake.start()
     yield fake
     fake.stop()
 
@@ -144,7 +146,7 @@ def test_one_bad_answer_costs_one_campaign(
         telnyx.add_campaign(str(campaign.tcr_campaign_id))
     bad = str(campaigns[0].tcr_campaign_id)
     faults = {
-        "unreadable": Fault(reply=error("0", status=200)),
+        "unreadable": Fault(reply=foreign(200, b"<html>")),
         "refused": Fault(reply=error("10016")),
         "lost": Fault(),
     }
@@ -191,4 +193,34 @@ def test_a_campaign_that_the_carrier_does_not_know_stays_as_it_is(
     _campaigns(world, 1, "APPROVED")
     report, [decision] = _sync(telnyx_carrier)
     assert (report.unknown, report.changed, decision.status) == (1, 0, None)
+    assert _statuses() == {"APPROVED"}
+
+
+def test_many_announcements_are_no_loophole(world: World, telnyx: FakeTelnyx, telnyx_carrier: Carrier) -> None:
+    """One campaign after the other is announced as suspended, each of another tenant."""
+    campaigns = _campaigns(world, 15, "APPROVED", of_many=True)
+    reasons = []
+    for campaign in campaigns:
+        telnyx.add_campaign(str(campaign.tcr_campaign_id), status="TCR_SUSPENDED")
+        decisions: list[Decision] = []
+        sync_announced(
+            carrier=telnyx_carrier,
+            campaign_id=campaign.tcr_campaign_id,
+            brand_id=None,
+            on_decision=decisions.append,
+        )
+        reasons.append(decisions[-1].reason)
+    assert reasons == [None] * 10 + ["too many differ; see --force"] * 5
+    assert Campaign.objects.filter(carrier_status="SUSPENDED").count() == 10
+    # The next hour is another run.
+    CarrierReading.objects.update(started_at=F("started_at") - timedelta(minutes=61))
+    report = sync_announced(carrier=telnyx_carrier, campaign_id=campaigns[14].tcr_campaign_id, brand_id=None)
+    assert (report.changed, report.left) == (1, 0)
+
+
+def test_an_announced_approval_is_recorded(world: World, telnyx: FakeTelnyx, telnyx_carrier: Carrier) -> None:
+    campaigns = _campaigns(world, 12, "PENDING")
+    for campaign in campaigns:
+        telnyx.add_campaign(str(campaign.tcr_campaign_id))
+        sync_announced(carrier=telnyx_carrier, campaign_id=campaign.tcr_campaign_id, brand_id=None)
     assert _statuses() == {"APPROVED"}

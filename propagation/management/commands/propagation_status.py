@@ -46,7 +46,8 @@ class Command(BaseCommand):
         for reading in stats.readings:
             console.print(
                 f"{reading.subject}, compared with the carrier {_age(reading.ended_at)} ago: "
-                f"{reading.drifted:,} differed, {reading.left:,} were left because they were too many, {reading.unreadable:,} had no answer"
+                f"{reading.drifted:,} differed, {reading.left:,} were left because they were too many, "
+                f"{reading.unreadable:,} had no answer"
             )
         if stats.oldest is not None:
             console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
