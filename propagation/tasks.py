@@ -1,4 +1,4 @@
-"""The tasks of `manage.py procrastinate worker`. Jobs carry IDs and read the present state."""
+"""The tasks of `manage.py run_worker`. Jobs carry IDs and read the present state."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,9 +26,9 @@ from propagation.services.housekeeping import (
     expire_waiting,
 )
 from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
-from propagation.services.reconcile import reconcile
+from propagation.services.reconcile import Report, reconcile
 from propagation.services.send import process_orders_until
-from propagation.services.sync import Decision, sync_announced, sync_campaigns
+from propagation.services.sync import Decision, SyncReport, sync_announced, sync_campaigns
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +104,8 @@ def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
             on_decision=_log_decision,
         )
         if report is not None:
-            _log_end("synced", report.extent, unknown=report.unknown, unreadable=report.unreadable, left=report.left)
+            log.info("sync.completed", **_counts(report))
+            _log_excess(report.extent)
 
 
 @app.task(queue=QUEUE, lock="sync_campaigns", priority=BACKGROUND, name="sync_announced")
@@ -119,8 +120,7 @@ def sync_after_news(campaign_id: str | None, brand_id: str | None) -> None:
             deadline=Deadline.after(PIECE_SECONDS),
             on_decision=_log_decision,
         )
-        if report.extent.excess is not None:
-            log.error("too much drift, nothing was changed", task="sync after news", reason=report.extent.excess)
+        _log_excess(report.extent)
 
 
 def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
@@ -146,14 +146,8 @@ def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
         )
         if report is not None:
             counts = {drift.value: count for drift, count in report.counts.items()}
-            _log_end(
-                "reconciled",
-                report.extent,
-                unknown=report.unknown,
-                unreadable=report.unreadable,
-                left=report.left,
-                **counts,
-            )
+            log.info("reconciliation.completed", **_counts(report), **counts)
+            _log_excess(report.extent)
 
 
 @contextmanager
@@ -163,11 +157,11 @@ def _piece(name: str) -> Iterator[None]:
     try:
         yield
     except OutOfTime:
-        log.info("task continues", task=name)
+        log.info("task.interrupted", task=name)
     except ReadingTaken:
-        log.info("task continues elsewhere", task=name)
+        log.info("task.taken_over", task=name)
     except (TooManyErrors, CarrierRefused, CarrierUnavailable) as error:
-        log.warning("task ended early", task=name, reason=carriers_words(str(error), otherwise=""))
+        log.warning("task.ended_early", task=name, reason=carriers_words(str(error), otherwise=""))
 
 
 def _latest(*, hour: int | None = None, minute: int) -> datetime:
@@ -179,13 +173,22 @@ def _latest(*, hour: int | None = None, minute: int) -> datetime:
 
 def _log_decision(decision: Decision) -> None:
     if decision.status is not None and decision.reason is None:
-        log.info("campaign decided", campaign_id=str(decision.campaign_id), carrier_status=decision.status)
+        log.info("campaign.decided", campaign_id=str(decision.campaign_id), carrier_status=decision.status)
 
 
-def _log_end(event: str, extent: Extent, **counts: int) -> None:
-    log.info(event, checked=extent.compared, drifted=extent.drifted, **counts)
+def _counts(report: Report | SyncReport) -> dict[str, int]:
+    return {
+        "checked": report.extent.compared,
+        "drifted": report.extent.drifted,
+        "left": report.left,
+        "unknown": report.unknown,
+        "unreadable": report.unreadable,
+    }
+
+
+def _log_excess(extent: Extent) -> None:
     if extent.excess is not None:
-        log.error("too much drift, nothing was changed", task=event, reason=extent.excess)
+        log.error("drift.left", reason=extent.excess)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

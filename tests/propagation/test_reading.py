@@ -17,6 +17,7 @@ from propagation.services import reading
 from propagation.services.calling import RateLimited
 from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
+from tests.support.factories import PhoneNumberFactory
 from tests.support.fake_bandwidth import FakeBandwidth
 from tests.support.propagation import Meanwhile
 from tests.support.serving import Call, Reply, foreign
@@ -136,10 +137,15 @@ def test_without_the_role_an_absent_field_is_not_drift_either(
 
 
 def test_a_toll_free_number_is_not_missing_in_a_list_of_10dlc_numbers(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: Account, numbers: list[PhoneNumber], world: World
 ) -> None:
-    PhoneNumber.objects.filter(id=numbers[0].id).update(number_type=NumberType.TOLL_FREE)
-    del fake.campaigns[numbers[0].number]
+    PhoneNumberFactory.create(
+        organization=world.organization,
+        number="+18005550100",
+        number_type=NumberType.TOLL_FREE,
+        campaign=world.campaign,
+        carrier_line_option_status=LineOptionStatus.PROPAGATED,
+    )
     report, findings = _reconcile(carrier)
     assert (report.unknown, findings) == (1, [])
 

@@ -98,10 +98,10 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
     log_lines.clear()
     worker.run()
     entry = CampaignAttachment.objects.get()
-    told = [line for line in log_lines if line["event"] == "propagation"]
+    told = [line for line in log_lines if line["event"] == "propagation.recorded"]
     assert told == [
         {
-            "event": "propagation",
+            "event": "propagation.recorded",
             "log_level": "info",
             "outcome": "propagated",
             "action": "attach",
@@ -112,7 +112,7 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
             "carrier_code": None,
         }
     ]
-    assert any(line["event"] == "order sent" for line in log_lines)
+    assert any(line["event"] == "order.sent" for line in log_lines)
 
 
 def test_a_carrier_that_is_away_ends_the_long_tasks_and_the_next_minute_continues(
@@ -133,8 +133,8 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_and_the_next_minute_continue
     tasks.reconcile_all(timestamp=0)
     told = [(line["event"], line["task"], line["reason"]) for line in log_lines if "task" in line]
     assert told == [
-        ("task ended early", "sync", "The carrier failed with HTTP 503."),
-        ("task ended early", "reconciliation", "The carrier failed with HTTP 503."),
+        ("task.ended_early", "sync", "The carrier failed with HTTP 503."),
+        ("task.ended_early", "reconciliation", "The carrier failed with HTTP 503."),
     ]
     chosen.faults = Faults()
     chosen.store.put_campaign(str(world.campaign.tcr_campaign_id), "SUSPENDED")
@@ -143,9 +143,9 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_and_the_next_minute_continue
     tasks.reconcile_all(timestamp=0)
     world.campaign.refresh_from_db()
     assert world.campaign.carrier_status == "SUSPENDED"
-    [synced] = [line for line in log_lines if line["event"] == "synced"]
+    [synced] = [line for line in log_lines if line["event"] == "sync.completed"]
     assert (synced["checked"], synced["drifted"], synced["left"], synced["unreadable"]) == (13, 1, 0, 0)
-    [line] = [line for line in log_lines if line["event"] == "reconciled"]
+    [line] = [line for line in log_lines if line["event"] == "reconciliation.completed"]
     assert (line["checked"], line["missing"], line["left"], line["unreadable"]) == (12, 1, 0, 0)
 
 
@@ -155,9 +155,9 @@ def test_long_tasks_run_once_an_hour_and_once_a_night(
     for _ in range(2):
         tasks.sync_approvals(timestamp=0)
         tasks.reconcile_all(timestamp=0)
-    assert [line["event"] for line in log_lines if line["event"] in ("synced", "reconciled")] == [
-        "synced",
-        "reconciled",
+    assert [line["event"] for line in log_lines if line["event"] in ("sync.completed", "reconciliation.completed")] == [
+        "sync.completed",
+        "reconciliation.completed",
     ]
     CarrierReading.objects.filter(subject="campaigns").update(started_at=F("started_at") - timedelta(hours=1))
     CarrierReading.objects.filter(subject="numbers").update(started_at=F("started_at") - timedelta(days=1))
@@ -199,7 +199,7 @@ def test_a_piece_without_time_leaves_its_rest_to_the_next(
         tasks.reconcile_all(timestamp=0)
     tasks.reconcile_all(timestamp=0)
     events = [line["event"] for line in log_lines]
-    assert ("task continues" in events, events.count("reconciled")) == (True, 1)
+    assert ("task.interrupted" in events, events.count("reconciliation.completed")) == (True, 1)
     assert CarrierReading.objects.count() == 1
 
 

@@ -49,6 +49,8 @@ class Command(BaseCommand):
                 f"{reading.drifted:,} differed, {reading.left:,} were left because they were too many, "
                 f"{reading.unreadable:,} had no answer"
             )
+        heard = "" if stats.last_heartbeat is None else f", the last heartbeat {_age(stats.last_heartbeat)} ago"
+        console.print(f"workers: {stats.workers:,}{heard}")
         if stats.oldest is not None:
             console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
 
@@ -81,6 +83,8 @@ def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
             reading.subject: {"differed": reading.drifted, "left": reading.left, "unreadable": reading.unreadable}
             for reading in stats.readings
         },
+        "workers": stats.workers,
+        "last_heartbeat": stats.last_heartbeat and stats.last_heartbeat.isoformat(),
         "rates": [
             {"minutes": rate.minutes, "succeeded": rate.succeeded, "failed": rate.failed, "orders": rate.orders}
             for rate in stats.rates
