@@ -5,7 +5,6 @@ Sources: Bandwidth/cli README.md, AGENTS.md and internal/tendlc/{numbers,states}
 lack the fields that have no value. The page needs a role (campaign management); without it the answer is 403.
 """
 
-import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+import structlog
 
 from carriers.bandwidth.xml_format import is_toll_free
 from carriers.base import (
@@ -34,7 +34,7 @@ from carriers.base import (
 )
 from carriers.http import Answer
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 250
 # Asked again then, so that a role that was granted meanwhile counts without a restart.
@@ -70,9 +70,10 @@ class Access:
         if not self._is_logged:
             self._is_logged = True
             log.warning(
-                "Bandwidth lets this account not read /tendlc/phoneNumbers (HTTP %s): an order's COMPLETE counts as "
-                "propagated, and numbers are looked up one by one. Ask Bandwidth for the campaign management role.",
-                status,
+                "bandwidth.list_denied",
+                status=status,
+                consequence="An order's COMPLETE counts as propagated, and numbers are looked up one by one.",
+                resolution="Ask Bandwidth for the campaign management role.",
             )
 
 
