@@ -27,8 +27,9 @@ from propagation.services.housekeeping import (
 )
 from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Report, reconcile
+from propagation.services.record import AttachmentFailure
 from propagation.services.send import process_orders_until
-from propagation.services.sync import Decision, SyncReport, sync_announced, sync_campaigns
+from propagation.services.sync import Decision, SyncReport, sync_announcement, sync_campaigns
 
 log = structlog.get_logger(__name__)
 
@@ -109,11 +110,11 @@ def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
 
 
 @app.task(queue=QUEUE, lock="sync_campaigns", priority=BACKGROUND, name="sync_announced")
-def sync_after_news(campaign_id: str | None, brand_id: str | None) -> None:
+def sync_announced(campaign_id: str | None, brand_id: str | None) -> None:
     """After a carrier's news of a campaign, or of a brand and so of all its campaigns: ask what it has decided."""
     # What is left undone here, the sync of all campaigns does within the hour.
     with _piece("sync after news"):
-        report = sync_announced(
+        report = sync_announcement(
             carrier=current_carrier(),
             campaign_id=campaign_id,
             brand_id=brand_id,
@@ -127,7 +128,7 @@ def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool
     """Queue `sync_after_news` unless the same is queued already. Return whether it was queued."""
     lock = f"sync_announced {campaign_id or brand_id}"
     try:
-        sync_after_news.configure(queueing_lock=lock).defer(campaign_id=campaign_id, brand_id=brand_id)
+        sync_announced.configure(queueing_lock=lock).defer(campaign_id=campaign_id, brand_id=brand_id)
     except AlreadyEnqueued:
         return False
     return True
@@ -162,6 +163,8 @@ def _piece(name: str) -> Iterator[None]:
         log.info("task.taken_over", task=name)
     except (TooManyErrors, CarrierRefused, CarrierUnavailable) as error:
         log.warning("task.ended_early", task=name, reason=carriers_words(str(error), otherwise=""))
+        if isinstance(error, CarrierRefused):
+            AttachmentFailure.from_carrier(error.failure).log_for_operator()
 
 
 def _latest(*, hour: int | None = None, minute: int) -> datetime:

@@ -29,6 +29,7 @@ from phone_numbers.services.clock import database_now
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.calling import RateLimited
 from propagation.services.drift import run_limit
+from propagation.services.record import AttachmentFailure
 
 T = TypeVar("T")
 
@@ -142,6 +143,8 @@ class Asker:
 
     def count_error(self, error: CarrierRefused | CarrierUnavailable) -> None:
         """Count one more row in a row that has no answer. Raises TooManyErrors."""
+        if isinstance(error, CarrierRefused):
+            AttachmentFailure.from_carrier(error.failure).log_for_operator()
         self._errors += 1
         if self._errors == ERRORS_IN_A_ROW:
             raise TooManyErrors(str(error)) from error

@@ -77,7 +77,7 @@ def sync_campaigns(
     return report
 
 
-def sync_announced(
+def sync_announcement(
     *,
     carrier: Carrier,
     campaign_id: str | None,

@@ -16,7 +16,7 @@ from carriers.simulated.server import SimulatorServer
 from propagation.models import CarrierReading
 from propagation.services import reading
 from propagation.services.reading import TooManyErrors
-from propagation.services.sync import Decision, SyncReport, sync_announced, sync_campaigns
+from propagation.services.sync import Decision, SyncReport, sync_announcement, sync_campaigns
 from tests.propagation.conftest import tcr_id
 from tests.support.factories import CampaignFactory, OrganizationFactory
 from tests.support.fake_telnyx import FakeTelnyx, error
@@ -203,7 +203,7 @@ def test_many_announcements_are_no_loophole(world: World, telnyx: FakeTelnyx, te
     for campaign in campaigns:
         telnyx.add_campaign(str(campaign.tcr_campaign_id), status="TCR_SUSPENDED")
         decisions: list[Decision] = []
-        sync_announced(
+        sync_announcement(
             carrier=telnyx_carrier,
             campaign_id=campaign.tcr_campaign_id,
             brand_id=None,
@@ -214,7 +214,7 @@ def test_many_announcements_are_no_loophole(world: World, telnyx: FakeTelnyx, te
     assert Campaign.objects.filter(carrier_status="SUSPENDED").count() == 10
     # The next hour is another run.
     CarrierReading.objects.update(started_at=F("started_at") - timedelta(minutes=61))
-    report = sync_announced(carrier=telnyx_carrier, campaign_id=campaigns[14].tcr_campaign_id, brand_id=None)
+    report = sync_announcement(carrier=telnyx_carrier, campaign_id=campaigns[14].tcr_campaign_id, brand_id=None)
     assert (report.changed, report.left) == (1, 0)
 
 
@@ -222,5 +222,5 @@ def test_an_announced_approval_is_recorded(world: World, telnyx: FakeTelnyx, tel
     campaigns = _campaigns(world, 12, "PENDING")
     for campaign in campaigns:
         telnyx.add_campaign(str(campaign.tcr_campaign_id))
-        sync_announced(carrier=telnyx_carrier, campaign_id=campaign.tcr_campaign_id, brand_id=None)
+        sync_announcement(carrier=telnyx_carrier, campaign_id=campaign.tcr_campaign_id, brand_id=None)
     assert _statuses() == {"APPROVED"}
