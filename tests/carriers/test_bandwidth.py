@@ -52,7 +52,8 @@ def test_attach_then_detach(carrier: Carrier, fake: FakeBandwidth) -> None:
     report = carrier.submit(_order(A, B))
     assert (report.is_open, report.failures, report.failure, report.carrier_order_id) == (False, {}, None, "o-1")
     assert fake.campaigns == {_spelled(fake, A): "CABC123", _spelled(fake, B): "CABC123"}
-    assert dict(carrier.assignments([A, C])) == {A: "CABC123", C: None}
+    # In version 1 only the details of a number tell, and a field that they lack says nothing.
+    assert dict(carrier.assignments([A, C])) == {A: "CABC123"} | ({C: None} if fake.version == "2" else {})
     carrier.submit(_order(A, action=OrderAction.DETACH))
     assert fake.campaigns == {_spelled(fake, B): "CABC123"}
 
