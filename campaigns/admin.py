@@ -12,9 +12,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from agentmessage.admin.base import RowAdmin, WithinOrganization
 from agentmessage.admin.forms import SameOrganizationForm
+from agentmessage.admin.lists import NamedFilter
 from agentmessage.admin.unfold_typing import display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
-from campaigns.selectors import campaigns_in_use
+from campaigns.selectors import ATTENTION, campaigns_in_use
 from campaigns.services import NOT_SUSPENDED
 
 
@@ -71,6 +72,14 @@ class CampaignForm(SameOrganizationForm):
         return cleaned
 
 
+class AttentionFilter(NamedFilter):
+    """Filter campaigns by what an operator should see to."""
+
+    title = "what needs attention"
+    parameter_name = "attention"
+    conditions = ATTENTION
+
+
 @admin.register(Campaign)
 class CampaignAdmin(RowAdmin):
     """The campaigns of all organizations."""
@@ -83,6 +92,7 @@ class CampaignAdmin(RowAdmin):
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("brand", AutocompleteSelectFilter),
+        AttentionFilter,
         "status",
         "carrier_status",
         ("suspended_at", admin.EmptyFieldListFilter),

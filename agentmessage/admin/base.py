@@ -21,6 +21,7 @@ from django.utils.text import capfirst
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from agentmessage.admin.forms import RowForm
+from agentmessage.admin.lists import CappedPaginator
 from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
 
@@ -66,6 +67,7 @@ class RowAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_per_page = 50
+    paginator = CappedPaginator
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = True

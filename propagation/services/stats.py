@@ -5,6 +5,7 @@ All but `numbers_by_status` cost what is in progress, not what there is: each co
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Count, F, Max, Min, Q, Sum
 from django.db.models.functions import Coalesce, Now
@@ -43,6 +44,7 @@ class Rate:
 class LastReading:
     """What came of the last reconciliation or sync of all organizations."""
 
+    id: UUID
     subject: str
     ended_at: datetime
     drifted: int
@@ -95,7 +97,7 @@ def current_stats() -> Stats:
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
         rates=tuple(_rate(minutes) for minutes in MINUTES),
-        readings=_last_readings(),
+        readings=last_readings(),
         workers=workers,
         last_heartbeat=last_heartbeat,
     )
@@ -125,11 +127,12 @@ def _failures_by_code() -> dict[str, int]:
     return {str(code): count for code, count in counts}
 
 
-def _last_readings() -> tuple[LastReading, ...]:
+def last_readings() -> tuple[LastReading, ...]:
+    """Return the last that has ended of each subject."""
     ended = CarrierReading.objects.filter(ended_at__isnull=False, organization__isnull=True)
     last = ended.order_by("subject", "-started_at").distinct("subject")
     return tuple(
-        LastReading(reading.subject, reading.ended_at, reading.drifted, reading.left, reading.unreadable)
+        LastReading(reading.id, reading.subject, reading.ended_at, reading.drifted, reading.left, reading.unreadable)
         for reading in last
         if reading.ended_at is not None
     )
