@@ -127,14 +127,13 @@ def _oldest_pending() -> Iterator[dict[str, Any]]:
 
 def _readings() -> Iterator[dict[str, Any]]:
     for reading in last_readings():
+        found = {"differed": reading.drifted, "left": reading.left, "without an answer": reading.unreadable}
         yield {
             "label": _READINGS[CarrierReading.Subject(reading.subject)],
             "value": format_html(
-                "{}: {} differed, {} left, {} without an answer",
+                "{}: {}",
                 relative(reading.ended_at),
-                reading.drifted,
-                reading.left,
-                reading.unreadable,
+                ", ".join(f"{count:,} {word}" for word, count in found.items() if count) or "no drift",
             ),
             "url": _page_of(CarrierReading, reading.id),
             "alarm": reading.left > 0,

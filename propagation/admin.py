@@ -27,7 +27,7 @@ class ProgressFilter(NamedFilter):
     parameter_name = "progress"
     conditions = {
         "open": ("Open", _OPEN),
-        "slow": ("Open for more than an hour", _OPEN & Q(created_at__lt=Now() - timedelta(hours=1))),
+        "slow": ("Orders open for over an hour", _OPEN & Q(created_at__lt=Now() - timedelta(hours=1))),
         "ended": ("Ended", ~_OPEN),
     }
 

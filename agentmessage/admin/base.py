@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, QuerySet
 from django.db.models.functions import Greatest, Now
@@ -21,7 +22,7 @@ from django.utils.text import capfirst
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from agentmessage.admin.forms import RowForm
-from agentmessage.admin.lists import CappedPaginator
+from agentmessage.admin.lists import CappedChangeList, CappedPaginator
 from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
 
@@ -71,6 +72,10 @@ class RowAdmin(ModelAdmin):
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return CappedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.db.models import IntegerField, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
+from unfold.views import ChangeList
 
 CAP = 10_000
 
@@ -45,6 +46,16 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Generic for type 
         """Return how many rows there are."""
         rows = cast("QuerySet[Any]", self.object_list)
         return CappedCount(rows.order_by()[: CAP + 1].count())
+
+
+class CappedChangeList(ChangeList):
+    """A list without a filter or search has nothing more to show, so it does not offer to show all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page."""
+        super().get_results(request)
+        if not (self.has_active_filters or self.query):
+            self.full_result_count = self.result_count
 
 
 class NamedFilter(DropdownFilter):
