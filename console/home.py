@@ -72,7 +72,14 @@ def _chart() -> dict[str, Any]:
             {
                 "labels": [f"{hour:%H:%M}" for hour in hours],
                 "datasets": [
-                    {"label": label, "data": data, "backgroundColor": color, "displayYAxis": True, "maxTicksXLimit": 8}
+                    {
+                        "label": label,
+                        "data": data,
+                        "backgroundColor": color,
+                        "stack": "all",
+                        "displayYAxis": True,
+                        "maxTicksXLimit": 8,
+                    }
                     for label, data, color in series
                 ],
             }
