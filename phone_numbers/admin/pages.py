@@ -4,7 +4,6 @@ Every page posts to the list with its filters, as the list's own actions do. So 
 filter finds, need not travel.
 """
 
-import csv
 import io
 from abc import ABC, abstractmethod
 from base64 import b64encode
@@ -29,6 +28,7 @@ from accounts.actors import Actor
 from accounts.models import Operator
 from agentmessage.admin.base import RowAdmin
 from agentmessage.api.envelope import request_id_of
+from agentmessage.files import CsvWriter
 from phone_numbers.models import PhoneNumber
 
 _SHOWN = 100
@@ -207,7 +207,7 @@ def _label(kind: Kind, word: str) -> str:
 def _as_link(failed: Sequence[tuple[str, str]]) -> str:
     """Put a CSV into the link itself, so that the server keeps nothing."""
     file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(("number", "message"))
-    writer.writerows(failed)
+    writer = CsvWriter(file, ("number", "message"))
+    for row in failed:
+        writer.write(row)
     return "data:text/csv;charset=utf-8;base64," + b64encode(file.getvalue().encode()).decode()
