@@ -3,7 +3,8 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Self
 
 import httpx2
 
-from carriers.base import CarrierUnavailable, Deadline
+from carriers.base import CarrierUnavailable, Deadline, Pace
 
 TOTAL_SECONDS = 30.0
 """A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""
@@ -36,10 +37,10 @@ class Answer:
 class HttpCaller:
     """Calls one carrier from any thread, and keeps its connections open between calls.
 
-    `pace` is called before each request, and waits or raises CarrierUnavailable if the carrier's rate forbids one now.
+    `pace` is called before each request, and sees whether the carrier asks for fewer of them.
     """
 
-    def __init__(self, *, pace: Callable[[], None], total_seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(self, *, pace: Pace, total_seconds: float = TOTAL_SECONDS) -> None:
         self._pace = pace
         self._total_seconds = total_seconds
         self._lock = Lock()
@@ -77,7 +78,7 @@ class HttpCaller:
         Raises CarrierUnavailable for no answer, one that takes too long or is too large, for HTTP 429 and 5xx, and for
         a redirect: what an adapter sees is 1xx to 4xx that the carrier meant.
         """
-        self._pace()
+        paced = self._pace() or nullcontext()
         seconds = self.seconds_left
         if seconds <= 0:
             # An earlier call of the same order may have been sent, so `was_sent` stays True.
@@ -92,7 +93,8 @@ class HttpCaller:
             raise CarrierUnavailable(f"The carrier cannot be reached: {_words(error)}.", was_sent=False) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
             raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
-        _refuse_what_is_no_answer(answer)
+        with paced:
+            _refuse_what_is_no_answer(answer)
         return answer
 
     def close(self) -> None:
@@ -166,7 +168,7 @@ def _refuse_what_is_no_answer(answer: Answer) -> None:
         )
     if 300 <= answer.status < 400:
         raise CarrierUnavailable(
-            "The carrier answered with a redirect; is its address in CARRIER_URL right?",
+            "The carrier answered with a redirect; is the address of the account right?",
             carrier_code=str(answer.status),
         )
 

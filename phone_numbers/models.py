@@ -1,5 +1,6 @@
 """A phone number, and the append-only history of the campaigns it has been attached to."""
 
+from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q, Value
@@ -11,6 +12,16 @@ from accounts.models import Organization
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
+
+ACCOUNT_LENGTH = 20
+DEFAULT_ACCOUNT = "default"
+
+
+def only_account() -> str:
+    """Return the carrier account that a new number has: the only one, or the one named "default" of several."""
+    only, *others = settings.CARRIERS
+    return DEFAULT_ACCOUNT if others else only
+
 
 # What a search looks in. No label has a line break, so nothing is found half in the number and half in the label.
 SEARCHED = Upper(Concat(F("number"), Value("\n"), Coalesce(F("label"), Value("")), output_field=models.TextField()))
@@ -73,6 +84,12 @@ class PhoneNumber(models.Model):
     number = models.CharField(max_length=16, help_text="E.164, or the digits of a short code")
     number_type = models.CharField(max_length=10, choices=NumberType.choices, default=NumberType.LOCAL)
     state = models.CharField(max_length=11, choices=NumberState.choices, default=NumberState.AVAILABLE)
+    carrier = models.CharField(
+        max_length=ACCOUNT_LENGTH,
+        default=only_account,
+        db_default=DEFAULT_ACCOUNT,
+        help_text="The account that has the number, by its name in CARRIERS",
+    )
     label = models.CharField(max_length=LABEL_LENGTH, null=True, blank=True)
     inbound_url = models.URLField("inbound URL", max_length=URL_LENGTH, null=True, blank=True)
     status_url = models.URLField("status URL", max_length=URL_LENGTH, null=True, blank=True)
@@ -214,6 +231,8 @@ class CampaignAttachment(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     phone_number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="attachments", db_index=False)
+    # The number's account when it was recorded: it is the one to notify.
+    carrier = models.CharField(max_length=ACCOUNT_LENGTH, default=only_account, db_default=DEFAULT_ACCOUNT)
     # NULL: the number was detached.
     campaign = models.ForeignKey(
         Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
@@ -244,7 +263,10 @@ class CampaignAttachment(models.Model):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(F("phone_number"), F("created_at").desc(), F("id").desc(), name="numbers_attachment_newest"),
+            # By organization, so that claims can take turns among them.
             models.Index(
+                F("carrier"),
+                F("organization"),
                 F("next_attempt_at"),
                 F("id"),
                 name="numbers_attachment_due",

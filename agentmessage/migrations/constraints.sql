@@ -44,10 +44,10 @@ CREATE TRIGGER numbers_campaignattachment_no_update
     BEFORE UPDATE ON numbers_campaignattachment
     FOR EACH ROW
     WHEN (
-        (OLD.id, OLD.organization_id, OLD.phone_number_id, OLD.campaign_id, OLD.previous_campaign_id,
+        (OLD.id, OLD.organization_id, OLD.phone_number_id, OLD.carrier, OLD.campaign_id, OLD.previous_campaign_id,
          OLD.actor_kind, OLD.actor_id, OLD.request_id, OLD.created_at)
         IS DISTINCT FROM
-        (NEW.id, NEW.organization_id, NEW.phone_number_id, NEW.campaign_id, NEW.previous_campaign_id,
+        (NEW.id, NEW.organization_id, NEW.phone_number_id, NEW.carrier, NEW.campaign_id, NEW.previous_campaign_id,
          NEW.actor_kind, NEW.actor_id, NEW.request_id, NEW.created_at)
     )
     EXECUTE FUNCTION numbers_campaignattachment_append_only();
@@ -76,6 +76,30 @@ CREATE TRIGGER numbers_campaignattachment_superseded_is_final
     FOR EACH ROW
     WHEN (OLD.status = 'superseded' AND NEW.status <> 'superseded')
     EXECUTE FUNCTION numbers_campaignattachment_superseded_is_final();
+
+
+-- A number moves to another carrier account only without a campaign, and with nothing on its way to the former account.
+
+CREATE FUNCTION numbers_phonenumber_moves_without_campaign() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.campaign_id IS NOT NULL OR EXISTS (
+        SELECT FROM numbers_campaignattachment a
+        WHERE a.phone_number_id = OLD.id
+          AND (a.status = 'submitted' OR a.status = 'pending' AND a.id = OLD.current_attachment_id)
+    ) THEN
+        RAISE EXCEPTION 'the number % is on a campaign at the account %', OLD.number, OLD.carrier
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'numbers_phonenumber_moves_without_campaign',
+                  TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER numbers_phonenumber_moves_without_campaign
+    BEFORE UPDATE OF carrier ON numbers_phonenumber
+    FOR EACH ROW
+    WHEN (OLD.carrier IS DISTINCT FROM NEW.carrier)
+    EXECUTE FUNCTION numbers_phonenumber_moves_without_campaign();
 
 
 -- A number's new tenant does not see how far the detach of its former tenant has come.

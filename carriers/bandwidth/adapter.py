@@ -1,7 +1,7 @@
 """Bandwidth behind the protocol. Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
 Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from carriers.bandwidth.oauth import Token
 from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
 from carriers.bandwidth.xml_format import Order
 from carriers.base import (
+    DEFAULT_ACCOUNT,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -21,6 +22,7 @@ from carriers.base import (
     FailureKind,
     OrderReport,
     OrderRequest,
+    Pace,
 )
 from carriers.http import Answer, HttpCaller
 
@@ -103,12 +105,12 @@ class Address:
 class BandwidthCarrier:
     """Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164.
 
-    `Address.read` says which CARRIER_URL it takes.
+    `Address.read` says which addresses it takes.
     """
 
-    name = "bandwidth"
+    name = DEFAULT_ACCOUNT
 
-    def __init__(self, *, address: Address, pace: Callable[[], None]) -> None:
+    def __init__(self, *, address: Address, pace: Pace) -> None:
         self.batch_size = address.batch_size
         self._api = address.api
         self._base = address.account_base
@@ -120,7 +122,7 @@ class BandwidthCarrier:
         self._token = Token(url=address.token_url, credentials=credentials) if address.version == "2" else None
 
     @classmethod
-    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+    def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
         return cls(address=Address.read(url), pace=pace)
 
@@ -297,7 +299,7 @@ def _is_absent(answer: Answer, *roots: str) -> bool:
 
 
 def _unauthorized(answer: Answer) -> CarrierRefused:
-    message = "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less."
+    message = "Bandwidth refuses the credentials of the account, or lets them do less."
     try:
         error = xml_format.read_error(xml_format.parse(answer.body))
     except CarrierUnavailable:
@@ -311,7 +313,7 @@ def _unauthorized(answer: Answer) -> CarrierRefused:
 def _exception_for(answer: Answer) -> CarrierRefused | CarrierUnavailable:
     if answer.status == HTTPStatus.NOT_FOUND:
         return CarrierRefused(
-            Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
+            Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account.", "404")
         )
     if answer.status not in _REFUSING:
         return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))

@@ -57,7 +57,7 @@ class Token:
         if answer.status in (400, 401, 403):
             raise CarrierRefused(
                 Failure(
-                    FailureKind.NOT_CONFIGURED, "Bandwidth refuses the credentials in CARRIER_URL.", str(answer.status)
+                    FailureKind.NOT_CONFIGURED, "Bandwidth refuses the credentials of the account.", str(answer.status)
                 )
             )
         try:

@@ -4,7 +4,7 @@ src/telnyx/resources/messaging_10dlc/.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from math import ceil
 from typing import Protocol, Self
@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote
 import orjson
 
 from carriers.base import (
+    DEFAULT_ACCOUNT,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -22,6 +23,7 @@ from carriers.base import (
     OrderAction,
     OrderReport,
     OrderRequest,
+    Pace,
     carriers_words,
 )
 from carriers.http import Answer, HttpCaller
@@ -59,17 +61,17 @@ class TelnyxCarrier:
     Telnyx has no orders and stores no order IDs: the state of an order is that of its number.
     """
 
-    name = "telnyx"
+    name = DEFAULT_ACCOUNT
     batch_size = 1
 
-    def __init__(self, *, origin: str, key: str, pace: Callable[[], None]) -> None:
+    def __init__(self, *, origin: str, key: str, pace: Pace) -> None:
         self._base = f"{origin}/v2/10dlc"
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
         self._caller = HttpCaller(pace=pace)
         self._campaigns = CampaignIds(get=self._get)
 
     @classmethod
-    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+    def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
         query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         if unknown := query.keys() - {"scheme"}:
@@ -258,7 +260,7 @@ class TelnyxCarrier:
             raise CarrierRefused(
                 Failure(
                     FailureKind.NOT_CONFIGURED,
-                    "Telnyx refuses the key in CARRIER_URL, or lets it do less.",
+                    "Telnyx refuses the key of the account, or lets it do less.",
                     str(answer.status),
                 )
             )

@@ -9,6 +9,7 @@ from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtensi
 from django.db import migrations, models
 
 import agentmessage.ids
+import phone_numbers.models
 from accounts.groups import grant
 
 
@@ -58,6 +59,12 @@ class Migration(migrations.Migration):
                         ],
                         default="pending",
                         max_length=10,
+                    ),
+                ),
+                (
+                    "carrier",
+                    models.CharField(
+                        db_default="default", default=phone_numbers.models.only_account, max_length=20
                     ),
                 ),
                 ("attempts", models.PositiveIntegerField(default=0)),
@@ -132,6 +139,15 @@ class Migration(migrations.Migration):
                         ],
                         default="AVAILABLE",
                         max_length=11,
+                    ),
+                ),
+                (
+                    "carrier",
+                    models.CharField(
+                        db_default="default",
+                        default=phone_numbers.models.only_account,
+                        help_text="The account that has the number, by its name in CARRIERS",
+                        max_length=20,
                     ),
                 ),
                 ("label", models.CharField(blank=True, max_length=100, null=True)),
@@ -367,6 +383,8 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
+                models.F("carrier"),
+                models.F("organization"),
                 models.F("next_attempt_at"),
                 models.F("id"),
                 condition=models.Q(("next_attempt_at__isnull", False)),

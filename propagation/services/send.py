@@ -118,12 +118,14 @@ def _process(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> No
 
 
 def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
-    request = _mark_sent(leased)
-    if request is None:
-        return
-    log.info("order sent", action=request.action.value, numbers=len(request.numbers))
     try:
-        report = carrier.submit(request)
+        # An order that waits for its turn is not sent yet, and is not shown as such.
+        with rate_limiter.reserve():
+            request = _mark_sent(leased)
+            if request is None:
+                return
+            log.info("order sent", action=request.action.value, numbers=len(request.numbers))
+            report = carrier.submit(request)
     except CarrierRefused as refused:
         report = OrderReport(failure=refused.failure)
     except RateLimited as limited:
