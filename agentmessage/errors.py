@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE", "service unavailable"
 
     def __new__(cls, code: str, message: str) -> Self:
+        """Make a member whose value is the code alone."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.message = message

@@ -1,4 +1,4 @@
-"""/v1/brands and /v1/brands/{id}"""
+"""/v1/brands and /v1/brands/{id}."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request

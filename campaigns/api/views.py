@@ -1,4 +1,4 @@
-"""/v1/campaigns and /v1/campaigns/{id}"""
+"""/v1/campaigns and /v1/campaigns/{id}."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
