@@ -214,9 +214,7 @@ class Environment:
     MAX_BODY_BYTES = Setting(_integer(1024, 104_857_600), 1_048_576, "a larger body is 413")
 
     CARRIER_URL = Setting(
-        _text(
-            _CARRIER, "an address that begins with simulated://, bandwidth:// or telnyx://"
-        ),
+        _text(_CARRIER, "an address that begins with simulated://, bandwidth:// or telnyx://"),
         "simulated://",
         "`bandwidth://user:secret@host/accounts/ID?version=1|2`, `telnyx://:key@host` or `simulated://host:port`; "
         "secrets percent-encoded. The account is called `default`",

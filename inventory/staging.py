@@ -34,8 +34,9 @@ _ONE_LOAD_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('numbers.load_inven
 _CREATE = """
 CREATE TEMPORARY TABLE inventory_phone_numbers (
     position integer, organization_index integer, entry_index integer, organization_id uuid,
-    id uuid, number text, number_type text, state text, carrier text, label text, inbound_url text, status_url text, campaign_id uuid,
-    carrier_given boolean, label_given boolean, inbound_url_given boolean, status_url_given boolean, campaign_id_given boolean,
+    id uuid, number text, number_type text, state text, carrier text,
+    label text, inbound_url text, status_url text, campaign_id uuid,
+    label_given boolean, inbound_url_given boolean, status_url_given boolean, campaign_id_given boolean,
     attachment_id uuid
 )
 """
@@ -86,13 +87,14 @@ def unstage(cursor: CursorWrapper) -> None:
 
 
 def _rows(inventory: Inventory, *, report: Report, total: int) -> Iterator[tuple[Any, ...]]:
-    optional = ("carrier", "label", "inbound_url", "status_url", "campaign_id")
+    optional = ("label", "inbound_url", "status_url", "campaign_id")
     for position, (place, organization, entry) in enumerate(entries(inventory, "phone_numbers")):
         if position % REPORT_EVERY == 0:
             report(Stage.COPYING, position, total)
         yield (
             *(position, place[1], place[3], organization["id"]),
-            *(entry["id"], entry["number"], entry["number_type"], entry["state"], *map(entry.get, optional)),
+            *(entry["id"], entry["number"], entry["number_type"], entry["state"]),
+            *(entry.get("carrier"), *map(entry.get, optional)),
             *(key in entry for key in optional),
             uuid7(),
         )

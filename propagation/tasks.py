@@ -2,19 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.actors import Actor
 from carriers.base import CarrierRefused, CarrierUnavailable, Deadline
-from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
+from propagation.services.calling import carrier_of, max_open_orders, rate_limiter_of
 from propagation.services.dispatch import run_round
-from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders, expire_orders, expire_waiting
+from propagation.services.housekeeping import (
+    delete_lost_jobs,
+    delete_old_orders,
+    expire_orders,
+    expire_waiting,
+    fail_removed_accounts,
+)
 from propagation.services.reconcile import reconcile
 from propagation.services.send import process_orders_until
 from propagation.services.sync import sync_campaigns
@@ -29,28 +37,36 @@ JOB_SECONDS = 15.0
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(queue=QUEUE, queueing_lock="propagate", name="propagate")
+@app.task(queue=QUEUE, queueing_lock="propagate", name="propagate", priority=1)
 def propagate(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
-    """Every two seconds, in one worker: turn everything that is due into jobs."""
+    """Every two seconds, in one worker: turn everything that is due into jobs, one account after the other."""
     close_old_connections()
-    run_round(
-        carrier=current_carrier(),
-        open_orders=max_open_orders(),
-        defer=_defer,
-        backlog=_backlog,
-        max_jobs=MAX_JOBS,
-    )
+    for account in settings.CARRIERS:
+        try:
+            carrier = carrier_of(account)
+        except ImproperlyConfigured as error:
+            # The other accounts go on.
+            log.error("account not usable", account=account, reason=str(error))  # noqa: TRY400  (One sentence.)
+            continue
+        run_round(
+            carrier=carrier,
+            rate_limiter=rate_limiter_of(account),
+            open_orders=max_open_orders(account),
+            defer=partial(_defer, account),
+            backlog=partial(_backlog, account),
+            max_jobs=MAX_JOBS,
+        )
 
 
 @app.task(queue=QUEUE, name="process_orders")
-def process_orders(order_ids: list[str], lease: str) -> None:
+def process_orders(account: str, order_ids: list[str], lease: str) -> None:
     """Send or poll these orders, as many as there is time for; the others are due again at once."""
     close_old_connections()
     process_orders_until(
         [UUID(order_id) for order_id in order_ids],
         lease=datetime.fromisoformat(lease),
-        carrier=current_carrier(),
-        rate_limiter=current_rate_limiter(),
+        carrier=carrier_of(account),
+        rate_limiter=rate_limiter_of(account),
         deadline=Deadline.after(JOB_SECONDS),
     )
 
@@ -60,6 +76,7 @@ def process_orders(order_ids: list[str], lease: str) -> None:
 def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
     """Every five minutes: end what has waited for too long, and delete old orders and the jobs of dead workers."""
     close_old_connections()
+    fail_removed_accounts()
     expire_orders()
     expire_waiting()
     delete_old_orders()
@@ -69,37 +86,40 @@ def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the m
 @app.periodic(cron="23 * * * *")
 @app.task(queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", name="sync_campaigns")
 def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
-    """Every hour: ask the carrier which campaigns it has approved."""
-    try:
-        for decision in sync_campaigns(carrier=current_carrier()):
-            if decision.is_new:
-                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
-    except (CarrierUnavailable, CarrierRefused) as error:
-        # The answers so far are recorded; the rest is asked again in an hour.
-        log.warning("sync ended early", reason=str(error))
+    """Every hour: ask the carriers which campaigns they have approved."""
+    for account in settings.CARRIERS:
+        try:
+            for decision in sync_campaigns(carrier=carrier_of(account)):
+                if decision.is_new:
+                    log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+        except (CarrierUnavailable, CarrierRefused) as error:
+            # The answers so far are recorded; the rest is asked again in an hour.
+            log.warning("sync ended early", account=account, reason=str(error))
 
 
 @app.periodic(cron="43 3 * * *")
 @app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", name="reconcile")
 def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
-    """Every night: compare with what the carrier reports, and correct the drift."""
-    try:
-        report = reconcile(
-            carrier=current_carrier(),
-            actor=Actor.for_worker("reconcile"),
-            max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
-        )
-    except (CarrierUnavailable, CarrierRefused) as error:
-        log.warning("reconciliation ended early", reason=str(error))
-        return
-    counts = {drift.value: count for drift, count in report.counts.items()}
-    log.info("reconciled", checked=report.checked, left=report.left, **counts)
+    """Every night: compare with what the carriers report, and correct the drift."""
+    for account in settings.CARRIERS:
+        try:
+            report = reconcile(
+                carrier=carrier_of(account),
+                actor=Actor.for_worker("reconcile"),
+                max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
+            )
+        except (CarrierUnavailable, CarrierRefused) as error:
+            log.warning("reconciliation ended early", account=account, reason=str(error))
+            continue
+        counts = {drift.value: count for drift, count in report.counts.items()}
+        log.info("reconciled", account=account, checked=report.checked, left=report.left, **counts)
 
 
-def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:
+def _defer(account: str, order_ids: Sequence[UUID], lease: datetime) -> None:
     # The lease makes a lost job harmless, so a job needs no transaction with the order.
-    process_orders.defer(order_ids=[str(order_id) for order_id in order_ids], lease=lease.isoformat())
+    process_orders.defer(account=account, order_ids=[str(order_id) for order_id in order_ids], lease=lease.isoformat())
 
 
-def _backlog() -> int:
-    return ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", task_name=process_orders.name).count()
+def _backlog(account: str) -> int:
+    waiting = ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", task_name=process_orders.name)
+    return waiting.filter(args__account=account).count()

@@ -315,9 +315,7 @@ def _unauthorized(answer: Answer) -> CarrierRefused:
 
 def _exception_for(answer: Answer) -> CarrierRefused | CarrierUnavailable:
     if answer.status == HTTPStatus.NOT_FOUND:
-        return CarrierRefused(
-            Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account.", "404")
-        )
+        return CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account.", "404"))
     if answer.status not in _REFUSING:
         return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
     error = xml_format.read_error(xml_format.parse(answer.body))

@@ -63,9 +63,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "carrier",
-                    models.CharField(
-                        db_default="default", default=phone_numbers.models.only_account, max_length=20
-                    ),
+                    models.CharField(db_default="default", default=phone_numbers.models.only_account, max_length=20),
                 ),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("next_attempt_at", models.DateTimeField(null=True)),

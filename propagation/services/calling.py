@@ -134,8 +134,9 @@ class RateLimiter:
 @cache
 def carrier_of(account: str) -> Carrier:
     """Return the adapter of an account in CARRIERS, one per process. Raises ImproperlyConfigured."""
+    pace = rate_limiter_of(account).pace
     try:
-        return build_carrier(settings.CARRIERS[account], pace=rate_limiter_of(account).pace, account=account)
+        return build_carrier(settings.CARRIERS[account], pace=pace, account=account)
     except ValueError as error:
         raise _improperly_configured(account, error) from None
 
@@ -155,6 +156,8 @@ def max_open_orders(account: str) -> int:
 
 def limits_of(account: str) -> Limits:
     """Return the default limits of the account's carrier. Raises ImproperlyConfigured."""
+    if account not in settings.CARRIERS:
+        raise ImproperlyConfigured(f"CARRIERS has no account {account}.")
     try:
         return default_limits(settings.CARRIERS[account])
     except ValueError as error:
@@ -163,8 +166,7 @@ def limits_of(account: str) -> Limits:
 
 def wait_for_campaign_lookup(account: str) -> None:
     """Wait until the account may be asked about a campaign, which carriers limit apart. Raises RateLimited."""
-    per_minute = limits_of(account).campaign_lookups_per_minute if account in settings.CARRIERS else 0
-    if per_minute:
+    if per_minute := limits_of(account).campaign_lookups_per_minute:
         RateLimiter(f"{account}/campaigns", per_minute / 60).wait_for_turn()
 
 

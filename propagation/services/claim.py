@@ -51,7 +51,7 @@ SELECT a.id, a.organization_id, a.campaign_id, p.current_attachment_id = a.id,
        a.request_id
 FROM unnest(%(organizations)s::uuid[]) AS due (organization_id)
 CROSS JOIN LATERAL (
-    SELECT * FROM numbers_campaignattachment
+    SELECT id, organization_id, campaign_id, phone_number_id, request_id FROM numbers_campaignattachment
     WHERE carrier = %(carrier)s AND organization_id = due.organization_id
       AND next_attempt_at <= statement_timestamp() AND status = 'pending'
     ORDER BY next_attempt_at, id
@@ -113,8 +113,8 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
     """Make up to `max_orders` of about `limit` due attachments, while fewer than `open_orders` are open; 0: no limit.
 
     The organizations take turns, each with what has been due for longest. None takes more than half of the open orders
-    while another one has something due. Attachments that are superseded, wait for their campaign's approval, or wait for the number's previous order are set
-    aside. Those of orders over the limit stay due.
+    while another one has something due. Attachments that are superseded, wait for their campaign's approval, or wait
+    for the number's previous order are set aside. Those of orders over a limit stay due.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         held = _open_orders(carrier) if open_orders else Counter()
@@ -125,9 +125,7 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
         if not organizations:
             return Claim()
         share = ceil(limit / len(organizations))
-        cursor.execute(
-            _DUE, {"carrier": carrier.name, "organizations": array_literal(organizations), "share": share}
-        )
+        cursor.execute(_DUE, {"carrier": carrier.name, "organizations": array_literal(organizations), "share": share})
         rows = cursor.fetchall()
         by_organization = Counter(row[1] for row in rows)
         claim = Claim(rows=len(rows), is_drained=max(by_organization.values(), default=0) < share)

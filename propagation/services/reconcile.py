@@ -84,14 +84,14 @@ def reconcile(
     force: bool = False,
     progress: Callable[[Report], None] | None = None,
 ) -> Report:
-    """Reconcile the numbers of one organization, or of all, in batches. It may be interrupted and run again.
+    """Reconcile the account's numbers, of one organization or of all, in batches. It may be interrupted and run again.
 
     Takes at most `max_detach_share` of an organization's numbers off campaigns, but at least one; more with `force`.
     Raises CarrierRefused, and CarrierUnavailable if the carrier stays unavailable for some minutes.
     """
     report = Report()
     allowance = _Allowance(max_detach_share, force=force)
-    for batch in _batches(organization_id):
+    for batch in _batches(carrier.name, organization_id):
         found = _assignments(carrier, [row.number for row in batch])
         for row in batch:
             drift = _compare(row, found)
@@ -109,10 +109,11 @@ def reconcile(
     return report
 
 
-def _batches(organization_id: UUID | None) -> Iterator[Sequence[_Settled]]:
+def _batches(account: str, organization_id: UUID | None) -> Iterator[Sequence[_Settled]]:
     settled = PhoneNumber.objects.filter(
         Q(carrier_line_option_status=LineOptionStatus.PROPAGATED) | Q(carrier_line_option_status__isnull=True),
         organization_id__isnull=False,
+        carrier=account,
     ).order_by("id")
     if organization_id is not None:
         settled = settled.filter(organization_id=organization_id)

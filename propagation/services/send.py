@@ -114,7 +114,7 @@ def _process(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> No
     if leased.order.sent_at is None:
         _send(leased, carrier, rate_limiter)
     else:
-        _poll(leased, carrier, rate_limiter)
+        _poll(leased, carrier)
 
 
 def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
@@ -133,12 +133,13 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
         return
     except CarrierUnavailable as unavailable:
         _log_unavailable(unavailable)
-        _handle_unavailable(leased, unavailable, rate_limiter)
+        _handle_unavailable(leased, unavailable)
         return
-    _handle_report(leased, report)
+    # However long the order waited for its turn.
+    _handle_report(leased, report, age=0.0)
 
 
-def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable, rate_limiter: RateLimiter) -> None:
+def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable) -> None:
     failure = AttachmentFailure(
         FailureCode.CARRIER_UNAVAILABLE,
         carriers_words(unavailable.message, otherwise="The carrier is unavailable."),
@@ -149,13 +150,12 @@ def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable, rate_l
         _postpone(leased, poll_delay(0.0, retry_after=unavailable.retry_after), failure=failure)
     elif unavailable.retry_after is not None:
         # The carrier works and asks for a pause, which is not a failed attempt.
-        rate_limiter.pause(unavailable.retry_after)
         _mark_unsent(leased, unavailable.retry_after, failure=failure)
     else:
         requeue_attachments(order_id=leased.order.id, lease=leased.lease, failure=failure)
 
 
-def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
+def _poll(leased: _Leased, carrier: Carrier) -> None:
     try:
         report = carrier.find(_request_of(leased.order))
     except CarrierRefused as refused:
@@ -168,13 +168,11 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
         _postpone(leased, limited.retry_after or 0.0)
         return
     except CarrierUnavailable as unavailable:
-        if unavailable.retry_after is not None and not unavailable.was_sent:
-            rate_limiter.pause(unavailable.retry_after)
         _log_unavailable(unavailable)
         _postpone(leased, poll_delay(leased.age, retry_after=unavailable.retry_after))
         return
     if report is not None:
-        _handle_report(leased, report)
+        _handle_report(leased, report, age=leased.age)
     elif leased.age < settings.PROPAGATION_SETTLE_SECONDS:
         _postpone(leased, poll_delay(leased.age))
     else:
@@ -193,9 +191,9 @@ def _log_unavailable(unavailable: CarrierUnavailable) -> None:
     )
 
 
-def _handle_report(leased: _Leased, report: OrderReport) -> None:
+def _handle_report(leased: _Leased, report: OrderReport, *, age: float) -> None:
     if report.is_open:
-        _postpone(leased, poll_delay(leased.age), carrier_order_id=report.carrier_order_id)
+        _postpone(leased, poll_delay(age), carrier_order_id=report.carrier_order_id)
     else:
         record_report(order_id=leased.order.id, lease=leased.lease, report=report)
 
@@ -272,6 +270,8 @@ def _postpone(
             carrier_order_id=carriers_id(carrier_order_id) or order.carrier_order_id,
             sent_at=None if is_unsent else order.sent_at,
         )
+        if is_unsent:
+            _submitted(order).update(submitted_at=None)
         if failure is not None:
             is_same = Q(failure_code__isnull=True) | Q(failure_code=failure.code)
             _submitted(order).update(

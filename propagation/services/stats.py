@@ -6,6 +6,7 @@ All but `numbers_by_status` cost what is in progress, not what there is: each co
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Count, F, Min, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
@@ -54,25 +55,33 @@ class Stats:
     rates: tuple[Rate, ...]
 
 
-def current_stats() -> Stats:
-    """Return the statistics, read from the rows themselves."""
+def current_stats(account: str | None = None) -> Stats:
+    """Return the statistics of one account, or of all together, read from the rows themselves."""
+    own = Q() if account is None else Q(carrier=account)
     unsettled: dict[str, int] = {}
     oldest_by: dict[str, datetime | None] = {}
     for waits_for, condition in _WAITS_FOR.items():
         since = Min(Coalesce("resumed_at", "created_at"))
-        row = CampaignAttachment.objects.filter(condition).aggregate(count=Count("*"), oldest=since)
+        row = CampaignAttachment.objects.filter(condition, own).aggregate(count=Count("*"), oldest=since)
         unsettled[waits_for] = row["count"]
         oldest_by[waits_for] = row["oldest"]
-    open_orders = CarrierOrder.objects.filter(ended_at__isnull=True)
+    open_orders = CarrierOrder.objects.filter(own, ended_at__isnull=True)
     return Stats(
         unsettled=unsettled,
         oldest=min((at for waits_for, at in oldest_by.items() if at and waits_for != "approval"), default=None),
-        failures=_failures_by_code(),
+        failures=_failures_by_code(own),
         open_orders=open_orders.count(),
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
-        rates=tuple(_rate(minutes) for minutes in MINUTES),
+        rates=tuple(_rate(minutes, own) for minutes in MINUTES),
     )
+
+
+def accounts_in_use() -> list[str]:
+    """Return the configured accounts, and those that have been removed and have failures left."""
+    failed = CampaignAttachment.objects.filter(status=AttachmentStatus.FAILED)
+    removed = failed.exclude(carrier__in=list(settings.CARRIERS)).order_by("carrier").values_list("carrier", flat=True)
+    return [*settings.CARRIERS, *removed.distinct()]
 
 
 def numbers_by_status() -> dict[str, int]:
@@ -81,16 +90,16 @@ def numbers_by_status() -> dict[str, int]:
     return {status or "none": count for status, count in counts}
 
 
-def _failures_by_code() -> dict[str, int]:
+def _failures_by_code(own: Q) -> dict[str, int]:
     failed = CampaignAttachment.objects.filter(
-        status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
+        own, status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
     )
     counts = failed.values_list("failure_code").annotate(count=Count("*")).order_by("-count", "failure_code")
     return {str(code): count for code, count in counts}
 
 
-def _rate(minutes: int) -> Rate:
-    ended = CarrierOrder.objects.filter(ended_at__gt=Now() - timedelta(minutes=minutes))
+def _rate(minutes: int, own: Q) -> Rate:
+    ended = CarrierOrder.objects.filter(own, ended_at__gt=Now() - timedelta(minutes=minutes))
     return Rate(
         minutes,
         **ended.aggregate(

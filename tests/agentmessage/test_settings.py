@@ -47,6 +47,17 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "CORS_ORIGINS": ("*", "a.example", "https://a.example/", "https://*.a.example", "null"),
     "MAX_BODY_BYTES": (*NO_NUMBERS, "0", "1023", "104857601", "1MB"),
     "CARRIER_URL": ("twilio://u:p@host", "bandwidth", "bandwidth:u:p", "telnyx://:a key@"),
+    "CARRIERS": (
+        "telnyx://:key@",
+        "main=twilio://u:p@host",
+        "Main=telnyx://:key@",
+        "main=telnyx://:key@,",
+        "main=telnyx://:key@,main=telnyx://:other@",
+        "main=telnyx://:key@, =telnyx://:other@",
+        "main=telnyx://:a key@",
+        f"{'a' * 21}=telnyx://:key@",
+        ",".join(f"a{n}=telnyx://:key@" for n in range(21)),
+    ),
     "CARRIER_REQUESTS_PER_SECOND": (*NO_NUMBERS, "1001", "5/s", "."),
     "CARRIER_OPEN_ORDERS": (*NO_NUMBERS, "100001", "1.5"),
     "CARRIER_WEBHOOK_CREDENTIALS": ("user", "user:", ":password"),
@@ -84,6 +95,11 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("THROTTLE_RATE", "off", None),
     ("THROTTLE_UNAUTHORIZED_RATE", "Off", None),
     ("MAX_BODY_BYTES", "1024", 1024),
+    (
+        "CARRIERS",
+        "main=bandwidth://u:a,b@/accounts/1, other-2=telnyx://:key@",
+        {"main": "bandwidth://u:a,b@/accounts/1", "other-2": "telnyx://:key@"},
+    ),
     ("CARRIER_REQUESTS_PER_SECOND", "0", 0.0),
     ("CARRIER_REQUESTS_PER_SECOND", "off", 0.0),
     ("CARRIER_REQUESTS_PER_SECOND", "0.5", 0.5),
@@ -135,6 +151,15 @@ def test_any_text_is_read_or_refused(setting: Setting[Any], text: str) -> None:
 def test_each_carrier_may_be_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARRIER_URL", url)
     assert default_limits(env.CARRIER_URL).carrier == url.partition(":")[0]
+
+
+def test_one_account_or_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARRIER_URL", "telnyx://:hushhush@")
+    monkeypatch.setenv("CARRIERS", "main=telnyx://:hushhush@")
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^Set CARRIER_URL for one account or CARRIERS for several, not both\.$"
+    ):
+        env.load(Path("no-such-file"))
 
 
 @pytest.mark.parametrize("blank", ["", "  \t "])

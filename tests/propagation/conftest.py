@@ -11,6 +11,7 @@ from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.clock import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
+from propagation.services.calling import RateLimiter
 from tests.support.ports import closed_port
 from tests.support.propagation import Worker
 from tests.support.worlds import World
@@ -28,7 +29,7 @@ def simulator() -> Iterator[SimulatorServer]:
 @pytest.fixture
 def carrier(simulator: SimulatorServer) -> Iterator[SimulatedCarrier]:
     """The adapter."""
-    carrier = SimulatedCarrier.from_url(urlsplit(simulator.url), pace=lambda: None)
+    carrier = SimulatedCarrier.from_url(urlsplit(simulator.url), pace=RateLimiter("default", 0).pace)
     yield carrier
     carrier.close()
 
@@ -52,12 +53,12 @@ def unreachable() -> Iterator[Worker]:
 @pytest.fixture
 def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
     """The carrier that tasks and commands find in the settings."""
-    settings.CARRIER_URL = simulator.url
-    caches = (calling.current_carrier, calling.current_rate_limiter)
+    settings.CARRIERS = {"default": simulator.url}
+    caches = (calling.carrier_of, calling.rate_limiter_of)
     for cached in caches:
         cached.cache_clear()
     yield simulator
-    calling.current_carrier().close()
+    calling.carrier_of("default").close()
     for cached in caches:
         cached.cache_clear()
 

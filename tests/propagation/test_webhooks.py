@@ -69,7 +69,7 @@ def post(settings: Settings) -> Post:
 class Busy:
     """A carrier that is at work for ever."""
 
-    name, batch_size = "simulated", 10
+    name, batch_size = "default", 10
 
     def __init__(self) -> None:
         self.looks = 0

@@ -41,6 +41,7 @@ class Worker:
         """One round: what is due becomes jobs."""
         return run_round(
             carrier=self.carrier,
+            rate_limiter=self.rate_limiter,
             open_orders=self.open_orders,
             defer=lambda order_ids, lease: self.jobs.append((order_ids, lease)),
             backlog=lambda: 0,

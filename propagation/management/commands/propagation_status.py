@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from propagation.services.stats import Stats, current_stats, numbers_by_status
+from propagation.services.stats import Stats, accounts_in_use, current_stats, numbers_by_status
 
 _WAITS_FOR = {
     "worker": "due, waiting for a worker",
@@ -28,8 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         statuses, stats = numbers_by_status(), current_stats()
+        accounts = {account: current_stats(account) for account in accounts_in_use()}
         if options["json"]:
-            self.stdout.write(json.dumps(_as_dict(statuses, stats)))
+            by_account = {account: _as_dict(own) for account, own in accounts.items()}
+            self.stdout.write(json.dumps({"numbers": statuses, **_as_dict(stats), "accounts": by_account}))
             return
         console = Console(file=cast("IO[str]", self.stdout), highlight=False, soft_wrap=True)
         _show(console, "Numbers", dict(sorted(statuses.items())))
@@ -43,6 +45,12 @@ class Command(BaseCommand):
                 f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
             )
         console.print(f"open orders: {stats.open_orders:,}")
+        for account, own in accounts.items():
+            unsettled = ", ".join(f"{count:,} wait for {name}" for name, count in own.unsettled.items() if count)
+            failed = sum(own.failures.values())
+            console.print(
+                f"account {account}: {own.open_orders:,} open orders, {failed:,} failed; {unsettled or 'settled'}"
+            )
         if stats.oldest is not None:
             console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
 
@@ -64,9 +72,8 @@ def _age(since: datetime) -> str:
     return f"{seconds} seconds"
 
 
-def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
+def _as_dict(stats: Stats) -> dict[str, Any]:
     return {
-        "numbers": statuses,
         "unsettled": stats.unsettled,
         "oldest_pending": stats.oldest and stats.oldest.isoformat(),
         "failures": stats.failures,

@@ -10,7 +10,8 @@ from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
 from carriers.base import CarrierRefused, CarrierUnavailable
-from propagation.services.calling import current_carrier
+from propagation.management.arguments import add_account
+from propagation.services.calling import carrier_of
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
 
 _SHOWN = 20
@@ -31,6 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
+        add_account(parser)
         parser.add_argument("--dry-run", action="store_true", help="the same report; nothing is corrected")
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
         parser.add_argument(
@@ -52,7 +54,7 @@ class Command(BaseCommand):
 
         try:
             report = reconcile(
-                carrier=current_carrier(),
+                carrier=carrier_of(options["account"]),
                 actor=Actor.for_worker("reconcile"),
                 max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
                 organization_id=None if owner is None else owner.id,
