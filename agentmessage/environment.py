@@ -109,7 +109,7 @@ def _or_off(kind: Kind[T], off: T) -> Kind[T]:
 def _read_accounts(text: str) -> dict[str, str]:
     # A comma ends an address only where another account's name follows: a secret may have one.
     items = re.split(rf",\s*(?={_ACCOUNT}=)", text)
-    accounts = dict(_match(rf"{_ACCOUNT}={_CARRIER}", item).split("=", 1) for item in items)
+    accounts = dict(_match(rf"{_ACCOUNT}={_CARRIER}(?<!,)", item).split("=", 1) for item in items)
     _between(len(items), len(accounts), _MAX_ACCOUNTS)
     return accounts
 

@@ -88,7 +88,7 @@ class PhoneNumber(models.Model):
         max_length=ACCOUNT_LENGTH,
         default=only_account,
         db_default=DEFAULT_ACCOUNT,
-        help_text="The account that has the number, by its name in CARRIERS",
+        help_text="The account that has it, by its name in CARRIERS. It changes only without a campaign: detach first.",
     )
     label = models.CharField(max_length=LABEL_LENGTH, null=True, blank=True)
     inbound_url = models.URLField("inbound URL", max_length=URL_LENGTH, null=True, blank=True)
@@ -219,6 +219,14 @@ class PhoneNumber(models.Model):
     def is_assigned(self) -> bool:
         """Whether the number is in an organization's use (rule 6 of the attach)."""
         return self.state == NumberState.ASSIGNED
+
+    @property
+    def may_change_account(self) -> bool:
+        """Whether nothing binds the number to its account: no campaign, and nothing on its way. A trigger decides."""
+        on_their_way = Q(status=AttachmentStatus.SUBMITTED) | Q(
+            status=AttachmentStatus.PENDING, id=self.current_attachment_id
+        )
+        return self.campaign_id is None and not self.attachments.filter(on_their_way).exists()
 
 
 class CampaignAttachment(models.Model):

@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         db_default="default",
                         default=phone_numbers.models.only_account,
-                        help_text="The account that has the number, by its name in CARRIERS",
+                        help_text="The account that has it, by its name in CARRIERS. It changes only without a campaign: detach first.",
                         max_length=20,
                     ),
                 ),

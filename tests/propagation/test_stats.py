@@ -64,9 +64,16 @@ def test_the_command(various: None) -> None:
         {"minutes": 60, "succeeded": 2, "failed": 1, "orders": 2},
     ]
     assert answer["oldest_pending"] is not None
+    assert answer["accounts"]["default"]["open_orders"] == 2
     said = StringIO()
     call_command("propagation_status", stdout=said)
-    for words in ("at the carrier, waiting for its answer", "REJECTED", "open orders: 2", "oldest pending: recorded"):
+    for words in (
+        "at the carrier, waiting for its answer",
+        "REJECTED",
+        "open orders: 2",
+        "account default: 2 open orders, 1 failed",
+        "oldest pending: recorded",
+    ):
         assert words in said.getvalue()
 
 
@@ -83,11 +90,11 @@ def test_the_same_figures_for_prometheus(various: None, settings: Settings, api:
         for sample in family.samples
     }
     assert values["agentmessage_numbers", "pending"] == 4
-    assert values["agentmessage_propagation_unsettled", "carrier"] == 2
-    assert values["agentmessage_propagation_failed", "REJECTED"] == 1
-    assert values["agentmessage_propagation_ended", "1", "succeeded"] == 2
-    assert values["agentmessage_carrier_open_orders",] == 2
-    assert 0 < values["agentmessage_propagation_oldest_seconds",] < 600
+    assert values["agentmessage_propagation_unsettled", "carrier", "default"] == 2
+    assert values["agentmessage_propagation_failed", "REJECTED", "default"] == 1
+    assert values["agentmessage_propagation_ended", "1", "default", "succeeded"] == 2
+    assert values["agentmessage_carrier_open_orders", "default"] == 2
+    assert 0 < values["agentmessage_propagation_oldest_seconds", "default"] < 600
     route = "v1/phone-numbers/<str:phone_number_id>/campaign"
     assert values["agentmessage_requests_total", "403", "GET", route] >= 1
     assert any(key[0] == "agentmessage_requests_total" and "other" in key for key in values)

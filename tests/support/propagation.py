@@ -77,12 +77,13 @@ class Worker:
 
 
 def hurry() -> None:
-    """Make due whatever only waits for its time here, leases of dead workers included."""
+    """Make due whatever only waits for its time here, leases of dead workers and pauses included."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE propagation_carrierorder SET next_poll_at = now() WHERE ended_at IS NULL")
         cursor.execute(
             "UPDATE numbers_campaignattachment SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
         )
+        cursor.execute("UPDATE propagation_carrierratelimit SET next_at = now(), paused_until = NULL")
 
 
 def is_anything_open() -> bool:
