@@ -114,10 +114,11 @@ def _read_accounts(text: str) -> dict[str, str]:
     return accounts
 
 
-def _read_public_key(text: str) -> bytes:
-    key = base64.b64decode(text, validate=True)
-    _between(32, len(key), 32)
-    return key
+def _read_public_keys(text: str) -> list[bytes]:
+    keys = [base64.b64decode(item.strip(), validate=True) for item in text.split(",")]
+    for key in keys:
+        _between(32, len(key), 32)
+    return keys
 
 
 def _read_folder(text: str) -> Path:
@@ -245,7 +246,7 @@ class Environment:
         _text(r"[^:]+:.+", "user:password"), None, "what Bandwidth sends to `/carrier/bandwidth`", secret=True
     )
     TELNYX_PUBLIC_KEY = Setting(
-        Kind("the account's public key: 32 bytes in base64", _read_public_key),
+        Kind("the public key of each account, separated by commas: 32 bytes in base64", _read_public_keys),
         None,
         "opens `/carrier/telnyx`",
         secret=True,

@@ -9,7 +9,8 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -32,18 +33,18 @@ _SECONDS = re.compile(r"[0-9]{1,15}")
 
 
 @webhook(key=lambda: settings.TELNYX_PUBLIC_KEY)
-def telnyx_webhook(request: HttpRequest, public_key: bytes) -> HttpResponse:
+def telnyx_webhook(request: HttpRequest, public_keys: Sequence[bytes]) -> HttpResponse:
     """Answer 204 to every readable event; those about unknown numbers change nothing."""
     body = read_body(request)
-    _authenticate(request, body, public_key)
+    _authenticate(request, body, public_keys)
     event_id, event_type, number = _read(body)
     woken = make_orders_due(numbers=[number]) if number is not None else 0
     log.info("webhook", carrier="telnyx", event_id=event_id, event_type=event_type, number=number, orders_woken=woken)
     return HttpResponse(status=204)
 
 
-def _authenticate(request: HttpRequest, body: bytes, public_key: bytes) -> None:
-    """Raises Unauthorized for a wrong signature, and for one from another time, which may be a replay."""
+def _authenticate(request: HttpRequest, body: bytes, public_keys: Sequence[bytes]) -> None:
+    """Raises Unauthorized for a signature by none of the keys, and for one from another time, which may be a replay."""
     timestamp = request.headers.get("telnyx-timestamp", "")
     if not _SECONDS.fullmatch(timestamp) or abs(time.time() - int(timestamp)) > TOLERANCE_SECONDS:
         raise Unauthorized
@@ -53,9 +54,13 @@ def _authenticate(request: HttpRequest, body: bytes, public_key: bytes) -> None:
 
     try:
         signature = base64.b64decode(request.headers.get("telnyx-signature-ed25519", ""), validate=True)
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, timestamp.encode() + b"|" + body)
-    except (binascii.Error, ValueError, InvalidSignature):
+    except (binascii.Error, ValueError):
         raise Unauthorized from None
+    for public_key in public_keys:
+        with suppress(InvalidSignature):
+            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, timestamp.encode() + b"|" + body)
+            return
+    raise Unauthorized
 
 
 def _read(body: bytes) -> tuple[str | None, str, str | None]:

@@ -33,7 +33,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("propagation.W003", {"CARRIERS": {"main": "simulated://127.0.0.1:9000"}}),
     ("propagation.W004", {"PROPAGATION_LEASE_SECONDS": 30.0}),
     ("propagation.W005", {"CARRIER_WEBHOOK_CREDENTIALS": "user:password"}),
-    ("propagation.W006", {"CARRIERS": {"main": BANDWIDTH}, "TELNYX_PUBLIC_KEY": bytes(32)}),
+    ("propagation.W006", {"CARRIERS": {"main": BANDWIDTH}, "TELNYX_PUBLIC_KEY": [bytes(32)]}),
 ]
 AGREEMENTS: list[dict[str, Any]] = [
     {},
@@ -43,7 +43,7 @@ AGREEMENTS: list[dict[str, Any]] = [
     {"DATABASE_PGBOUNCER": True},
     {"PROPAGATION_LEASE_SECONDS": 30.5},
     {"CARRIERS": {"main": BANDWIDTH}, "CARRIER_WEBHOOK_CREDENTIALS": "user:password"},
-    {"TELNYX_PUBLIC_KEY": bytes(32)},
+    {"TELNYX_PUBLIC_KEY": [bytes(32)]},
 ]
 
 

@@ -155,6 +155,7 @@ def test_creates_every_row_with_every_column(ids: Ids) -> None:
         "id": attachment.id,
         "organization_id": acme,
         "phone_number_id": UUID(ids.first),
+        "carrier": "default",
         "campaign_id": UUID(ids.two),
         "previous_campaign_id": None,
         "actor_kind": ActorKind.COMMAND,

@@ -21,7 +21,7 @@ def _accounts(settings: Settings) -> None:
 def _refused(document: object) -> dict[str, str]:
     with pytest.raises(InventoryRefused) as refused:
         load(document)
-    return dict(refused.value.details)
+    return refused.value.details or {}
 
 
 def _accounts_of_numbers() -> list[str]:

@@ -125,6 +125,7 @@ def test_an_order_that_waits_for_its_turn_is_not_shown_as_sent(
     worker.work()
     order = CarrierOrder.objects.get()
     assert (order.sent_at, simulator.store.statistics()) == (None, {})
+    assert order.next_poll_at is not None
     assert order.next_poll_at - order.created_at > timedelta(minutes=50), "Not before the carrier's pause is over."
     entry = CampaignAttachment.objects.get()
     assert (entry.submitted_at, entry.failure_code) == (None, None)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 CREDENTIALS = "carrier:pässword:with colons"
-PRIVATE_KEY = Ed25519PrivateKey.generate()
+PRIVATE_KEY, OTHER_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 
 
 class Post:
@@ -62,7 +62,8 @@ class Post:
 def post(settings: Settings) -> Post:
     """Both webhooks are on."""
     settings.CARRIER_WEBHOOK_CREDENTIALS = CREDENTIALS
-    settings.TELNYX_PUBLIC_KEY = PRIVATE_KEY.public_key().public_bytes_raw()
+    # That of another account too.
+    settings.TELNYX_PUBLIC_KEY = [key.public_key().public_bytes_raw() for key in (OTHER_KEY, PRIVATE_KEY)]
     return Post()
 
 
@@ -388,6 +389,6 @@ def test_settings_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
     key = PRIVATE_KEY.public_key().public_bytes_raw()
     monkeypatch.setenv("CARRIER_WEBHOOK_CREDENTIALS", "carrier:a:b")
     monkeypatch.setenv("TELNYX_PUBLIC_KEY", base64.b64encode(key).decode())
-    program = "import tests.settings as s; print(s.CARRIER_WEBHOOK_CREDENTIALS, s.TELNYX_PUBLIC_KEY.hex())"
+    program = "import tests.settings as s; print(s.CARRIER_WEBHOOK_CREDENTIALS, s.TELNYX_PUBLIC_KEY[0].hex())"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.split() == ["carrier:a:b", key.hex()]
