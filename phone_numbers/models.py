@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils import timezone
 
@@ -222,11 +222,9 @@ class PhoneNumber(models.Model):
 
     @property
     def may_change_account(self) -> bool:
-        """Whether nothing binds the number to its account: no campaign, and nothing on its way. A trigger decides."""
-        on_their_way = Q(status=AttachmentStatus.SUBMITTED) | Q(
-            status=AttachmentStatus.PENDING, id=self.current_attachment_id
-        )
-        return self.campaign_id is None and not self.attachments.filter(on_their_way).exists()
+        """Whether nothing binds the number to its account: no campaign, and nothing on its way, as the trigger asks."""
+        is_bound = Func(F("id"), function="numbers_phonenumber_is_bound", output_field=models.BooleanField())
+        return not PhoneNumber.objects.filter(is_bound, id=self.id).exists()
 
 
 class CampaignAttachment(models.Model):

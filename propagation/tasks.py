@@ -11,8 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.actors import Actor
+from campaigns.services import end_suspensions, expire_campaigns
 from carriers.base import CarrierRefused, CarrierUnavailable, Deadline
 from propagation.services.calling import carrier_of, max_open_orders, rate_limiter_of
 from propagation.services.dispatch import run_round
@@ -25,7 +27,7 @@ from propagation.services.housekeeping import (
 )
 from propagation.services.reconcile import reconcile
 from propagation.services.send import process_orders_until
-from propagation.services.sync import sync_campaigns
+from propagation.services.sync import announced_campaigns, sync_campaigns
 
 log = structlog.get_logger(__name__)
 
@@ -74,13 +76,22 @@ def process_orders(account: str, order_ids: list[str], lease: str) -> None:
 @app.periodic(cron="*/5 * * * *")
 @app.task(queue=QUEUE, queueing_lock="tidy_up", name="tidy_up")
 def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
-    """Every five minutes: end what has waited for too long, and delete old orders and the jobs of dead workers."""
+    """Every five minutes: end what has lasted for too long, and delete old orders and the jobs of dead workers."""
     close_old_connections()
     fail_removed_accounts()
     expire_orders()
     expire_waiting()
+    end_suspensions()
     delete_old_orders()
     delete_lost_jobs()
+
+
+@app.periodic(cron="0 * * * *")
+@app.task(queue=QUEUE, queueing_lock="expire_campaigns", name="expire_campaigns")
+def expire_due_campaigns(timestamp: int) -> None:  # noqa: ARG001
+    """At 00:00 UTC: expire campaigns whose last day is over. The runs of the other hours catch up on a missed one."""
+    close_old_connections()
+    expire_campaigns()
 
 
 @app.periodic(cron="23 * * * *")
@@ -88,13 +99,39 @@ def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the m
 def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
     """Every hour: ask the carriers which campaigns they have approved."""
     for account in settings.CARRIERS:
-        try:
-            for decision in sync_campaigns(carrier=carrier_of(account)):
-                if decision.is_new:
-                    log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
-        except (CarrierUnavailable, CarrierRefused) as error:
-            # The answers so far are recorded; the rest is asked again in an hour.
-            log.warning("sync ended early", account=account, reason=str(error))
+        _sync(account)
+
+
+def _sync(account: str, *, campaign_id: str | None = None, brand_id: str | None = None) -> None:
+    """Ask the account about all its campaigns, or about those that an announcement names."""
+    try:
+        carrier, only = carrier_of(account), None
+        if campaign_id is not None or brand_id is not None:
+            only = announced_campaigns(carrier=carrier, campaign_id=campaign_id, brand_id=brand_id)
+        for decision in sync_campaigns(carrier=carrier, tcr_campaign_ids=only):
+            if decision.is_new:
+                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+    except (CarrierUnavailable, CarrierRefused) as error:
+        # The answers so far are recorded; the rest is asked again within the hour.
+        log.warning("sync ended early", account=account, reason=str(error))
+
+
+@app.task(queue=QUEUE, lock="sync_campaigns", name="sync_announced")
+def sync_announced(campaign_id: str | None, brand_id: str | None) -> None:
+    """After a carrier's news of a campaign, or of a brand and so of all its campaigns: ask what it has decided."""
+    close_old_connections()
+    for account in settings.CARRIERS:
+        _sync(account, campaign_id=campaign_id, brand_id=brand_id)
+
+
+def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
+    """Queue `sync_announced` unless the same is queued already. Return whether it was queued."""
+    lock = f"sync_announced {campaign_id or brand_id}"
+    try:
+        sync_announced.configure(queueing_lock=lock).defer(campaign_id=campaign_id, brand_id=brand_id)
+    except AlreadyEnqueued:
+        return False
+    return True
 
 
 @app.periodic(cron="43 3 * * *")

@@ -4,7 +4,18 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agentmessage.api.pagination import PageQuery
+from agentmessage.api.requests import ChoiceField, UUIDField
 from campaigns.models import CampaignStatus, CarrierStatus, Usecase
+
+
+class CampaignNumbersSerializer(serializers.Serializer[Any]):
+    """How many numbers a campaign has, and may have."""
+
+    attached = serializers.IntegerField(min_value=0)
+    limit = serializers.IntegerField(
+        min_value=1, allow_null=True, source="number_limit", help_text="What carriers allow; null: no limit."
+    )
 
 
 class CampaignSerializer(serializers.Serializer[Any]):
@@ -20,8 +31,24 @@ class CampaignSerializer(serializers.Serializer[Any]):
         choices=CampaignStatus.choices, help_text="TCR's word. Only an ACTIVE campaign takes numbers."
     )
     carrier_status = serializers.ChoiceField(
-        choices=CarrierStatus.choices, help_text="Whether the carrier takes its traffic; until then its numbers wait."
+        choices=CarrierStatus.choices,
+        source="effective_carrier_status",
+        help_text="Whether the carrier takes its traffic; until then its numbers wait. SUSPENDED by the carrier, or by "
+        "the operator of this service.",
     )
-    expiration_date = serializers.DateField(allow_null=True)
+    expiration_date = serializers.DateField(
+        allow_null=True, help_text="The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it."
+    )
+    number_pool = serializers.BooleanField(help_text="Whether carriers have approved a number pool: no limit then.")
+    numbers = CampaignNumbersSerializer(source="*")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class CampaignQuery(PageQuery):
+    """The filters of the list."""
+
+    status = ChoiceField(choices=CampaignStatus.choices, required=False, help_text="Only campaigns with this status.")
+    brand_id = UUIDField(
+        required=False, help_text="Only campaigns of this brand.", error_messages={"invalid": "must be a UUID"}
+    )

@@ -17,6 +17,7 @@ from phone_numbers.models import PhoneNumber
 from phone_numbers.services.assignment import CampaignDeleted, Move, move_many
 from phone_numbers.services.attach import check_campaign, check_phone_number
 from phone_numbers.services.clock import moment_after
+from phone_numbers.services.limits import CampaignRoom, check_number_type
 from phone_numbers.services.locking import (
     lock_free_phone_numbers,
     lock_matching_phone_numbers,
@@ -155,6 +156,7 @@ def _attach_rows(
         campaigns=campaigns,
         numbers=_by_name(found),
         busy=_by_name(busy).keys(),
+        dry_run=dry_run,
     )
     if atomic and any(result.outcome is Outcome.FAILED for result in results):
         return [UNCHANGED if result.outcome is Outcome.ATTACHED else result for result in results]
@@ -170,10 +172,14 @@ def _check_rows(
     campaigns: Mapping[UUID, Campaign | DomainError],
     numbers: Mapping[UUID | str, PhoneNumber],
     busy: Collection[UUID | str],
+    dry_run: bool,
 ) -> tuple[list[RowResult], list[Move]]:
     """Return the outcome of each row, and the moves to write for it. Numbers and busy ones go by their names."""
     results: list[RowResult] = []
     moves: dict[UUID, Move] = {}
+    room = CampaignRoom(
+        [campaign for campaign in campaigns.values() if isinstance(campaign, Campaign)], lock=not dry_run
+    )
     for row in rows:
         campaign = campaigns[row.campaign_id]
         if isinstance(campaign, DomainError):
@@ -184,6 +190,9 @@ def _check_rows(
             continue
         try:
             number = check_phone_number(numbers.get(row.phone_number))
+            check_number_type(number)
+            if number.campaign_id != campaign.id:
+                room.move(number, campaign)
         except DomainError as error:
             results.append(RowResult(Outcome.FAILED, error))
             continue

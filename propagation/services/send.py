@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 # The order goes to the worker that names the lease in force, and taking it starts a new lease. A worker that was taken
 # for dead and comes back names an old one.
 _TAKE = """
-UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second'
+UPDATE propagation_carrierorder
+SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second', has_news = false
 WHERE id = %(id)s AND ended_at IS NULL AND next_poll_at = %(lease)s
 RETURNING next_poll_at, extract(epoch FROM statement_timestamp() - coalesce(sent_at, created_at))::float8
 """
@@ -85,7 +86,7 @@ def process_orders_until(
 def return_orders(order_ids: Sequence[UUID], lease: datetime) -> int:
     """Make orders due at once that are still under this lease. Return how many."""
     orders = CarrierOrder.objects.filter(id__in=order_ids, ended_at__isnull=True, next_poll_at=lease)
-    return orders.update(next_poll_at=Now())
+    return orders.update(next_poll_at=Now(), is_leased=False)
 
 
 def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_limiter: RateLimiter) -> None:
@@ -129,7 +130,7 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     except CarrierRefused as refused:
         report = OrderReport(failure=refused.failure)
     except RateLimited as limited:
-        _mark_unsent(leased, limited.retry_after)
+        _postpone(leased, retry_delay(1, retry_after=limited.retry_after), is_unsent=not limited.order_may_exist)
         return
     except CarrierUnavailable as unavailable:
         _log_unavailable(unavailable)
@@ -145,12 +146,13 @@ def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable) -> Non
         carriers_words(unavailable.message, otherwise="The carrier is unavailable."),
         carriers_code(unavailable.carrier_code),
     )
-    if unavailable.was_sent:
+    if unavailable.order_may_exist:
         # The carrier may have the order. It is looked up before anything is repeated.
         _postpone(leased, poll_delay(0.0, retry_after=unavailable.retry_after), failure=failure)
-    elif unavailable.retry_after is not None:
+    elif unavailable.retry_after is not None and not unavailable.was_sent:
         # The carrier works and asks for a pause, which is not a failed attempt.
-        _mark_unsent(leased, unavailable.retry_after, failure=failure)
+        delay = retry_delay(1, retry_after=unavailable.retry_after)
+        _postpone(leased, delay, failure=failure, is_unsent=True)
     else:
         requeue_attachments(order_id=leased.order.id, lease=leased.lease, failure=failure)
 
@@ -162,6 +164,7 @@ def _poll(leased: _Leased, carrier: Carrier) -> None:
         # This is about how we ask, not about the order.
         failure = AttachmentFailure.from_carrier(refused.failure)
         log.warning("carrier refuses to be asked", message=failure.message)
+        failure.log_for_operator()
         _postpone(leased, poll_delay(leased.age), failure=failure)
         return
     except RateLimited as limited:
@@ -204,7 +207,7 @@ def _take(order_id: UUID, lease: datetime) -> _Leased | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    order = CarrierOrder.objects.select_related("campaign").get(id=order_id)
+    order = CarrierOrder.objects.select_related("campaign__brand").get(id=order_id)
     return _Leased(order, lease=row[0], age=row[1])
 
 
@@ -244,6 +247,7 @@ def _request_of(order: CarrierOrder) -> OrderRequest:
         tcr_campaign_id=None if order.campaign is None else order.campaign.tcr_campaign_id,
         numbers=tuple(numbers),
         carrier_order_id=order.carrier_order_id,
+        tcr_brand_id=None if order.campaign is None else order.campaign.brand.tcr_brand_id,
     )
 
 
@@ -261,12 +265,13 @@ def _postpone(
 ) -> None:
     """End the lease: the order is processed again after so many seconds. `failure` says why, on its attachments.
 
-    News of the order that came meanwhile has ended the lease already, so that it is polled at once. Raises LeaseLost.
+    If news of the order came meanwhile, it is processed again at once. Raises LeaseLost.
     """
     with transaction.atomic(durable=True):
         order = lock_order(leased.order.id, leased.lease)
         CarrierOrder.objects.filter(id=order.id).update(
-            next_poll_at=Now() + timedelta(seconds=seconds),
+            next_poll_at=Now() if order.has_news and not is_unsent else Now() + timedelta(seconds=seconds),
+            is_leased=False,
             carrier_order_id=carriers_id(carrier_order_id) or order.carrier_order_id,
             sent_at=None if is_unsent else order.sent_at,
         )
@@ -280,7 +285,3 @@ def _postpone(
                 failure_carrier_code=failure.carrier_code,
                 failure_message=failure.message,
             )
-
-
-def _mark_unsent(leased: _Leased, retry_after: float | None, *, failure: AttachmentFailure | None = None) -> None:
-    _postpone(leased, retry_delay(1, retry_after=retry_after), failure=failure, is_unsent=True)

@@ -151,6 +151,27 @@ def test_news_during_a_poll_is_not_postponed(
     assert worker.claim().orders == 1, "It is due at once."
 
 
+def test_news_during_a_submit_does_not_end_the_lease(
+    world: World, worker: Worker, carrier: Carrier, simulator: SimulatorServer, log_lines: LogLines
+) -> None:
+    simulator.faults = Faults(order_seconds=60)
+    attach(world.phone_number, world.campaign)
+    taken_meanwhile: list[int] = []
+
+    def announce() -> None:
+        assert make_orders_due(numbers=[world.phone_number.number]) == 1
+        taken_meanwhile.append(Worker(carrier).claim().orders)
+
+    worker.carrier = Meanwhile(carrier, announce)
+    worker.run()
+    assert taken_meanwhile == [0], "The worker that submits the order still holds it."
+    assert CarrierOrder.objects.get().carrier_order_id is not None
+    assert "lease lost" not in [line["event"] for line in log_lines]
+    assert worker.claim().orders == 1, "It is due once it has been submitted."
+    worker.work()
+    assert worker.claim().orders == 0, "News is followed once."
+
+
 def test_no_such_order_is_believed_after_the_settle_time_only(
     world: World, worker: Worker, simulator: SimulatorServer, settings: Settings
 ) -> None:
