@@ -64,6 +64,8 @@ def test_a_number_moves_to_another_account_without_a_campaign_only() -> None:
     assert _refused(document) == refused, "The detach has to reach the former account."
     one["carrier"] = "main"
     load(document)
+    # A worker has found that the attach is superseded, and the carrier has confirmed the detach.
+    CampaignAttachment.objects.exclude(campaign=None).update(status="superseded", next_attempt_at=None)
     CampaignAttachment.objects.filter(campaign=None).update(status="propagated", next_attempt_at=None)
     assert _accounts_of_numbers() == ["main", "other"]
 
