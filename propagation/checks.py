@@ -1,12 +1,13 @@
-"""System checks of the accounts at carriers."""
+"""System checks of the carrier accounts and, for `manage.py check --deploy --database default`, of the workers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
+from django.db import ProgrammingError
 
 from propagation.services.calling import carrier_of, limits_of
 
@@ -31,6 +32,29 @@ def check_carrier_settings_work_together(**_given: Any) -> list[CheckMessage]:
     except ImproperlyConfigured:
         return []  # check_carriers reports it.
     return list(_contradictions(carriers))
+
+
+@register(Tags.database, deploy=True)
+def check_workers(databases: Collection[str] | None = None, **_given: Any) -> list[CheckMessage]:
+    """Warn if no worker has reported lately: attachments then stay pending."""
+    if "default" not in (databases or ()):
+        return []
+    # Deferred, because the models are loaded after the apps have named their checks.
+    from propagation.services.stats import worker_heartbeats
+
+    try:
+        workers, _newest = worker_heartbeats()
+    except ProgrammingError:
+        return [CheckWarning("The database lacks tables.", hint="Run manage.py migrate.", id="propagation.W008")]
+    if workers:
+        return []
+    return [
+        CheckWarning(
+            "No worker has reported in the last 30 seconds: attachments stay pending.",
+            hint="Start manage.py run_worker, on any machine.",
+            id="propagation.W007",
+        )
+    ]
 
 
 def _refused(read: Callable[[str], object], code: str) -> list[CheckMessage]:

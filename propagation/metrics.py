@@ -7,7 +7,7 @@ from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from propagation.services.stats import accounts_in_use, current_stats, numbers_by_status
+from propagation.services.stats import accounts_in_use, current_stats, numbers_by_status, worker_heartbeats
 
 # The one statistic that reads all numbers: seconds for ten million of them.
 _MAX_AGE_SECONDS = 300.0
@@ -39,6 +39,11 @@ def collect_propagation() -> Iterable[Metric]:
             ended.add_metric([account, str(rate.minutes), "succeeded"], rate.succeeded)
             ended.add_metric([account, str(rate.minutes), "failed"], rate.failed)
     yield from (unsettled, failed, oldest, waiting, open_orders, overdue, ended)
+    workers, last_heartbeat = worker_heartbeats()
+    yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=workers)
+    if last_heartbeat is not None:
+        silent = _seconds_since(last_heartbeat)
+        yield GaugeMetricFamily("agentmessage_worker_heartbeat_seconds", "Age of the newest heartbeat.", value=silent)
     numbers = GaugeMetricFamily("agentmessage_numbers", "Numbers by state at the carrier.", labels=["status"])
     for status, count in _numbers_by_status().items():
         numbers.add_metric([status], count)

@@ -1,4 +1,4 @@
-"""The tasks of `manage.py procrastinate worker`. Jobs carry IDs and read the present state."""
+"""The tasks of `manage.py run_worker`. Jobs carry IDs and read the present state."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -48,7 +48,7 @@ def propagate(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the
             carrier = carrier_of(account)
         except ImproperlyConfigured as error:
             # The other accounts go on.
-            log.error("account not usable", account=account, reason=str(error))  # noqa: TRY400  (One sentence.)
+            log.error("account.unusable", account=account, reason=str(error))  # noqa: TRY400  (One sentence.)
             continue
         run_round(
             carrier=carrier,
@@ -110,10 +110,10 @@ def _sync(account: str, *, campaign_id: str | None = None, brand_id: str | None 
             only = announced_campaigns(carrier=carrier, campaign_id=campaign_id, brand_id=brand_id)
         for decision in sync_campaigns(carrier=carrier, tcr_campaign_ids=only):
             if decision.is_new:
-                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+                log.info("campaign.decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
     except (CarrierUnavailable, CarrierRefused) as error:
         # The answers so far are recorded; the rest is asked again within the hour.
-        log.warning("sync ended early", account=account, reason=str(error))
+        log.warning("sync.ended_early", account=account, reason=str(error))
 
 
 @app.task(queue=QUEUE, lock="sync_campaigns", name="sync_announced")
@@ -146,10 +146,10 @@ def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
                 max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
             )
         except (CarrierUnavailable, CarrierRefused) as error:
-            log.warning("reconciliation ended early", account=account, reason=str(error))
+            log.warning("reconciliation.ended_early", account=account, reason=str(error))
             continue
         counts = {drift.value: count for drift, count in report.counts.items()}
-        log.info("reconciled", account=account, checked=report.checked, left=report.left, **counts)
+        log.info("reconciliation.completed", account=account, checked=report.checked, left=report.left, **counts)
 
 
 def _defer(account: str, order_ids: Sequence[UUID], lease: datetime) -> None:

@@ -154,7 +154,7 @@ def run_round(
             if "one_in_flight" not in str(clash):
                 raise
             # Another worker claimed an older attachment of the same number at this moment. This one is due again.
-            log.info("claims clashed")
+            log.info("propagation.claims_clashed")
             break
         found.claimed += claim.rows
         if claim.failures:

@@ -76,7 +76,7 @@ def expire_orders() -> int:
     old = CarrierOrder.objects.filter(ended_at__isnull=True, created_at__lt=Now() - timedelta(days=days))
     failure = AttachmentFailure(FailureCode.ORDER_EXPIRED, f"The carrier did not finish the order in {days:g} days.")
     ids = old.order_by("id").values_list("id", flat=True)[:_BATCH]
-    return sum(_give_up(order_id, failure, "order expired") for order_id in ids)
+    return sum(_give_up(order_id, failure, "order.expired") for order_id in ids)
 
 
 def fail_removed_accounts() -> int:
@@ -85,7 +85,7 @@ def fail_removed_accounts() -> int:
     removed = ~Q(carrier__in=list(settings.CARRIERS))
     open_orders = CarrierOrder.objects.filter(removed, ended_at__isnull=True).order_by("id")
     closed = sum(
-        _give_up(order_id, failure, "order of a removed account closed")
+        _give_up(order_id, failure, "order.account_removed")
         for order_id in open_orders.values_list("id", flat=True)[:_BATCH]
     )
     due = CampaignAttachment.objects.filter(removed, next_attempt_at__isnull=False, status=AttachmentStatus.PENDING)
@@ -99,7 +99,7 @@ def abandon_order(*, order_id: UUID, reason: str = "") -> None:
     """Close an open order as if it had expired, because an operator says so. Raises LeaseLost if it is not open."""
     message = carriers_words(f"An operator abandoned the order. {reason}", otherwise="")
     give_up_order(order_id=order_id, failure=AttachmentFailure(FailureCode.ORDER_EXPIRED, message))
-    log.warning("order abandoned", order_id=str(order_id))
+    log.warning("order.abandoned", order_id=str(order_id))
 
 
 def expire_waiting() -> int:

@@ -78,7 +78,7 @@ class AttachmentFailure:
         """Log an error if only an operator can correct the cause."""
         if FAILURES[self.code].needs_operator:
             log.error(
-                "carrier needs an operator",
+                "carrier.needs_operator",
                 failure=self.code.value,
                 carrier_code=self.carrier_code,
                 message=self.message,

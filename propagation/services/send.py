@@ -103,9 +103,9 @@ def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_lim
         try:
             _process(leased, carrier.until(deadline), rate_limiter)
         except LeaseLost:
-            log.warning("lease lost")
+            log.warning("order.lease_lost")
         except Exception:
-            log.exception("order could not be processed")
+            log.exception("order.not_processed")
             # Without the database this raises as well, and the lease runs out.
             with suppress(LeaseLost):
                 _postpone(leased, poll_delay(leased.age, retry_after=_ERROR_SECONDS))
@@ -125,7 +125,7 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
             request = _mark_sent(leased)
             if request is None:
                 return
-            log.info("order sent", action=request.action.value, numbers=len(request.numbers))
+            log.info("order.sent", action=request.action.value, numbers=len(request.numbers))
             report = carrier.submit(request)
     except CarrierRefused as refused:
         report = OrderReport(failure=refused.failure)
@@ -163,7 +163,7 @@ def _poll(leased: _Leased, carrier: Carrier) -> None:
     except CarrierRefused as refused:
         # This is about how we ask, not about the order.
         failure = AttachmentFailure.from_carrier(refused.failure)
-        log.warning("carrier refuses to be asked", message=failure.message)
+        log.warning("carrier.poll_refused", message=failure.message)
         failure.log_for_operator()
         _postpone(leased, poll_delay(leased.age), failure=failure)
         return
@@ -179,7 +179,7 @@ def _poll(leased: _Leased, carrier: Carrier) -> None:
     elif leased.age < settings.PROPAGATION_SETTLE_SECONDS:
         _postpone(leased, poll_delay(leased.age))
     else:
-        log.warning("carrier does not know the order")
+        log.warning("carrier.order_unknown")
         failure = AttachmentFailure(
             FailureCode.CARRIER_UNAVAILABLE, "The carrier's answer was lost, and it has no such order."
         )
@@ -188,7 +188,7 @@ def _poll(leased: _Leased, carrier: Carrier) -> None:
 
 def _log_unavailable(unavailable: CarrierUnavailable) -> None:
     log.warning(
-        "carrier unavailable",
+        "carrier.unavailable",
         message=carriers_words(unavailable.message, otherwise=""),
         carrier_code=carriers_code(unavailable.carrier_code),
     )

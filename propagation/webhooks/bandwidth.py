@@ -31,7 +31,7 @@ def bandwidth_webhook(request: HttpRequest, credentials: str) -> HttpResponse:
     order_id = _text(notification, "CustomerOrderId")
     woken = make_orders_due(order_ids=[order_id]) if order_id else 0
     log.info(
-        "webhook",
+        "carrier.webhook",
         carrier="bandwidth",
         order_id=carriers_words(order_id, otherwise="") or None,
         carrier_order_id=carriers_words(_text(notification, "OrderId"), otherwise="") or None,

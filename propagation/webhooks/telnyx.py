@@ -57,7 +57,7 @@ def telnyx_webhook(request: HttpRequest, public_keys: Sequence[bytes]) -> HttpRe
     is_about_a_campaign = event.number is None and (event.campaign_id is not None or event.brand_id is not None)
     if is_about_a_campaign:
         announce_campaigns(campaign_id=event.campaign_id, brand_id=event.brand_id)
-    log.info("webhook", carrier="telnyx", **asdict(event), orders_woken=woken, sync_queued=is_about_a_campaign)
+    log.info("carrier.webhook", carrier="telnyx", **asdict(event), orders_woken=woken, sync_queued=is_about_a_campaign)
     return HttpResponse()
 
 
@@ -92,7 +92,7 @@ def _is_signed(public_key: bytes, signature: bytes, content: bytes) -> bool:
 
 
 def _unauthorized(reason: str, **context: object) -> Unauthorized:
-    log.warning("webhook refused", carrier="telnyx", reason=reason, **context)
+    log.warning("carrier.webhook_refused", carrier="telnyx", reason=reason, **context)
     return Unauthorized()
 
 

@@ -51,7 +51,7 @@ def test_attach_move_detach(world: World, worker: Worker, fake: FakeBandwidth) -
     assert fake.orders[order.carrier_order_id or ""].customer_order_id == str(order.id)
 
 
-@pytest.mark.parametrize("reply", [Reply(429), Reply(429, headers={"Retry-After": "1"}), Reply(403)])
+@pytest.mark.parametrize("reply", [Reply(429), Reply(429, headers={"Retry-After": "1"}), foreign(403)])
 def test_an_order_that_may_exist_is_looked_up_before_it_is_placed_again(
     world: World, worker: Worker, fake: FakeBandwidth, reply: Reply
 ) -> None:

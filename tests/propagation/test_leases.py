@@ -93,7 +93,7 @@ def test_a_worker_that_was_suspended_before_it_sends_does_not_send(
     assert simulator.store.statistics()["orders"] == 1
     assert statuses(world.phone_number) == ["submitted"]
     assert CarrierOrder.objects.get().sent_at is not None
-    assert [line["event"] for line in log_lines].count("lease lost") == 1
+    assert [line["event"] for line in log_lines].count("order.lease_lost") == 1
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_a_worker_hears_after_its_lease_is_not_written(
     assert order.carrier_order_id != "stale"
     assert standing(world.phone_number) == "propagated"
     assert entries(world.phone_number)[0]["failure_code"] is None
-    assert [line["outcome"] for line in log_lines if line["event"] == "propagation"] == ["propagated"]
+    assert [line["outcome"] for line in log_lines if line["event"] == "propagation.recorded"] == ["propagated"]
     assert simulator.store.statistics() == {"orders": 1, "numbers": 1}
 
 
@@ -270,7 +270,7 @@ def test_one_order_that_raises_stops_no_other(
     order = CarrierOrder.objects.get(ended_at__isnull=True)
     assert order.next_poll_at is not None
     assert order.next_poll_at != lease
-    [line] = [line for line in log_lines if line["event"] == "order could not be processed"]
+    [line] = [line for line in log_lines if line["event"] == "order.not_processed"]
     assert line["exc_info"]
 
 

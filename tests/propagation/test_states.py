@@ -39,7 +39,7 @@ def api(world: World) -> ApiClient:
 
 
 def _outcomes(log_lines: LogLines) -> list[tuple[str, str | None]]:
-    return [(line["outcome"], line["failure"]) for line in log_lines if line["event"] == "propagation"]
+    return [(line["outcome"], line["failure"]) for line in log_lines if line["event"] == "propagation.recorded"]
 
 
 def test_the_table_of_transitions() -> None:

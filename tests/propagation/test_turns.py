@@ -129,11 +129,11 @@ def test_an_order_that_waits_for_its_turn_is_not_shown_as_sent(
     assert order.next_poll_at - order.created_at > timedelta(minutes=50), "Not before the carrier's pause is over."
     entry = CampaignAttachment.objects.get()
     assert (entry.submitted_at, entry.failure_code) == (None, None)
-    assert not [line for line in log_lines if line["event"] == "order sent"]
+    assert not [line for line in log_lines if line["event"] == "order.sent"]
     hurry()
     worker.run()
     assert statuses(world.phone_number) == ["propagated"]
-    assert len([line for line in log_lines if line["event"] == "order sent"]) == 1
+    assert len([line for line in log_lines if line["event"] == "order.sent"]) == 1
 
 
 def test_a_429_pauses_the_account_and_takes_back_that_the_order_was_sent(

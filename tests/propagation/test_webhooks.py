@@ -194,7 +194,7 @@ def test_each_is_logged(
     post.bandwidth(notification(order.id, status="X\x85Y" + "z" * 9999))
     told = event(world.phone_number.number)
     post.telnyx(told)
-    first, second = (line for line in log_lines if line["event"] == "webhook")
+    first, second = (line for line in log_lines if line["event"] == "carrier.webhook")
     assert [first[key] for key in ("carrier", "order_id", "carrier_order_id", "log_level", "orders_woken")] == [
         "bandwidth", str(order.id), "bw-1", "info", 1,
     ]  # fmt: skip
