@@ -76,7 +76,7 @@ def expire_orders() -> int:
     old = CarrierOrder.objects.filter(ended_at__isnull=True, created_at__lt=Now() - timedelta(days=days))
     failure = AttachmentFailure(FailureCode.ORDER_EXPIRED, f"The carrier did not finish the order in {days:g} days.")
     ids = old.order_by("id").values_list("id", flat=True)[:_BATCH]
-    return sum(_give_up(order_id, failure, "order.expired") for order_id in ids)
+    return sum(_give_up(order_id, failure) for order_id in ids)
 
 
 def fail_removed_accounts() -> int:
@@ -84,10 +84,7 @@ def fail_removed_accounts() -> int:
     failure = AttachmentFailure(FailureCode.NOT_CONFIGURED, "The carrier account of the number is not configured.")
     removed = ~Q(carrier__in=list(settings.CARRIERS))
     open_orders = CarrierOrder.objects.filter(removed, ended_at__isnull=True).order_by("id")
-    closed = sum(
-        _give_up(order_id, failure, "order.account_removed")
-        for order_id in open_orders.values_list("id", flat=True)[:_BATCH]
-    )
+    closed = sum(_give_up(order_id, failure) for order_id in open_orders.values_list("id", flat=True)[:_BATCH])
     due = CampaignAttachment.objects.filter(removed, next_attempt_at__isnull=False, status=AttachmentStatus.PENDING)
     ids = list(due.values_list("id", flat=True)[:_BATCH])
     if ids:
@@ -126,13 +123,13 @@ def expire_waiting() -> int:
     )
 
 
-def _give_up(order_id: UUID, failure: AttachmentFailure, event: str) -> bool:
+def _give_up(order_id: UUID, failure: AttachmentFailure) -> bool:
     try:
         give_up_order(order_id=order_id, failure=failure)
     except LeaseLost:
         # It has ended at this moment.
         return False
-    log.warning(event, order_id=str(order_id))
+    log.warning("order.given_up", order_id=str(order_id), failure=failure.code.value)
     return True
 
 
