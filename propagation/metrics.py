@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from propagation.services.stats import accounts_in_use, current_stats, numbers_by_status, worker_heartbeats
+from propagation.services.stats import accounts_in_use, current_stats, numbers_by_status
 
 # The one statistic that reads all numbers: seconds for ten million of them.
 _MAX_AGE_SECONDS = 300.0
@@ -30,19 +29,18 @@ def collect_propagation() -> Iterable[Metric]:
             unsettled.add_metric([account, waits_for], count)
         for code, count in stats.failures.items():
             failed.add_metric([account, code], count)
-        oldest.add_metric([account], _seconds_since(stats.oldest))
+        oldest.add_metric([account], stats.seconds_since(stats.oldest))
         for waits_for, since in stats.oldest_by.items():
-            waiting.add_metric([account, waits_for], _seconds_since(since))
+            waiting.add_metric([account, waits_for], stats.seconds_since(since))
         open_orders.add_metric([account], stats.open_orders)
         overdue.add_metric([account], stats.overdue_orders)
         for rate in stats.rates:
             ended.add_metric([account, str(rate.minutes), "succeeded"], rate.succeeded)
             ended.add_metric([account, str(rate.minutes), "failed"], rate.failed)
     yield from (unsettled, failed, oldest, waiting, open_orders, overdue, ended)
-    workers, last_heartbeat = worker_heartbeats()
-    yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=workers)
-    if last_heartbeat is not None:
-        silent = _seconds_since(last_heartbeat)
+    yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=stats.workers)
+    if stats.last_heartbeat is not None:
+        silent = stats.seconds_since(stats.last_heartbeat)
         yield GaugeMetricFamily("agentmessage_worker_heartbeat_seconds", "Age of the newest heartbeat.", value=silent)
     numbers = GaugeMetricFamily("agentmessage_numbers", "Numbers by state at the carrier.", labels=["status"])
     for status, count in _numbers_by_status().items():
@@ -52,10 +50,6 @@ def collect_propagation() -> Iterable[Metric]:
 
 def _gauge(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"agentmessage_{name}", documentation, labels=["account", *labels])
-
-
-def _seconds_since(moment: datetime | None) -> float:
-    return 0.0 if moment is None else (datetime.now(UTC) - moment).total_seconds()
 
 
 def _numbers_by_status() -> dict[str, int]:

@@ -26,6 +26,7 @@ from propagation.services.housekeeping import (
     fail_removed_accounts,
 )
 from propagation.services.reconcile import reconcile
+from propagation.services.record import AttachmentFailure
 from propagation.services.send import process_orders_until
 from propagation.services.sync import announced_campaigns, sync_campaigns
 
@@ -113,7 +114,7 @@ def _sync(account: str, *, campaign_id: str | None = None, brand_id: str | None 
                 log.info("campaign.decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
     except (CarrierUnavailable, CarrierRefused) as error:
         # The answers so far are recorded; the rest is asked again within the hour.
-        log.warning("sync.ended_early", account=account, reason=str(error))
+        _log_early_end("sync.ended_early", account, error)
 
 
 @app.task(queue=QUEUE, lock="sync_campaigns", name="sync_announced")
@@ -146,10 +147,16 @@ def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
                 max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
             )
         except (CarrierUnavailable, CarrierRefused) as error:
-            log.warning("reconciliation.ended_early", account=account, reason=str(error))
+            _log_early_end("reconciliation.ended_early", account, error)
             continue
         counts = {drift.value: count for drift, count in report.counts.items()}
         log.info("reconciliation.completed", account=account, checked=report.checked, left=report.left, **counts)
+
+
+def _log_early_end(event: str, account: str, error: CarrierUnavailable | CarrierRefused) -> None:
+    log.warning(event, account=account, reason=str(error))
+    if isinstance(error, CarrierRefused):
+        AttachmentFailure.from_carrier(error.failure).log_for_operator()
 
 
 def _defer(account: str, order_ids: Sequence[UUID], lease: datetime) -> None:

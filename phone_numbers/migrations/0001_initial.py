@@ -3,8 +3,8 @@
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.comparison
+import django.db.models.functions.datetime
 import django.db.models.functions.text
-import django.utils.timezone
 from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtension
 from django.db import migrations, models
 
@@ -168,8 +168,14 @@ class Migration(migrations.Migration):
                 ("carrier_line_option_propagated_at", models.DateTimeField(blank=True, null=True)),
                 ("sms_enabled", models.BooleanField(default=True, verbose_name="SMS enabled")),
                 ("mms_enabled", models.BooleanField(default=True, verbose_name="MMS enabled")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
                 (
                     "campaign",
                     models.ForeignKey(

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
+from phone_numbers.services.clock import database_now
 from propagation.models import CarrierOrder
 
 MINUTES = (1, 60)
@@ -43,6 +44,8 @@ class Rate:
 class Stats:
     """The state of propagation now."""
 
+    at: datetime
+    """The time by the database's clock, to which the other times are compared."""
     unsettled: dict[str, int]
     """Attachments by what they wait for: a worker, the carrier, the next attempt, the campaign's approval."""
     oldest: datetime | None
@@ -59,6 +62,10 @@ class Stats:
     last_heartbeat: datetime | None
     """As `worker_heartbeats` returns them."""
 
+    def seconds_since(self, moment: datetime | None) -> float:
+        """Return how long ago that was by the database's clock; 0 if it was never."""
+        return 0.0 if moment is None else (self.at - moment).total_seconds()
+
 
 def current_stats(account: str | None = None) -> Stats:
     """Return the statistics of one account, or of all together, read from the rows themselves."""
@@ -73,6 +80,7 @@ def current_stats(account: str | None = None) -> Stats:
     workers, last_heartbeat = worker_heartbeats()
     open_orders = CarrierOrder.objects.filter(own, ended_at__isnull=True)
     return Stats(
+        at=database_now(),
         unsettled=unsettled,
         oldest=min((at for waits_for, at in oldest_by.items() if at and waits_for != "approval"), default=None),
         failures=_failures_by_code(own),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pytest_django import Settings
 
 from campaigns.models import Campaign
@@ -12,6 +13,7 @@ from carriers.simulated.clock import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
 from propagation.services.calling import RateLimiter
+from tests.support.carrier_webhooks import CREDENTIALS, PRIVATE_KEY, Post
 from tests.support.ports import closed_port
 from tests.support.propagation import Worker
 from tests.support.worlds import World
@@ -61,6 +63,16 @@ def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[Simulator
     calling.carrier_of("default").close()
     for cached in caches:
         cached.cache_clear()
+
+
+@pytest.fixture
+def post(settings: Settings) -> Post:
+    """Both webhooks are on."""
+    settings.CARRIER_WEBHOOK_CREDENTIALS = CREDENTIALS
+    # That of another account too.
+    keys = (Ed25519PrivateKey.generate(), PRIVATE_KEY)
+    settings.TELNYX_PUBLIC_KEY = [key.public_key().public_bytes_raw() for key in keys]
+    return Post()
 
 
 @pytest.fixture
