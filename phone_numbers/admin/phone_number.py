@@ -70,7 +70,7 @@ class PhoneNumberAdmin(RowAdmin):
     autocomplete_fields = ("organization",)
     inlines = (AttachmentInline,)
     fieldsets = (
-        (None, {"fields": ("number", "number_type", "organization", "state", "label")}),
+        (None, {"fields": ("number", "number_type", "organization", "state", "carrier", "label")}),
         ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
         (
             "Campaign",
@@ -93,10 +93,11 @@ class PhoneNumberAdmin(RowAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Everything but the label and how messages go."""
+        """Everything but the label, how messages go, and the account while nothing binds the number to it."""
         if obj is None:
             return ()
         return (
+            *(() if obj.may_change_account else ("carrier",)),
             "number", "number_type", "organization", "state",
             "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
             "created_at", "updated_at", "id",

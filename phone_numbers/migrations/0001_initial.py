@@ -10,6 +10,7 @@ from django.db import migrations, models
 
 import agentmessage.ids
 import agentmessage.validators
+import phone_numbers.models
 from accounts.groups import grant
 
 
@@ -60,6 +61,10 @@ class Migration(migrations.Migration):
                         default="pending",
                         max_length=10,
                     ),
+                ),
+                (
+                    "carrier",
+                    models.CharField(db_default="default", default=phone_numbers.models.only_account, max_length=20),
                 ),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("next_attempt_at", models.DateTimeField(null=True)),
@@ -159,6 +164,15 @@ class Migration(migrations.Migration):
                         null=True,
                         validators=[agentmessage.validators.validate_https_url],
                         verbose_name="status URL",
+                    ),
+                ),
+                (
+                    "carrier",
+                    models.CharField(
+                        db_default="default",
+                        default=phone_numbers.models.only_account,
+                        help_text="The account that has it, by its name in CARRIERS. It changes only without a campaign: detach first.",
+                        max_length=20,
                     ),
                 ),
                 (
@@ -397,6 +411,8 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
+                models.F("carrier"),
+                models.F("organization"),
                 models.F("next_attempt_at"),
                 models.F("id"),
                 condition=models.Q(("next_attempt_at__isnull", False)),

@@ -216,6 +216,7 @@ def _check_rows(
         moves[number.id] = Move(
             organization_id=organization_id,
             phone_number_id=number.id,
+            carrier=number.carrier,
             previous_campaign_id=number.campaign_id,
             campaign=campaign,
             at=moment_after(number.updated_at, now=now),

@@ -33,7 +33,7 @@ def _lock_one(*, skip_locked: bool) -> CompiledQueryset[PhoneNumber]:
 
 _LOCK_FREE, _LOCK = _lock_one(skip_locked=True), _lock_one(skip_locked=False)
 # What the rules and a move read of a number.
-_BULK_FIELDS = ("id", "number", "number_type", "state", "campaign_id", "updated_at")
+_BULK_FIELDS = ("id", "number", "number_type", "state", "carrier", "campaign_id", "updated_at")
 
 
 def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:

@@ -83,7 +83,7 @@ def test_old_orders_and_lost_jobs_are_forgotten(world: World, worker: Worker) ->
     CarrierOrder.objects.update(ended_at=timezone.now() - timedelta(days=31))
     assert delete_old_orders() == 1
     assert CampaignAttachment.objects.get().order_id is not None
-    tasks.process_orders.defer(order_ids=[], lease="2026-01-01T00:00:00+00:00")
+    tasks.process_orders.defer(account="default", order_ids=[], lease="2026-01-01T00:00:00+00:00")
     assert delete_lost_jobs() == 0
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
@@ -187,7 +187,7 @@ def test_long_tasks_are_behind_live_traffic_and_run_once_at_a_time(world: World,
     assert jobs == {
         "sync_campaigns": (-10, "sync_campaigns"),
         "reconcile": (-10, "reconcile"),
-        "propagate": (0, None),
+        "propagate": (1, None),
     }
 
 
