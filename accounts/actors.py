@@ -10,10 +10,10 @@ from accounts.models import ApiKey, Operator
 class ActorKind(models.TextChoices):
     """The three interfaces, and the worker, whose reconciliation corrects drift."""
 
-    API_KEY = "api_key"
-    OPERATOR = "operator"
-    COMMAND = "command"
-    WORKER = "worker"
+    API_KEY = "api_key", "API key"
+    OPERATOR = "operator", "operator"
+    COMMAND = "command", "command"
+    WORKER = "worker", "worker"
 
 
 @dataclass(frozen=True, slots=True)

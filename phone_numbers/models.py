@@ -293,11 +293,11 @@ class CampaignAttachment(models.Model):
                 | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
-            # A worker may have to take a number off a campaign that was never ours.
+            # Reconciliation may have to take a number off a campaign that only the carrier knows.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=False)
                 | Q(previous_campaign__isnull=False)
-                | Q(actor_kind=ActorKind.WORKER),
+                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.COMMAND]),
                 name="numbers_campaignattachment_says_something",
             ),
             models.CheckConstraint(

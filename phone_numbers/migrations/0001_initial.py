@@ -35,10 +35,10 @@ class Migration(migrations.Migration):
                     "actor_kind",
                     models.CharField(
                         choices=[
-                            ("api_key", "Api Key"),
-                            ("operator", "Operator"),
-                            ("command", "Command"),
-                            ("worker", "Worker"),
+                            ("api_key", "API key"),
+                            ("operator", "operator"),
+                            ("command", "command"),
+                            ("worker", "worker"),
                         ],
                         max_length=10,
                     ),
@@ -452,7 +452,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("campaign__isnull", False),
                     ("previous_campaign__isnull", False),
-                    ("actor_kind", "worker"),
+                    ("actor_kind__in", ["worker", "command"]),
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_says_something",

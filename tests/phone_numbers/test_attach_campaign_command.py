@@ -17,9 +17,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from campaigns.models import CampaignStatus
+from phone_numbers.management.bulk_attach import run
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from phone_numbers.services.bulk_attach import bulk_attach
 from phone_numbers.services.locking import lock_phone_number
-from tests.support.factories import PhoneNumberFactory
+from tests.support.factories import CampaignFactory, PhoneNumberFactory
+from tests.support.propagation import attach
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.support.worlds import World
 
@@ -200,6 +203,58 @@ def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) ->
     assert f"{on[0].number}: NUMBER_NOT_ASSIGNED: number is not assigned" in ended.err
     assert [_campaign_of(number) for number in on[1:]] == [world.other_campaign.id] * 4
     assert _campaign_of(world.phone_number) is None
+
+
+def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer moves a number after it was listed, and another is moved to a second organization."""
+    moved, sold, stays = PhoneNumberFactory.create_batch(
+        3, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
+    )
+    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+
+    def after_the_customer(**arguments: Any) -> Any:
+        attach(moved, third)
+        PhoneNumber.objects.filter(id=sold.id).update(
+            organization=world.stranger.organization, campaign=None, carrier_line_option_status=None
+        )
+        return bulk_attach(**arguments)
+
+    monkeypatch.setattr(run, "bulk_attach", after_the_customer)
+    ended = _run("--organization", slug, "--from-campaign", world.campaign.id, "--campaign", world.other_campaign.id)
+    assert ended.code == 1
+    assert ended.out.startswith("1 attached, 0 unchanged, 2 failed, 0 busy in ")
+    assert ended.err.count("PRECONDITION_FAILED: changed meanwhile") == 2
+    assert [_campaign_of(number) for number in (moved, sold, stays)] == [third.id, None, world.other_campaign.id]
+
+
+@pytest.mark.parametrize("is_atomic", [False, True])
+def test_a_lost_database_leaves_a_whole_report(
+    is_atomic: bool, transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    numbers = PhoneNumberFactory.create_batch(5, organization=world.organization)
+    file, report = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text("number\n" + "\n".join(number.number for number in numbers))
+    calls = iter([False, True])
+
+    def once(**arguments: Any) -> Any:
+        if next(calls):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return bulk_attach(**arguments)
+
+    monkeypatch.setattr(run, "bulk_attach", once)
+    arguments = ["--atomic"] if is_atomic else []
+    ended = _run("--organization", world.organization.slug, "--csv", file, "--campaign", world.campaign.id,
+                 "--report", report, "--batch-size", 2, *arguments)  # fmt: skip
+    connection.close()
+    assert (ended.code, ended.err.partition(":")[0]) == (1, "The database gave up after 2 rows")
+    done = ("unchanged", "ROLLED_BACK") if is_atomic else ("attached", "")
+    expected = [done] * 2 + [("unfinished", "BROKEN")] * 2 + [("unfinished", "NOT_TRIED")]
+    assert [(row["outcome"], row["code"]) for row in _rows(report)] == expected
+    assert [row["number"] for row in _rows(report)] == [number.number for number in numbers]
+    assert PhoneNumber.objects.filter(campaign=world.campaign).count() == (0 if is_atomic else 2)
+    assert sorted(tmp_path.iterdir()) == [file, report]
 
 
 def test_atomic_takes_everything_back(world: World, slug: str, tmp_path: Path) -> None:

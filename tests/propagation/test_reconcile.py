@@ -169,6 +169,8 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
         f"{drifted['theirs'].number}: on a campaign at the carrier, on none here (- here, CELSE00 there)"
         in said.getvalue()
     )
+    kinds = CampaignAttachment.objects.filter(campaign=None).values_list("actor_kind", "actor_id")
+    assert set(kinds) == {("command", "test"), ("command", "reconcile_carrier")}
     chosen.stop()
     with pytest.raises(CommandError, match="no organization with the slug 'nobody'"):
         call_command("reconcile_carrier", "--organization", "nobody")

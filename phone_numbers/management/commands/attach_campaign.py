@@ -30,6 +30,7 @@ from phone_numbers.management.bulk_attach.csv_lines import (
 from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk_attach import Outcome, Row
+from phone_numbers.services.locking import Seen
 
 SOME_FAILED = 1
 USAGE = 2
@@ -77,6 +78,7 @@ class Command(BaseCommand):
             lock_seconds=options["lock_timeout"],
             is_dry=options["dry_run"],
             is_atomic=options["atomic"],
+            can_read_on=options["csv"] != "-" and options["from_campaign"] is None,
         )
         campaign_id = _campaign(names, options["campaign"], "--campaign")
         started = time.monotonic()
@@ -91,7 +93,6 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"The database gave up after {report.total:,} rows: {reason}. Run it again to go on."
                 ) from error
-            report.finish(rolled_back=end.rolled_back)
         self._tell(report, end, options, seconds=time.monotonic() - started)
 
     def _tell(self, report: Report, end: End, options: dict[str, Any], *, seconds: float) -> None:
@@ -161,8 +162,9 @@ def _argument_lines(numbers: list[str], campaign_id: UUID) -> Iterator[Line]:
 
 
 def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> Iterator[Line]:
-    """Everything that is on the campaign, a part at a time: what has moved is not met again."""
+    """Everything that is on the campaign, a part at a time. What leaves it before it is locked is left alone."""
     place = 0
+    seen = Seen(origin)
     last = UUID(int=0)
     while True:
         rows = PhoneNumber.objects.filter(organization_id=organization_id, campaign_id=origin, id__gt=last)
@@ -171,7 +173,7 @@ def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> I
             return
         for last, number in part:
             place += 1
-            yield Line(place, number, Row(last, campaign_id))
+            yield Line(place, number, Row(last, campaign_id, seen))
 
 
 def _open(stack: contextlib.ExitStack, name: str) -> BinaryIO:

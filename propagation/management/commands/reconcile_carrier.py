@@ -53,7 +53,7 @@ class Command(BaseCommand):
         try:
             report = reconcile(
                 carrier=current_carrier(),
-                actor=Actor.for_worker("reconcile"),
+                actor=Actor.for_command("reconcile_carrier"),
                 max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
                 organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
