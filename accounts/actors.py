@@ -30,7 +30,7 @@ class Actor:
         return cls(ActorKind.API_KEY, str(key.id), request_id)
 
     @classmethod
-    def for_operator(cls, operator: Operator, *, request_id: str) -> "Actor":
+    def for_operator(cls, operator: Operator, *, request_id: str | None) -> "Actor":
         """Return the actor of an operator's action in the admin."""
         return cls(ActorKind.OPERATOR, str(operator.id), request_id)
 

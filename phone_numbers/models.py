@@ -10,6 +10,7 @@ from accounts.actors import ActorKind
 from accounts.models import Organization
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
+from phone_numbers.bulk_operations import BulkOperation  # noqa: F401  (Django finds an app's models here.)
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
 
 # What a search looks in. No label has a line break, so nothing is found half in the number and half in the label.
