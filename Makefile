@@ -16,9 +16,9 @@ SERVED = DATA_DIR=.data/bench DATABASE_DURABLE=off DJANGO_SETTINGS_MODULE=tests.
 	$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format test-browser bench bench-quick bench-growth chaos size types lock
+.PHONY: help install run check test coverage lint format test-browser bench bench-quick bench-growth chaos size types lock
 
-help: ## Say what there is.
+help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
 install: $(VENV)/.run-installed ## Make .venv and install what the service needs, from the lock.
@@ -29,6 +29,11 @@ run: install ## Serve with demo data and an embedded PostgreSQL on 127.0.0.1:$PO
 test: $(VENV)/.dev-installed ## Run the tests, in parallel, on an embedded PostgreSQL or on DATABASE_URL.
 	$(BIN)/pytest -n auto $(ARGS)
 
+check: lint test ## Everything that CI runs.
+
+coverage: $(VENV)/.dev-installed ## Run the tests with branch coverage and print what is not covered.
+	$(BIN)/pytest -n auto --cov --cov-branch --cov-report=term-missing:skip-covered $(ARGS)
+
 test-browser: $(VENV)/.dev-installed ## Run the tests that need Chromium, and say which were skipped and why.
 	$(BIN)/pytest -m browser -rs $(ARGS)
 
@@ -37,11 +42,12 @@ lint: $(VENV)/.dev-installed ## Check style, types, architecture and migrations.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	@# Nothing here needs a database. makemigrations warns that it has none to compare with.
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W "ignore:Got an error checking" manage.py makemigrations --check --dry-run
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-format: $(VENV)/.dev-installed ## Put the code into the one form.
+format: $(VENV)/.dev-installed ## Fix and format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -50,31 +56,32 @@ bench: $(VENV)/.dev-installed ## Measure against a floor in the same run; writes
 		$(SERVED) -m tests.benchmarks.bench_$$name; \
 	done
 
-bench-growth: $(VENV)/.dev-installed ## What growth costs: ARGS="--numbers 10000000" takes 20 minutes and 33 GB; without, a tenth.
+bench-growth: $(VENV)/.dev-installed ## Measure what growth costs: ARGS="--numbers 10000000" takes 20 minutes and 33 GB; without, a tenth.
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.benchmarks.bench_growth $(ARGS)
 
 bench-quick: $(VENV)/.dev-installed ## The same for the API alone, in less than two minutes. Needs wrk.
 	$(SERVED) -m tests.benchmarks.bench_api --quick
 
-chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and see whether all agrees in the end.
+chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and check that everything agrees in the end.
 	$(SERVED) -m tests.chaos.chaos $(ARGS)
 
 size: ## Print files, lines and SQL statements per room.
 	@$(PYTHON) tools/size.py
 
-types: $(VENV)/.dev-installed ## Write the TypeScript types anew from the OpenAPI document. Needs Node.
+types: $(VENV)/.dev-installed ## Regenerate the TypeScript types from the OpenAPI document. Needs Node.
 	cd tools/typescript && npm ci
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --validate --fail-on-warn \
 		--format openapi-json --file tools/typescript/node_modules/openapi.json
 	tools/typescript/node_modules/.bin/openapi-typescript tools/typescript/node_modules/openapi.json \
 		--output agentmessage/api/types.d.ts
 
-lock: $(VENV)/.bootstrapped ## Resolve the dependencies anew.
+lock: $(VENV)/.bootstrapped ## Resolve the dependencies again.
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	$(LOCK) pyproject.toml --extra embedded -o requirements/run.txt
+	$(LOCK) pyproject.toml -o requirements/production.txt
+	$(LOCK) pyproject.toml --extra embedded -c requirements/production.txt -o requirements/run.txt
 	$(LOCK) pyproject.toml --extra embedded --extra dev -c requirements/run.txt -o requirements/dev.txt
 
-# Each stamp is younger than what it was made from. A venv whose Python is gone (a moved folder) is made anew.
+# Each stamp is younger than what it was made from. A venv whose Python is gone (a moved folder) is created again.
 $(VENV)/.bootstrapped: requirements/bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear $(VENV)

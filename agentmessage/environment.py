@@ -256,6 +256,17 @@ class Environment:
         _number(0, 1), 0.05, "share of an organization's numbers that one reconciliation may detach"
     )
 
+    CAMPAIGN_NUMBER_LIMIT = Setting(
+        _integer(1, 1_000_000), 49, "numbers that a campaign without a number pool may have; T-Mobile's limit is 49"
+    )
+    ENFORCE_CAMPAIGN_LIMIT = Setting(_FLAG, False, "on: an attach beyond the limit is 409 CAMPAIGN_NUMBER_LIMIT")
+    ATTACH_NUMBER_TYPES = Setting(
+        _list(r"local|toll_free|short_code", "number types (local, toll_free, short_code), separated by commas"),
+        ["local", "toll_free", "short_code"],
+        "number types that can be attached; another one is 409 NUMBER_TYPE_NOT_ELIGIBLE",
+        shown="all",
+    )
+
     METRICS_TOKEN = Setting(
         _text(r"[!-~]+", "text without spaces or accents"),
         None,

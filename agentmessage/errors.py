@@ -19,6 +19,8 @@ class ErrorCode(StrEnum):
     CAMPAIGN_NOT_ACTIVE = "CAMPAIGN_NOT_ACTIVE", "campaign is not active"
     BRAND_NOT_VERIFIED = "BRAND_NOT_VERIFIED", "brand is not verified"
     NUMBER_NOT_ASSIGNED = "NUMBER_NOT_ASSIGNED", "number is not assigned"
+    CAMPAIGN_NUMBER_LIMIT = "CAMPAIGN_NUMBER_LIMIT", "campaign has no room for another number"
+    NUMBER_TYPE_NOT_ELIGIBLE = "NUMBER_TYPE_NOT_ELIGIBLE", "number type cannot be attached to a 10DLC campaign"
     NOT_FAILED = "NOT_FAILED", "propagation has not failed"
     PRECONDITION_FAILED = "PRECONDITION_FAILED", "precondition failed"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", "payload too large"
@@ -28,6 +30,7 @@ class ErrorCode(StrEnum):
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE", "service unavailable"
 
     def __new__(cls, code: str, message: str) -> Self:
+        """Make a member whose value is the code alone."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.message = message

@@ -35,6 +35,7 @@ class RequestBodies:
         self.application = application
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one request, and read what is left of its body."""
         if not _is_parsable(environ.get("CONTENT_TYPE", "")):
             environ["CONTENT_TYPE"] = _MALFORMED
         length = environ.get("CONTENT_LENGTH", "")

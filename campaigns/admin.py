@@ -56,7 +56,7 @@ class CampaignAdmin(RowAdmin):
     autocomplete_fields = ("organization", "brand")
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
-        ("Standing", {"fields": ("status", "carrier_status", "expiration_date")}),
+        ("Standing", {"fields": ("status", "carrier_status", "expiration_date", "number_pool")}),
         ("Times", {"fields": ("created_at", "updated_at", "id")}),
     )
     add_fieldsets = fieldsets[:2]

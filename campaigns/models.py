@@ -1,5 +1,6 @@
 """10DLC campaigns, in TCR's words."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -79,6 +80,9 @@ class Campaign(models.Model):
     status = models.CharField(max_length=10, choices=CampaignStatus.choices, default=CampaignStatus.PENDING)
     carrier_status = models.CharField(max_length=10, choices=CarrierStatus.choices, default=CarrierStatus.PENDING)
     expiration_date = models.DateField(null=True, blank=True)
+    number_pool = models.BooleanField(
+        default=False, help_text="The carriers have approved a number pool, so the campaign has no limit of numbers."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -114,6 +118,16 @@ class Campaign(models.Model):
     def is_active(self) -> bool:
         """Whether the campaign may take numbers (rule 3 of the attach)."""
         return self.status == CampaignStatus.ACTIVE
+
+    @property
+    def number_limit(self) -> int | None:
+        """The most numbers that carriers allow on the campaign; None: no limit.
+
+        A sole proprietor's campaign has one number. T-Mobile allows 49 without a number pool.
+        """
+        if self.usecase == Usecase.SOLE_PROPRIETOR:
+            return 1
+        return None if self.number_pool else int(settings.CAMPAIGN_NUMBER_LIMIT)
 
     @property
     def is_carrier_approved(self) -> bool:

@@ -1,6 +1,10 @@
-"""What the attach reads of campaigns."""
+"""What is read of campaigns."""
 
+from collections.abc import Collection
 from uuid import UUID
+
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from agentmessage.db.prepared import columns, fetch_one, instance
 from brands.models import Brand
@@ -22,3 +26,16 @@ def get_campaign_with_brand(*, organization_id: UUID, campaign_id: UUID) -> Camp
     campaign = instance(Campaign, row[:_WIDTH])
     campaign.brand = instance(Brand, row[_WIDTH:])
     return campaign
+
+
+def lock_campaigns(campaign_ids: Collection[UUID]) -> None:
+    """Lock the campaigns until the transaction ends, in the order of their IDs. Attachments do not wait for it."""
+    list(Campaign.objects.select_for_update(no_key=True).filter(id__in=campaign_ids).order_by("id").values_list("id"))
+
+
+def visible_campaigns(*, organization_id: UUID) -> QuerySet[Campaign]:
+    """Return the organization's campaigns, each with the number of its phone numbers as `attached`."""
+    # The organization is in the condition because the index of numbers by campaign begins with it.
+    counted = Campaign.objects.filter(id=OuterRef("id"), phone_numbers__organization_id=F("organization_id"))
+    attached = counted.order_by().values("id").annotate(count=Count("phone_numbers")).values("count")
+    return Campaign.objects.filter(organization_id=organization_id).annotate(attached=Coalesce(Subquery(attached), 0))

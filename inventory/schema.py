@@ -123,6 +123,7 @@ class CampaignEntry(TypedDict):
     status: Annotated[str, _one_of(CampaignStatus)]
     tcr_campaign_id: NotRequired[TcrCampaignId | None]
     carrier_status: NotRequired[Annotated[str, _one_of(CarrierStatus)]]
+    number_pool: NotRequired[bool]
 
 
 @with_config(_EXACT)

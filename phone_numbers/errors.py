@@ -9,6 +9,12 @@ class NumberNotAssigned(DomainError):
     code = ErrorCode.NUMBER_NOT_ASSIGNED
 
 
+class NumberTypeNotEligible(DomainError):
+    """Numbers of this type are not attached here (checked after rule 6, where types are restricted)."""
+
+    code = ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE
+
+
 class NotFailed(DomainError):
     """There is no failed propagation to send again."""
 

@@ -16,6 +16,7 @@ TABLE: list[tuple[str, str, Scope | None]] = [
     ("phone-numbers", "GET", Scope.NUMBERS_READ),
     ("phone-number", "GET", Scope.NUMBERS_READ),
     ("phone-number", "PATCH", Scope.NUMBERS_WRITE),
+    ("phone-number-readiness", "GET", Scope.NUMBERS_READ),
     ("phone-number-campaign", "GET", Scope.NUMBERS_READ),
     ("phone-number-campaign", "POST", Scope.NUMBERS_WRITE),
     ("phone-number-campaign", "DELETE", Scope.NUMBERS_WRITE),

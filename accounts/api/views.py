@@ -1,4 +1,4 @@
-"""/v1/api-keys and /v1/api-keys/{id}"""
+"""/v1/api-keys and /v1/api-keys/{id}."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     _F = TypeVar("_F", bound=Callable[..., Any])
 
     class ModelAdmin(_ModelAdmin[Any]):
-        """unfold.admin.ModelAdmin"""
+        """unfold.admin.ModelAdmin."""
 
         add_fieldsets: Any
         actions_detail: tuple[str, ...]
 
     class TabularInline(_TabularInline[Any, Any]):
-        """unfold.admin.TabularInline"""
+        """unfold.admin.TabularInline."""
 
     def action(**options: Any) -> Callable[[_F], _F]:
-        """unfold.decorators.action"""
+        """unfold.decorators.action."""
 
     def display(**options: Any) -> Callable[[_F], _F]:
-        """unfold.decorators.display"""
+        """unfold.decorators.display."""
 
 else:
     from unfold.admin import ModelAdmin, TabularInline

@@ -38,7 +38,7 @@ class _DocumentView(ApiView):
 
 
 class OpenApiView(_DocumentView):
-    """/v1/openapi.json"""
+    """/v1/openapi.json."""
 
     def get(self, request: Request) -> HttpResponse:
         """Return the OpenAPI document."""
@@ -46,7 +46,7 @@ class OpenApiView(_DocumentView):
 
 
 class TypesView(_DocumentView):
-    """/v1/types.d.ts"""
+    """/v1/types.d.ts."""
 
     def get(self, request: Request) -> HttpResponse:
         """Return the TypeScript types."""

@@ -36,6 +36,13 @@ ERRORS: Mapping[ErrorCode, ErrorKind] = {
     ErrorCode.CAMPAIGN_NOT_ACTIVE: ErrorKind(409, "The campaign is pending, rejected or expired."),
     ErrorCode.BRAND_NOT_VERIFIED: ErrorKind(409, "The campaign's brand is neither VERIFIED nor VETTED_VERIFIED."),
     ErrorCode.NUMBER_NOT_ASSIGNED: ErrorKind(409, "The number is not in use: ordered, porting in, or released."),
+    ErrorCode.CAMPAIGN_NUMBER_LIMIT: ErrorKind(
+        409,
+        "The campaign has as many numbers as carriers allow without a number pool; only if the operator enforces it.",
+    ),
+    ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE: ErrorKind(
+        409, "The operator does not allow numbers of this type on campaigns."
+    ),
     ErrorCode.NOT_FAILED: ErrorKind(409, "There is no failed propagation to send again."),
     ErrorCode.PRECONDITION_FAILED: ErrorKind(
         412, "`If-Match` or `If-Unmodified-Since` does not hold; nothing was changed."

@@ -34,6 +34,7 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Give the request its ID, answer it, and write the request log."""
         started = time.perf_counter()
         request_id = assign_request_id(request)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -82,6 +83,7 @@ class ServeApi:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer below /v1/, or pass the request on."""
         if not is_api_path(request.path_info):
             return self.get_response(request)
         try:

@@ -78,6 +78,28 @@ export interface paths {
         patch: operations["updatePhoneNumber"];
         trace?: never;
     };
+    "/v1/phone-numbers/{id}/readiness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Can this number send now?
+         * @description `can_send` is true if nothing is in the way, false if something certainly is, and null if that is not known, for example while an order is open at the carrier. The blockers come in a fixed order, each with what to do.
+         *
+         *     Requires the `numbers:read` scope.
+         */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/phone-numbers/{id}/campaign": {
         parameters: {
             query?: never;
@@ -402,6 +424,20 @@ export interface components {
             success: true;
             data: components["schemas"]["Attachment"];
         };
+        /** @description One thing that keeps a number from sending, or leaves that unknown. */
+        Blocker: {
+            /** @enum {string} */
+            code: "NUMBER_NOT_ASSIGNED" | "SMS_DISABLED" | "NO_CAMPAIGN" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_APPROVED" | "NOT_PROPAGATED" | "NUMBER_TYPE_NOT_ELIGIBLE" | "CAMPAIGN_NUMBER_LIMIT";
+            /** @description What is in the way. */
+            message: string;
+            /** @description What to do. */
+            resolution: string;
+            /**
+             * Format: date-time
+             * @description When the next attempt at the carrier is due.
+             */
+            retry_at: string | null;
+        };
         /** @description A business that you have registered with The Campaign Registry. */
         Brand: {
             /** Format: uuid */
@@ -461,7 +497,7 @@ export interface components {
         /** @description Why a number failed. */
         BulkError: {
             /** @enum {string} */
-            code: "NOT_FOUND" | "NUMBER_NOT_ASSIGNED";
+            code: "NOT_FOUND" | "NUMBER_NOT_ASSIGNED" | "NUMBER_TYPE_NOT_ELIGIBLE" | "CAMPAIGN_NUMBER_LIMIT";
             message: string;
         };
         /** @description What became of one number. */
@@ -500,6 +536,9 @@ export interface components {
             carrier_status: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
             /** Format: date */
             expiration_date: string | null;
+            /** @description Whether carriers have approved a number pool: no limit then. */
+            number_pool: boolean;
+            numbers: components["schemas"]["CampaignNumbers"];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -515,6 +554,12 @@ export interface components {
             success: true;
             data: components["schemas"]["Campaign"][];
             meta: components["schemas"]["ListMeta"];
+        };
+        /** @description How many numbers a campaign has, and may have. */
+        CampaignNumbers: {
+            attached: number;
+            /** @description What carriers allow; null: no limit. */
+            limit: number | null;
         };
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
@@ -662,6 +707,19 @@ export interface components {
             data: components["schemas"]["PhoneNumber"][];
             meta: components["schemas"]["ListMeta"];
         };
+        /** @description Whether a number can send now. */
+        Readiness: {
+            /** @description Null: not known. */
+            can_send: boolean | null;
+            /** Format: date-time */
+            observed_at: string;
+            blockers: components["schemas"]["Blocker"][];
+        };
+        ReadinessAnswer: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Readiness"];
+        };
         ListMeta: {
             /** @description How many there are on all pages. */
             total: number;
@@ -793,6 +851,32 @@ export interface components {
             error: {
                 /** @constant */
                 code: "NUMBER_NOT_ASSIGNED";
+                /** @description One sentence for people. */
+                message: string;
+                /** @description The same as in `X-Request-Id`. */
+                request_id: string;
+            };
+        };
+        /** @description The campaign has as many numbers as carriers allow without a number pool; only if the operator enforces it. */
+        CampaignNumberLimitError: {
+            /** @constant */
+            success: false;
+            error: {
+                /** @constant */
+                code: "CAMPAIGN_NUMBER_LIMIT";
+                /** @description One sentence for people. */
+                message: string;
+                /** @description The same as in `X-Request-Id`. */
+                request_id: string;
+            };
+        };
+        /** @description The operator does not allow numbers of this type on campaigns. */
+        NumberTypeNotEligibleError: {
+            /** @constant */
+            success: false;
+            error: {
+                /** @constant */
+                code: "NUMBER_TYPE_NOT_ELIGIBLE";
                 /** @description One sentence for people. */
                 message: string;
                 /** @description The same as in `X-Request-Id`. */
@@ -1450,7 +1534,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotFoundError"];
                 };
             };
-            /** @description `CAMPAIGN_NOT_ACTIVE`: The campaign is pending, rejected or expired. `BRAND_NOT_VERIFIED`: The campaign's brand is neither VERIFIED nor VETTED_VERIFIED. `NUMBER_NOT_ASSIGNED`: The number is not in use: ordered, porting in, or released. */
+            /** @description `CAMPAIGN_NOT_ACTIVE`: The campaign is pending, rejected or expired. `BRAND_NOT_VERIFIED`: The campaign's brand is neither VERIFIED nor VETTED_VERIFIED. `NUMBER_NOT_ASSIGNED`: The number is not in use: ordered, porting in, or released. `NUMBER_TYPE_NOT_ELIGIBLE`: The operator does not allow numbers of this type on campaigns. `CAMPAIGN_NUMBER_LIMIT`: The campaign has as many numbers as carriers allow without a number pool; only if the operator enforces it. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1460,7 +1544,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"];
+                    "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"] | components["schemas"]["NumberTypeNotEligibleError"] | components["schemas"]["CampaignNumberLimitError"];
                 };
             };
             /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
@@ -1513,6 +1597,143 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ValidationFailedError"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimitedError"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: Unexpected error. Contact support and quote the request ID. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InternalError"];
+                };
+            };
+            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceUnavailableError"];
+                };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a number of your organization.
+                 * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether it can send, and what is in the way. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadinessAnswer"];
+                };
+            };
+            /** @description Nothing has changed since the state that `If-None-Match` names. */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
+                };
+            };
+            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnauthorizedError"];
+                };
+            };
+            /** @description `FORBIDDEN`: The key lacks the scope. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForbiddenError"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing in your organization. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFoundError"];
                 };
             };
             /** @description `RATE_LIMITED`: Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
@@ -1780,7 +2001,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotFoundError"];
                 };
             };
-            /** @description `CAMPAIGN_NOT_ACTIVE`: The campaign is pending, rejected or expired. `BRAND_NOT_VERIFIED`: The campaign's brand is neither VERIFIED nor VETTED_VERIFIED. `NUMBER_NOT_ASSIGNED`: The number is not in use: ordered, porting in, or released. */
+            /** @description `CAMPAIGN_NOT_ACTIVE`: The campaign is pending, rejected or expired. `BRAND_NOT_VERIFIED`: The campaign's brand is neither VERIFIED nor VETTED_VERIFIED. `NUMBER_NOT_ASSIGNED`: The number is not in use: ordered, porting in, or released. `NUMBER_TYPE_NOT_ELIGIBLE`: The operator does not allow numbers of this type on campaigns. `CAMPAIGN_NUMBER_LIMIT`: The campaign has as many numbers as carriers allow without a number pool; only if the operator enforces it. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1790,7 +2011,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"];
+                    "application/json": components["schemas"]["CampaignNotActiveError"] | components["schemas"]["BrandNotVerifiedError"] | components["schemas"]["NumberNotAssignedError"] | components["schemas"]["NumberTypeNotEligibleError"] | components["schemas"]["CampaignNumberLimitError"];
                 };
             };
             /** @description `PRECONDITION_FAILED`: `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
@@ -2403,6 +2624,10 @@ export interface operations {
                 limit?: number;
                 /** @description Where the page begins: `meta.next_cursor` of the page before, as it is. */
                 cursor?: string;
+                /** @description Only campaigns with this status. */
+                status?: "PENDING" | "ACTIVE" | "REJECTED" | "EXPIRED";
+                /** @description Only campaigns of this brand. */
+                brand_id?: string;
             };
             header?: never;
             path?: never;
@@ -2651,6 +2876,8 @@ export interface operations {
                 limit?: number;
                 /** @description Where the page begins: `meta.next_cursor` of the page before, as it is. */
                 cursor?: string;
+                /** @description Only brands with this identity status. */
+                identity_status?: "SELF_DECLARED" | "UNVERIFIED" | "VERIFIED" | "VETTED_VERIFIED";
             };
             header?: never;
             path?: never;

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agentmessage.api.pagination import PageQuery
+from agentmessage.api.requests import ChoiceField
 from brands.models import IdentityStatus
 
 
@@ -21,3 +23,11 @@ class BrandSerializer(serializers.Serializer[Any]):
     )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class BrandQuery(PageQuery):
+    """The filters of the list."""
+
+    identity_status = ChoiceField(
+        choices=IdentityStatus.choices, required=False, help_text="Only brands with this identity status."
+    )

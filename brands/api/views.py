@@ -1,4 +1,4 @@
-"""/v1/brands and /v1/brands/{id}"""
+"""/v1/brands and /v1/brands/{id}."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -6,11 +6,10 @@ from rest_framework.request import Request
 from accounts.api.base import TenantView
 from accounts.scopes import Scope
 from agentmessage.api.envelope import success_with_etag
-from agentmessage.api.pagination import PageQuery
 from agentmessage.api.requests import path_uuid
 from agentmessage.api.views import Operation
 from agentmessage.errors import NotFound
-from brands.api.serializers import BrandSerializer
+from brands.api.serializers import BrandQuery, BrandSerializer
 from brands.models import Brand
 
 
@@ -20,13 +19,14 @@ class BrandsView(TenantView):
     scopes = {"GET": Scope.BRANDS_READ}
     tag = "Brands"
 
-    @Operation("listBrands", query=PageQuery(), answer=BrandSerializer, returns="A page of brands.")
+    @Operation("listBrands", query=BrandQuery(), answer=BrandSerializer, returns="A page of brands.")
     def get(self, request: Request) -> HttpResponse:
         """List brands.
 
         The brands of your organization, newest first.
         """
-        return self.paginated(Brand.objects.filter(organization_id=self.organization_id), BrandSerializer)
+        filters = {name: self.query[name] for name in ("identity_status",) if name in self.query}
+        return self.paginated(Brand.objects.filter(organization_id=self.organization_id, **filters), BrandSerializer)
 
 
 class BrandView(TenantView):

@@ -4,7 +4,18 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agentmessage.api.pagination import PageQuery
+from agentmessage.api.requests import ChoiceField, UUIDField
 from campaigns.models import CampaignStatus, CarrierStatus, Usecase
+
+
+class CampaignNumbersSerializer(serializers.Serializer[Any]):
+    """How many numbers a campaign has, and may have."""
+
+    attached = serializers.IntegerField(min_value=0)
+    limit = serializers.IntegerField(
+        min_value=1, allow_null=True, source="number_limit", help_text="What carriers allow; null: no limit."
+    )
 
 
 class CampaignSerializer(serializers.Serializer[Any]):
@@ -23,5 +34,16 @@ class CampaignSerializer(serializers.Serializer[Any]):
         choices=CarrierStatus.choices, help_text="Whether the carrier takes its traffic; until then its numbers wait."
     )
     expiration_date = serializers.DateField(allow_null=True)
+    number_pool = serializers.BooleanField(help_text="Whether carriers have approved a number pool: no limit then.")
+    numbers = CampaignNumbersSerializer(source="*")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class CampaignQuery(PageQuery):
+    """The filters of the list."""
+
+    status = ChoiceField(choices=CampaignStatus.choices, required=False, help_text="Only campaigns with this status.")
+    brand_id = UUIDField(
+        required=False, help_text="Only campaigns of this brand.", error_messages={"invalid": "must be a UUID"}
+    )

@@ -1,4 +1,4 @@
-"""/v1/campaigns and /v1/campaigns/{id}"""
+"""/v1/campaigns and /v1/campaigns/{id}."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -6,12 +6,11 @@ from rest_framework.request import Request
 from accounts.api.base import TenantView
 from accounts.scopes import Scope
 from agentmessage.api.envelope import success_with_etag
-from agentmessage.api.pagination import PageQuery
 from agentmessage.api.requests import path_uuid
 from agentmessage.api.views import Operation
 from agentmessage.errors import NotFound
-from campaigns.api.serializers import CampaignSerializer
-from campaigns.models import Campaign
+from campaigns.api.serializers import CampaignQuery, CampaignSerializer
+from campaigns.selectors import visible_campaigns
 
 
 class CampaignsView(TenantView):
@@ -20,13 +19,15 @@ class CampaignsView(TenantView):
     scopes = {"GET": Scope.CAMPAIGNS_READ}
     tag = "Campaigns"
 
-    @Operation("listCampaigns", query=PageQuery(), answer=CampaignSerializer, returns="A page of campaigns.")
+    @Operation("listCampaigns", query=CampaignQuery(), answer=CampaignSerializer, returns="A page of campaigns.")
     def get(self, request: Request) -> HttpResponse:
         """List campaigns.
 
         The campaigns of your organization, newest first.
         """
-        return self.paginated(Campaign.objects.filter(organization_id=self.organization_id), CampaignSerializer)
+        filters = {name: self.query[name] for name in ("status", "brand_id") if name in self.query}
+        rows = visible_campaigns(organization_id=self.organization_id).filter(**filters)
+        return self.paginated(rows, CampaignSerializer)
 
 
 class CampaignView(TenantView):
@@ -42,7 +43,7 @@ class CampaignView(TenantView):
 
         One campaign of your organization.
         """
-        campaign = Campaign.objects.filter(organization_id=self.organization_id, id=path_uuid(campaign_id)).first()
+        campaign = visible_campaigns(organization_id=self.organization_id).filter(id=path_uuid(campaign_id)).first()
         if campaign is None:
             raise NotFound
         return success_with_etag(request, CampaignSerializer(campaign).data)

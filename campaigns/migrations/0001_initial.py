@@ -92,6 +92,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("expiration_date", models.DateField(blank=True, null=True)),
+                (
+                    "number_pool",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The carriers have approved a number pool, so the campaign has no limit of numbers.",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (

@@ -1,5 +1,8 @@
-"""Bandwidth behind the protocol. Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
-Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go."""
+"""Bandwidth's adapter.
+
+Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
+Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
@@ -65,7 +68,7 @@ class Address:
 
     @classmethod
     def read(cls, url: SplitResult) -> Self:
-        """`bandwidth://user:secret@host[:port]/accounts/ID?version=1|2[&scheme=http][&batch=1000]`
+        """`bandwidth://user:secret@host[:port]/accounts/ID?version=1|2[&scheme=http][&batch=1000]`.
 
         Version 2 if none is said. Without a host, or with either of Bandwidth's own, it is the version's.
 

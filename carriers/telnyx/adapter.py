@@ -1,4 +1,6 @@
-"""Telnyx behind the protocol. Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`,
+"""Telnyx's adapter.
+
+Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`,
 `/10dlc/campaign/{campaignId}`, `/10dlc/partner_campaigns/{campaignId}`), team-telnyx/telnyx-python
 src/telnyx/resources/messaging_10dlc/.
 """
@@ -121,8 +123,11 @@ class TelnyxCarrier:
         return self._attach(number, order.tcr_campaign_id, own_id)
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """See `Carrier`. A number on the wanted campaign, in whatever state, was put there by this order; one that is
-        off its campaign, or going, was taken off by it."""
+        """See `Carrier`.
+
+        A number on the wanted campaign, in whatever state, was put there by this order; one that is
+        off its campaign, or going, was taken off by it.
+        """
         if not order.numbers:
             return OrderReport()
         (number,) = order.numbers
@@ -149,7 +154,9 @@ class TelnyxCarrier:
             yield number, self._settled_campaign(assignment)
 
     def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
-        """See `Carrier`. `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
+        """See `Carrier`.
+
+        `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
         where another provider shares the campaign; the classes are our reading.
 
         That the first takes a TCR id for a campaign of Telnyx's own is not verified; where the account's numbers have

@@ -270,7 +270,8 @@ def _csv_lines(rows: QuerySet[BulkOperationRow]) -> Iterator[str]:
 def _reason(outcome: str, code: str) -> str:
     if outcome == RowOutcome.BUSY:
         return "Another transaction is changing the number now: try it again."
-    return _REASONS.get(code, code)
+    known = ErrorCode.__members__.get(code)
+    return _REASONS.get(code) or (f"{known.message.capitalize()}." if known is not None else "")
 
 
 def _operator(request: HttpRequest) -> Operator:

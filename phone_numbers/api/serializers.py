@@ -22,6 +22,7 @@ from agentmessage.errors import ErrorCode
 from agentmessage.ids import parse_uuid
 from phone_numbers.failures import FailureCode, remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, NumberType, PhoneNumber
+from phone_numbers.readiness import BlockerCode
 from phone_numbers.selectors import SHOWN
 
 _STATUS = (
@@ -315,10 +316,34 @@ class BulkAttachSerializer(RequestBody):
     atomic = _SwitchField(default=False, help_text="One number that fails, and nothing is attached.")
 
 
+class BlockerSerializer(serializers.Serializer[Any]):
+    """One thing that keeps a number from sending, or leaves that unknown."""
+
+    code = serializers.ChoiceField(choices=BlockerCode.choices)
+    message = serializers.CharField(help_text="What is in the way.")
+    resolution = serializers.CharField(help_text="What to do.")
+    retry_at = serializers.DateTimeField(allow_null=True, help_text="When the next attempt at the carrier is due.")
+
+
+class ReadinessSerializer(serializers.Serializer[Any]):
+    """Whether a number can send now."""
+
+    can_send = serializers.BooleanField(allow_null=True, help_text="Null: not known.")
+    observed_at = serializers.DateTimeField()
+    blockers = BlockerSerializer(many=True)
+
+
 class BulkErrorSerializer(serializers.Serializer[Any]):
     """Why a number failed."""
 
-    code = serializers.ChoiceField(choices=[ErrorCode.NOT_FOUND.value, ErrorCode.NUMBER_NOT_ASSIGNED.value])
+    code = serializers.ChoiceField(
+        choices=[
+            ErrorCode.NOT_FOUND.value,
+            ErrorCode.NUMBER_NOT_ASSIGNED.value,
+            ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE.value,
+            ErrorCode.CAMPAIGN_NUMBER_LIMIT.value,
+        ]
+    )
     message = serializers.CharField()
 
 

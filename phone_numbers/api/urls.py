@@ -13,6 +13,11 @@ urlpatterns = [
     path("phone-numbers", views.PhoneNumbersView.as_view(), name="phone-numbers"),
     path("phone-numbers/<str:phone_number_id>", views.PhoneNumberView.as_view(), name="phone-number"),
     path(
+        "phone-numbers/<str:phone_number_id>/readiness",
+        views.PhoneNumberReadinessView.as_view(),
+        name="phone-number-readiness",
+    ),
+    path(
         "phone-numbers/<str:phone_number_id>/campaign",
         views.PhoneNumberCampaignView.as_view(),
         name="phone-number-campaign",

@@ -24,9 +24,11 @@ from phone_numbers.api.serializers import (
     PhoneNumberChangesSerializer,
     PhoneNumberQuery,
     PhoneNumberSerializer,
+    ReadinessSerializer,
     render_phone_number,
 )
 from phone_numbers.models import PhoneNumber
+from phone_numbers.readiness import read_readiness
 from phone_numbers.selectors import (
     SHOWN,
     attachment_history,
@@ -44,6 +46,7 @@ _NUMBERS = "Phone numbers"
 _CAMPAIGN_OF_A_NUMBER = "Campaign of a number"
 _NUMBER_ID = "The id of a number of your organization."
 _CAMPAIGN_RULES = (ErrorCode.CAMPAIGN_NOT_ACTIVE, ErrorCode.BRAND_NOT_VERIFIED)
+_NUMBER_RULES = (ErrorCode.NUMBER_NOT_ASSIGNED, ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE, ErrorCode.CAMPAIGN_NUMBER_LIMIT)
 
 
 class PhoneNumbersView(TenantView):
@@ -88,7 +91,7 @@ class PhoneNumberView(TenantView):
         body=PhoneNumberChangesSerializer(),
         answer=PhoneNumberSerializer,
         returns="The number, changed.",
-        refusals=(*_CAMPAIGN_RULES, ErrorCode.NUMBER_NOT_ASSIGNED),
+        refusals=(*_CAMPAIGN_RULES, *_NUMBER_RULES),
         is_conditional=True,
     )
     def patch(self, request: Request, phone_number_id: str) -> HttpResponse:
@@ -109,6 +112,24 @@ class PhoneNumberView(TenantView):
             precondition=self.precondition(render_phone_number),
         )
         return success(render_phone_number(phone_number))
+
+
+class PhoneNumberReadinessView(TenantView):
+    """Whether one number can send."""
+
+    scopes = {"GET": Scope.NUMBERS_READ}
+    tag = _NUMBERS
+    path_id = _NUMBER_ID
+
+    @Operation("getReadiness", answer=ReadinessSerializer, returns="Whether it can send, and what is in the way.")
+    def get(self, request: Request, phone_number_id: str) -> HttpResponse:
+        """Can this number send now?
+
+        `can_send` is true if nothing is in the way, false if something certainly is, and null if that is not known, for
+        example while an order is open at the carrier. The blockers come in a fixed order, each with what to do.
+        """
+        numbers = PhoneNumber.objects.filter(organization_id=self.organization_id)
+        return success(ReadinessSerializer(read_readiness(numbers, id=path_uuid(phone_number_id))).data)
 
 
 class PhoneNumberCampaignView(TenantView):
@@ -134,7 +155,7 @@ class PhoneNumberCampaignView(TenantView):
         body=AttachCampaignSerializer(),
         answer=PhoneNumberSerializer,
         returns="The number, with the campaign on it.",
-        refusals=(*_CAMPAIGN_RULES, ErrorCode.NUMBER_NOT_ASSIGNED),
+        refusals=(*_CAMPAIGN_RULES, *_NUMBER_RULES),
         is_conditional=True,
     )
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:

@@ -13,6 +13,7 @@ from campaigns.selectors import get_campaign_with_brand
 from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.assignment import move_to_campaign
+from phone_numbers.services.limits import CampaignRoom, check_number_type
 from phone_numbers.services.locking import Precondition, lock_phone_number
 
 
@@ -37,6 +38,8 @@ def attach_campaign(
 
     Raises:
         NotFound, CampaignNotActive, BrandNotVerified, NumberNotAssigned: The first of rules 2 to 6 that is broken.
+        NumberTypeNotEligible, CampaignNumberLimit: Rules that the operator may add (ATTACH_NUMBER_TYPES,
+            ENFORCE_CAMPAIGN_LIMIT).
     """
     with transaction.atomic(durable=True):
         return apply_attach(
@@ -66,7 +69,10 @@ def apply_attach(
     if precondition is not None:
         precondition(phone_number)
 
+    check_number_type(phone_number)
+
     if phone_number.campaign_id != campaign.id:
+        CampaignRoom([campaign]).move(phone_number, campaign)
         move_to_campaign(phone_number, campaign=campaign, actor=actor)
     return phone_number
 

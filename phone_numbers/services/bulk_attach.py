@@ -18,6 +18,7 @@ from phone_numbers.models import PhoneNumber
 from phone_numbers.services.assignment import CampaignDeleted, Move, move_many
 from phone_numbers.services.attach import check_campaign, check_phone_number
 from phone_numbers.services.clock import moment_after
+from phone_numbers.services.limits import CampaignRoom, check_number_type
 from phone_numbers.services.locking import (
     Seen,
     lock_free_phone_numbers,
@@ -165,6 +166,7 @@ def _attach_rows(
         campaigns=campaigns,
         numbers=_by_name(found),
         busy=_by_name(busy).keys(),
+        dry_run=dry_run,
     )
     if atomic and any(result.outcome is Outcome.FAILED for result in results):
         return [UNCHANGED if result.outcome is Outcome.ATTACHED else result for result in results]
@@ -180,10 +182,14 @@ def _check_rows(
     campaigns: Mapping[UUID | None, Campaign | DomainError | None],
     numbers: Mapping[UUID | str, PhoneNumber],
     busy: Collection[UUID | str],
+    dry_run: bool,
 ) -> tuple[list[RowResult], list[Move]]:
     """Return the outcome of each row, and the moves to write for it. Numbers and busy ones go by their names."""
     results: list[RowResult] = []
     moves: dict[UUID, Move] = {}
+    room = CampaignRoom(
+        [campaign for campaign in campaigns.values() if isinstance(campaign, Campaign)], lock=not dry_run
+    )
     for row in rows:
         campaign = campaigns[row.campaign_id]
         if isinstance(campaign, DomainError):
@@ -197,6 +203,10 @@ def _check_rows(
             if row.seen is not None:
                 row.seen.check(found)
             number = check_phone_number(found)
+            if campaign is not None:
+                check_number_type(number)
+                if number.campaign_id != campaign.id:
+                    room.move(number, campaign)
         except DomainError as error:
             results.append(RowResult(Outcome.FAILED, error))
             continue

@@ -42,7 +42,7 @@ _LOCK_ONE = CompiledQueryset(
     )
 )
 # What the rules and a move read of a number.
-_BULK_FIELDS = ("id", "number", "state", "campaign_id", "updated_at")
+_BULK_FIELDS = ("id", "number", "number_type", "state", "campaign_id", "updated_at")
 
 
 def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:

@@ -106,8 +106,8 @@ def test_what_is_no_cursor(text: str) -> None:
     ("path", "parameters"),
     [
         ("/v1/phone-numbers", "limit, cursor, number_type, campaign_id, carrier_line_option_status, search"),
-        ("/v1/campaigns", "limit, cursor"),
-        ("/v1/brands", "limit, cursor"),
+        ("/v1/campaigns", "limit, cursor, status, brand_id"),
+        ("/v1/brands", "limit, cursor, identity_status"),
         ("/v1/api-keys", "limit, cursor"),
         ("/v1/phone-numbers/{number}/campaign/history", "limit, cursor"),
     ],

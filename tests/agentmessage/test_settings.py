@@ -58,6 +58,8 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "PROPAGATION_APPROVAL_DAYS": (*NO_NUMBERS, "0.9", "366"),
     "PROPAGATION_DETACH_DAYS": (*NO_NUMBERS, "0", "366"),
     "RECONCILE_MAX_DETACH_SHARE": (*NO_NUMBERS, "1.01", "5"),
+    "CAMPAIGN_NUMBER_LIMIT": (*NO_NUMBERS, "0", "1000001", "49.5"),
+    "ATTACH_NUMBER_TYPES": ("mobile", "local;toll_free", "local,", "all"),
     "METRICS_TOKEN": ("a token", "tökén"),
     "PROMETHEUS_MULTIPROC_DIR": ("/nowhere", str(ROOT / "manage.py")),
     "LOG_LEVEL": ("10", "VERBOSE", "NOTSET", "WARN"),

@@ -52,3 +52,11 @@ def test_the_list_shows_the_organizations_own_newest_first(world: World, reader:
         "data": [_shown(world.brand)],
         "meta": {"total": 2, "limit": 1, "offset": 0, "next_cursor": None},
     }
+
+
+def test_a_filter(world: World, reader: ApiClient) -> None:
+    assert [row["id"] for row in reader.get("/v1/brands?identity_status=VERIFIED").json()["data"]] == [
+        str(world.brand.id)
+    ]
+    assert reader.get("/v1/brands?identity_status=UNVERIFIED").json()["data"] == []
+    assert reader.get("/v1/brands?identity_status=verified").status_code == 400

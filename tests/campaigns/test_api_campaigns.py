@@ -30,6 +30,8 @@ def _shown(campaign: Campaign) -> dict[str, Any]:
         "status": campaign.status,
         "carrier_status": campaign.carrier_status,
         "expiration_date": campaign.expiration_date and campaign.expiration_date.isoformat(),
+        "number_pool": campaign.number_pool,
+        "numbers": {"attached": 0, "limit": 49},
         "created_at": campaign.created_at.isoformat().replace("+00:00", "Z"),
         "updated_at": campaign.updated_at.isoformat().replace("+00:00", "Z"),
     }
@@ -61,3 +63,16 @@ def test_the_list_shows_the_organizations_own_newest_first(world: World, reader:
         "data": [_shown(world.campaign)],
         "meta": {"total": 2, "limit": 1, "offset": 0, "next_cursor": None},
     }
+
+
+def test_filters(world: World, reader: ApiClient) -> None:
+    Campaign.objects.filter(id=world.other_campaign.id).update(status=CampaignStatus.PENDING)
+    for query, expected in (
+        ("status=PENDING", [world.other_campaign]),
+        (f"brand_id={world.brand.id}&status=ACTIVE", [world.campaign]),
+        (f"brand_id={world.stranger.brand.id}", []),
+    ):
+        found = reader.get(f"/v1/campaigns?{query}").json()["data"]
+        assert [row["id"] for row in found] == [str(campaign.id) for campaign in expected]
+    for query in ("status=active", "brand_id=x", "status="):
+        assert reader.get(f"/v1/campaigns?{query}").status_code == 400

@@ -55,14 +55,14 @@ class Process:
         self._process = self._start()
 
     def kill(self) -> None:
-        """kill -9, and another one in its place."""
+        """Kill -9, and another one in its place."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         self.deaths += 1
         self._process = self._start()
 
     def stop(self) -> None:
-        """kill -9, and nothing in its place until `revive`."""
+        """Kill -9, and nothing in its place until `revive`."""
         self._process.kill()
         self._process.wait()
         self.deaths += 1

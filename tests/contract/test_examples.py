@@ -76,15 +76,20 @@ def _without_what_changes(answer: Any) -> str:
 
 
 @pytest.mark.parametrize("example", all_examples(), ids=lambda example: f"{example['operation']}-{example['name']}")
-def test_an_example_is_what_is_answered(example: dict[str, Any], api: ApiClient) -> None:
+def test_an_example_is_what_is_answered(example: dict[str, Any], api: ApiClient, settings: Settings) -> None:
     for method, path, body in example["given"]:
+        if method == "SETTING":
+            setattr(settings, path, body)
+            continue
         if method == "CARRIER REFUSES":
             fail_attachment(CampaignAttachment.objects.get(phone_number__id=path).id)
             continue
         assert _send(api, method, path, body).status_code == 200
     response = _send(api, example["method"], example["path"], example["body"])
     if os.environ.get("RECORD_EXAMPLES"):
-        example["status"], example["answer"] = response.status_code, response.json()
+        # Times and IDs alone are no news: a recorded answer that is still right keeps its own.
+        if _without_what_changes(response.json()) != _without_what_changes(example["answer"]):
+            example["status"], example["answer"] = response.status_code, response.json()
         EXAMPLES.write_text(json.dumps(all_examples(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     assert response.status_code == example["status"]
     assert _without_what_changes(response.json()) == _without_what_changes(example["answer"])

@@ -108,6 +108,7 @@ def test_creates_every_row_with_every_column(ids: Ids) -> None:
         "status": "ACTIVE",
         "carrier_status": "PENDING",
         "expiration_date": None,
+        "number_pool": False,
         "created_at": NOW,
         "updated_at": NOW,
     }
