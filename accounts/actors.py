@@ -13,7 +13,7 @@ class ActorKind(models.TextChoices):
     API_KEY = "api_key", "API key"
     OPERATOR = "operator", "operator"
     COMMAND = "command", "command"
-    WORKER = "worker", "worker"
+    WORKER = "worker", "system"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                             ("api_key", "API key"),
                             ("operator", "operator"),
                             ("command", "command"),
-                            ("worker", "worker"),
+                            ("worker", "system"),
                         ],
                         max_length=10,
                     ),
