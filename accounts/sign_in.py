@@ -44,7 +44,7 @@ class _PasswordAttempts:
         subject = f"sign-in:{network}:{sha256(username.encode()).hexdigest()[:32]}"
         self.retry_after = count_attempt(subject, DELAYS)
         if self.retry_after:
-            log.warning("sign_in_delayed", network=network, seconds=self.retry_after)
+            log.warning("sign_in.delayed", network=network, seconds=self.retry_after)
             raise forms.ValidationError(
                 f"Too many attempts with a wrong password. Try again in {_in_words(self.retry_after)}.",
                 code="throttled",

@@ -90,7 +90,7 @@ class WrongSecrets:
         if usage.hits == rate.limit + 1:
             # Behind a proxy without TRUST_PROXY all clients share one network: the log shows which one.
             log.warning(
-                "wrong_secrets",
+                "client.wrong_secrets",
                 endpoint=self._endpoint,
                 network=network,
                 seconds=usage.reset,

@@ -50,7 +50,7 @@ def _examples(base_url: str) -> list[dict[str, str]]:
     for language, title, name in (
         ("bash", "curl", "quickstart.sh"),
         ("python", "Python", "quickstart.py"),
-        ("typescript", "TypeScript", "quickstart.ts"),
+        ("typescript", "TypeScript", "quickstart.mts"),
     ):
         text = (_EXAMPLES / name).read_text(encoding="utf-8").replace(_BASE_URL, base_url)
         examples.append({"id": language, "title": title, "name": name, "html": _coloured(text, language)})

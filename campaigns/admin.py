@@ -4,13 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Model
+from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from agentmessage.admin.base import RowAdmin, WithinOrganization
 from agentmessage.admin.forms import SameOrganizationForm
 from agentmessage.admin.unfold_typing import display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
+from campaigns.selectors import campaigns_in_use
+from campaigns.services import NOT_SUSPENDED
 
 
 class CampaignForm(SameOrganizationForm):
@@ -30,7 +35,40 @@ class CampaignForm(SameOrganizationForm):
             "tcr_campaign_id",
             "The organization has a campaign of this id already.",
         ),
+        "campaigns_campaign_suspension_reason": ("suspension_reason", "A suspension that ends has a reason."),
     }
+
+    class Meta:
+        help_texts = {
+            "carrier_status": "The carrier's word, which a sync replaces. To suspend the campaign, give a reason.",
+            "suspension_reason": "With a reason the campaign is suspended, whatever the carrier or an inventory say, "
+            "until the reason is cleared.",
+            "suspended_until": "In UTC. Left empty, the suspension ends when an operator lifts it.",
+        }
+
+    def clean_tcr_campaign_id(self) -> str | None:
+        """Keep the ID under which the carrier knows what numbers are on."""
+        tcr_id: str | None = self.cleaned_data["tcr_campaign_id"]
+        if self.instance.tcr_campaign_id not in (None, tcr_id):
+            # An attach that is under way has referred to the row: it is waited for.
+            Campaign.objects.select_for_update().get(id=self.instance.id)
+            if campaigns_in_use([self.instance.id]).exists():
+                raise forms.ValidationError("Numbers are on the campaign. Detach them, correct it, attach them again.")
+        return tcr_id
+
+    def clean(self) -> dict[str, Any] | None:
+        """Require a reason for a suspension, and keep the carrier's word apart from it."""
+        cleaned = super().clean() or self.cleaned_data
+        changed = {name: cleaned.get(name) for name in self.changed_data}
+        if changed.get("carrier_status") == CarrierStatus.SUSPENDED and "suspension_reason" in self.fields:
+            if not cleaned.get("suspension_reason"):
+                self.add_error("suspension_reason", "Say why: without a reason, the next sync undoes it.")
+            cleaned["carrier_status"] = self.instance.carrier_status
+        if changed.get("suspension_reason") == "":
+            cleaned["suspended_until"] = None
+        elif (until := changed.get("suspended_until")) is not None and until <= timezone.now():
+            self.add_error("suspended_until", "The end must lie in the future.")
+        return cleaned
 
 
 @admin.register(Campaign)
@@ -47,6 +85,7 @@ class CampaignAdmin(RowAdmin):
         ("brand", AutocompleteSelectFilter),
         "status",
         "carrier_status",
+        ("suspended_at", admin.EmptyFieldListFilter),
         ("usecase", ChoicesDropdownFilter),
     )
     search_fields = ("name__icontains", "tcr_campaign_id__iexact")
@@ -57,13 +96,35 @@ class CampaignAdmin(RowAdmin):
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
         ("Standing", {"fields": ("status", "carrier_status", "expiration_date", "number_pool")}),
+        (
+            "Suspension by an operator",
+            {"fields": ("suspension_reason", "suspended_until", "suspended_by", "suspended_at")},
+        ),
         ("Times", {"fields": ("created_at", "updated_at", "id")}),
     )
     add_fieldsets = fieldsets[:2]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A campaign stays with its organization."""
-        return () if obj is None else ("organization", "created_at", "updated_at", "id")
+        suspension = ("suspended_by", "suspended_at")
+        return suspension if obj is None else ("organization", *suspension, "created_at", "updated_at", "id")
+
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.Form, change: Any) -> None:
+        """Record in the row and in the log who suspends the campaign, or lifts a suspension."""
+        assert isinstance(obj, Campaign)  # noqa: S101  (The admin's own model.)
+        if not {"suspension_reason", "suspended_until"}.isdisjoint(form.changed_data):
+            suspension, message = NOT_SUSPENDED, "Lifted the suspension."
+            if obj.suspension_reason:
+                suspension = {
+                    "suspension_reason": obj.suspension_reason,
+                    "suspended_until": obj.suspended_until,
+                    "suspended_by": request.user.get_username(),
+                    "suspended_at": Now(),
+                }
+                message = f"Suspended until {obj.suspended_until or 'further notice'}: {obj.suspension_reason}"
+            Campaign.objects.filter(id=obj.id).update(**suspension)
+            self.log_change(request, obj, message)
+        super().save_model(request, obj, form, change)
 
     def get_form(
         self, request: HttpRequest, obj: Campaign | None = None, change: bool = False, **kwargs: Any
@@ -105,4 +166,4 @@ class CampaignAdmin(RowAdmin):
     )
     def carrier(self, campaign: Campaign) -> str:
         """The carrier side's word for it."""
-        return campaign.carrier_status
+        return campaign.effective_carrier_status

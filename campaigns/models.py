@@ -65,8 +65,9 @@ class Usecase(models.TextChoices):
 class Campaign(models.Model):
     """What one brand of an organization is registered to send.
 
-    `status` is TCR's word and decides whether numbers can be attached; `carrier_status` decides only when the carrier
-    hears of them.
+    `status` is TCR's word and decides whether numbers can be attached; `carrier_status` is the carrier's, and decides
+    only when the carrier is notified of them. An operator's suspension overrides it without replacing it: what the
+    carrier decides meanwhile holds once the suspension ends.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -79,6 +80,11 @@ class Campaign(models.Model):
     tcr_campaign_id = models.CharField("TCR campaign id", max_length=12, null=True, blank=True)
     status = models.CharField(max_length=10, choices=CampaignStatus.choices, default=CampaignStatus.PENDING)
     carrier_status = models.CharField(max_length=10, choices=CarrierStatus.choices, default=CarrierStatus.PENDING)
+    # An operator's suspension is in force while it has a reason, whatever `carrier_status` becomes.
+    suspension_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+    suspended_until = models.DateTimeField(null=True, blank=True)
+    suspended_by = models.CharField(max_length=150, blank=True, default="", db_default="", editable=False)
+    suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     expiration_date = models.DateField(null=True, blank=True)
     number_pool = models.BooleanField(
         default=False, help_text="The carriers have approved a number pool, so the campaign has no limit of numbers."
@@ -109,6 +115,10 @@ class Campaign(models.Model):
                 condition=Q(tcr_campaign_id__regex=rf"^{TCR_CAMPAIGN_ID}$"),
                 name="campaigns_campaign_tcr_campaign_id_form",
             ),
+            models.CheckConstraint(
+                condition=Q(suspended_until__isnull=True) | ~Q(suspension_reason=""),
+                name="campaigns_campaign_suspension_reason",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -130,11 +140,16 @@ class Campaign(models.Model):
         return None if self.number_pool else int(settings.CAMPAIGN_NUMBER_LIMIT)
 
     @property
+    def effective_carrier_status(self) -> str:
+        """What holds for the campaign's numbers: an operator's suspension, or else the carrier's word."""
+        return CarrierStatus.SUSPENDED if self.suspension_reason else self.carrier_status
+
+    @property
     def is_carrier_approved(self) -> bool:
-        """Whether the carrier can be told of the campaign's numbers now."""
-        return self.carrier_status == CarrierStatus.APPROVED
+        """Whether the carrier can be notified of the campaign's numbers now."""
+        return self.effective_carrier_status == CarrierStatus.APPROVED
 
     @property
     def awaits_carrier(self) -> bool:
         """Whether the carrier has yet to decide on the campaign: its numbers wait for that."""
-        return self.carrier_status == CarrierStatus.PENDING
+        return self.effective_carrier_status == CarrierStatus.PENDING

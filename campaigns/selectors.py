@@ -1,9 +1,9 @@
-"""What is read of campaigns."""
+"""What is read of campaigns beyond the row of one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import BooleanField, Count, F, Func, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from agentmessage.db.prepared import columns, fetch_one, instance
@@ -39,3 +39,9 @@ def visible_campaigns(*, organization_id: UUID) -> QuerySet[Campaign]:
     counted = Campaign.objects.filter(id=OuterRef("id"), phone_numbers__organization_id=F("organization_id"))
     attached = counted.order_by().values("id").annotate(count=Count("phone_numbers")).values("count")
     return Campaign.objects.filter(organization_id=organization_id).annotate(attached=Coalesce(Subquery(attached), 0))
+
+
+def campaigns_in_use(ids: Iterable[UUID]) -> QuerySet[Campaign]:
+    """Return those of these campaigns that numbers are on or on their way to: their TCR IDs cannot change."""
+    is_in_use = Func(F("id"), function="campaigns_campaign_is_in_use", output_field=BooleanField())
+    return Campaign.objects.filter(is_in_use, id__in=ids)

@@ -37,7 +37,8 @@ class OrderRequest:
     """One order: every number goes onto the campaign, whatever it was on before, or off its campaign.
 
     `order_id` is ours, was committed before the carrier is called, and finds the order again after a lost answer.
-    `numbers` are E.164. `tcr_campaign_id` is None in a detach. `carrier_order_id` is the carrier's own id, once known.
+    `numbers` are E.164. `tcr_campaign_id` is None in a detach; `tcr_brand_id` is the brand of that campaign, if known.
+    `carrier_order_id` is the carrier's own id, once known.
     """
 
     order_id: str
@@ -45,6 +46,7 @@ class OrderRequest:
     tcr_campaign_id: str | None
     numbers: tuple[str, ...]
     carrier_order_id: str | None = None
+    tcr_brand_id: str | None = None
 
 
 class CampaignDecision(StrEnum):
@@ -63,6 +65,8 @@ class FailureKind(StrEnum):
     CAMPAIGN_NOT_READY = "CAMPAIGN_NOT_READY"
     NOT_CONFIGURED = "NOT_CONFIGURED"
     REJECTED = "REJECTED"
+    UNKNOWN_CARRIER_ANSWER = "UNKNOWN_CARRIER_ANSWER"
+    """The carrier answered in its own format with a status or code that its documentation does not list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,13 @@ class CarrierUnavailable(Exception):
         self.carrier_code = carrier_code
         self.retry_after = retry_after
         self.was_sent = was_sent
+        self.follows_write = False
+        """Whether an earlier request of the same order may have reached the carrier and done something there."""
+
+    @property
+    def order_may_exist(self) -> bool:
+        """Whether the order has to be looked up before it is placed again."""
+        return self.was_sent or self.follows_write
 
 
 class CarrierRefused(Exception):
@@ -151,8 +162,16 @@ class Carrier(Protocol):
         Raises CarrierRefused, CarrierUnavailable.
         """
 
-    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """Ask whether the carrier has approved the campaign. None if it does not know it.
+
+        `tcr_brand_id` is the campaign's brand, by which a carrier finds a campaign that it knows under its own ID only.
+
+        Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
+        """Return the TCR IDs of the campaign, or of all campaigns of the brand, that go by this ID at the carrier.
 
         Raises CarrierRefused, CarrierUnavailable.
         """
@@ -169,6 +188,11 @@ def carriers_words(text: str | None, *, otherwise: str) -> str:
     """At most 500 characters on one line, without control characters; `otherwise` if nothing is left."""
     printable = "".join(character if character.isprintable() else " " for character in text or "")
     return " ".join(printable.split())[:LONGEST] or otherwise
+
+
+def undocumented(text: str, carrier_code: str | None = None) -> CarrierRefused:
+    """Return the exception for an answer in the carrier's own format that its documentation does not list."""
+    return CarrierRefused(Failure(FailureKind.UNKNOWN_CARRIER_ANSWER, text, carriers_code(carrier_code)))
 
 
 def carriers_id(value: object) -> str | None:

@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock, Thread
@@ -32,6 +32,16 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    def is_declared_as(self, format_name: str) -> bool:
+        """Whether its content type is of this format ("json", "xml"), or absent."""
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return not media_type or media_type.endswith(("/" + format_name, "+" + format_name))
+
+    @property
+    def is_challenge(self) -> bool:
+        """Whether it asks for other credentials (RFC 9110, 11.6.1), whatever its body is."""
+        return self.status == httpx2.codes.UNAUTHORIZED and "www-authenticate" in self.headers
+
 
 class HttpCaller:
     """Calls one carrier from any thread, and keeps its connections open between calls.
@@ -46,6 +56,7 @@ class HttpCaller:
         self._client: httpx2.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadline: Deadline | None = None
+        self._has_written = False
         # Whose connections are used: its own, or those of the caller that `until` was called on.
         self._owner = self
 
@@ -53,6 +64,7 @@ class HttpCaller:
         """Return a caller with the same connections whose calls all end by `deadline`, together."""
         bound = copy(self)
         bound._deadline = deadline  # noqa: SLF001  (A copy of this one.)
+        bound._has_written = False  # noqa: SLF001
         return bound
 
     @property
@@ -71,12 +83,32 @@ class HttpCaller:
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        is_write: bool | None = None,
     ) -> Answer:
-        """The answer, whatever its status; a redirect is not followed.
+        """The answer, whatever its status; a redirect is not followed. `is_write` None: whatever is not a GET.
 
         Raises CarrierUnavailable for no answer, one that takes too long or is too large, for HTTP 429 and 5xx, and for
-        a redirect: what an adapter sees is 1xx to 4xx that the carrier meant.
+        a redirect: what an adapter sees is 1xx to 4xx that the carrier meant. Once a write may have reached the carrier
+        on a caller with a deadline, later calls raise it with `follows_write`.
         """
+        try:
+            answer = self._call(method, url, headers, content, params, auth)
+        except CarrierUnavailable as unavailable:
+            unavailable.follows_write = self._has_written
+            raise
+        if self._deadline is not None:
+            self._has_written |= method != "GET" if is_write is None else is_write
+        return answer
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        params: Mapping[str, str] | None,
+        auth: tuple[str, str] | None,
+    ) -> Answer:
         self._pace()
         seconds = self.seconds_left
         if seconds <= 0:
@@ -93,7 +125,7 @@ class HttpCaller:
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
             raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
         _refuse_what_is_no_answer(answer)
-        return answer
+        return _without_secrets(answer, headers or {}, auth)
 
     def close(self) -> None:
         """Close the connections and the thread that holds them. The next call opens new ones."""
@@ -148,6 +180,18 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
+
+
+def _without_secrets(answer: Answer, headers: Mapping[str, str], auth: tuple[str, str] | None) -> Answer:
+    """Blank the credentials of the request in an error's words, which are stored, shown and logged."""
+    secrets = [headers.get("Authorization", "").removeprefix("Bearer "), auth[1] if auth else ""]
+    body = answer.body
+    if answer.status >= httpx2.codes.BAD_REQUEST:
+        for secret in secrets:
+            # A shorter one is no secret, and may be a part of the format.
+            if len(secret) >= 8:
+                body = body.replace(secret.encode(), b"***")
+    return replace(answer, body=body)
 
 
 def _refuse_what_is_no_answer(answer: Answer) -> None:

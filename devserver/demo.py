@@ -65,7 +65,7 @@ def serve(port: int, folder: Path, postgresql: Server) -> NoReturn:
         _attach(port, key)
         _explain(port, key, folder, carrier)
         # Last, so that it takes no time from what comes before: the attach waits for it.
-        children.start("manage", "procrastinate", "worker", quiet=True)
+        children.start("manage", "run_worker")
         _watch(port, key)
         connection.close()
         ended = wait_for_any(server, postgresql.process)

@@ -115,13 +115,12 @@ class Children:
             child.wait()
 
     def start(
-        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None, quiet: bool = False
+        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
-        """Run a module as `python -m` does. `quiet`: its standard output is not shown."""
+        """Run a module as `python -m` does."""
         child = subprocess.Popen(  # noqa: S603  (Our own modules.)
             [sys.executable, "-m", module, *arguments],
             env=os.environ | dict(environment or {}),
-            stdout=subprocess.DEVNULL if quiet else None,
             # In a session of its own, so that Ctrl-C reaches only this process, which then stops its children once.
             start_new_session=True,
             **ending_with_us(signal.SIGKILL),

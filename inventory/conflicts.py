@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Exists, OuterRef
 
 from accounts.models import Organization
-from campaigns.models import Campaign
+from campaigns.selectors import campaigns_in_use
 from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries, shown
 from inventory.schema import KINDS, MODELS, Stored
-from phone_numbers.models import PhoneNumber
 
 
 def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> None:
@@ -74,11 +72,10 @@ def _tcr_ids_in_use(inventory: Inventory, stored: Stored) -> Iterator[Problem]:
         for place, _organization, entry in entries(inventory, "campaigns")
         if key in entry and getattr(stored["campaigns"].get(entry["id"]), key, None) not in (None, entry[key])
     }
-    numbers = PhoneNumber.objects.filter(organization_id=OuterRef("organization_id"), campaign_id=OuterRef("id"))
-    for campaign in Campaign.objects.filter(Exists(numbers), id__in=changed):
+    for campaign in campaigns_in_use(changed):
         place, new = changed[campaign.id]
         sentence = f"{shown(new)} cannot replace {shown(campaign.tcr_campaign_id)} while numbers are on the campaign"
-        yield Problem((*place, key), f"{sentence}; detach them first")
+        yield Problem((*place, key), f"{sentence}; detach them, correct the ID, and attach them again")
 
 
 def _brands_of_campaigns(inventory: Inventory, stored: Stored) -> Iterator[Problem]:
@@ -128,12 +125,12 @@ _CHECKS = (
     # What the carrier says of the number that it knows would be taken for the state of the other one.
     _Check(
         "number",
-        '"{}" ({}) cannot replace "{}" ({}), which the carrier has on a campaign; '
-        "detach the number, correct it once the carrier has confirmed, and attach it again",
+        '"{}" ({}) cannot replace "{}" ({}), which the carrier has on a campaign '
+        "or is being asked about; detach the number, correct it once the carrier has confirmed, and attach it again",
         """
         SELECT s.organization_index, s.entry_index, s.number, s.number_type, p.number, p.number_type
         FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.id = s.id
-        WHERE (p.number, p.number_type) <> (s.number, s.number_type) AND p.carrier_line_option_status IS NOT NULL
+        WHERE (p.number, p.number_type) <> (s.number, s.number_type) AND numbers_phonenumber_is_in_use(p.id)
         """,
     ),
 )

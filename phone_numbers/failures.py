@@ -19,6 +19,7 @@ class FailureCode(models.TextChoices):
     BRAND_NOT_VERIFIED = "BRAND_NOT_VERIFIED"
     NOT_CONFIGURED = "NOT_CONFIGURED"
     REJECTED = "REJECTED"
+    UNKNOWN_CARRIER_ANSWER = "UNKNOWN_CARRIER_ANSWER"
     ORDER_EXPIRED = "ORDER_EXPIRED"
     APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
     DETACH_EXPIRED = "DETACH_EXPIRED"
@@ -35,6 +36,8 @@ class FailureMeaning:
     """What to do before it is final; None: it is final at once."""
     resumes_on_approval: bool = False
     """Whether the final failure ends automatically when the carrier approves the campaign."""
+    needs_operator: bool = False
+    """Whether it is logged as an error, because only an operator can correct its cause."""
 
 
 FAILURES: dict[FailureCode, FailureMeaning] = {
@@ -54,8 +57,8 @@ FAILURES: dict[FailureCode, FailureMeaning] = {
         resumes_on_approval=True,
     ),
     FailureCode.CAMPAIGN_SUSPENDED: FailureMeaning(
-        "The carrier has suspended the campaign; the attempt is repeated once it is approved again.",
-        "as soon as the carrier approves the campaign again",
+        "The campaign is suspended, by the carrier or the operator; the attempt is repeated once that has ended.",
+        "as soon as the suspension ends",
         resumes_on_approval=True,
     ),
     FailureCode.CAMPAIGN_NOT_ACTIVE: FailureMeaning(
@@ -65,10 +68,16 @@ FAILURES: dict[FailureCode, FailureMeaning] = {
         "The campaign's brand is no longer verified. Have it verified again, then retry."
     ),
     FailureCode.NOT_CONFIGURED: FailureMeaning(
-        "The account with the carrier lacks a setting. Ask the operator to add it, then retry."
+        "The account with the carrier lacks a setting. Ask the operator to add it, then retry.",
+        needs_operator=True,
     ),
     FailureCode.REJECTED: FailureMeaning(
         "The carrier does not take this number on this campaign. Read its message, then attach another campaign."
+    ),
+    FailureCode.UNKNOWN_CARRIER_ANSWER: FailureMeaning(
+        "The carrier answered with a code that its documentation does not list. Check the number at the carrier, then "
+        "retry.",
+        needs_operator=True,
     ),
     FailureCode.ORDER_EXPIRED: FailureMeaning(
         "The carrier did not finish the order in time, or an operator abandoned it. Check the number at the carrier, "

@@ -139,7 +139,7 @@ def _campaign_blockers(number: PhoneNumber) -> Iterator[Blocker]:
             f"The campaign's brand is {campaign.brand.identity_status or 'not verified yet'}.",
             "Have the brand's identity verified by The Campaign Registry.",
         )
-    match campaign.carrier_status:
+    match campaign.effective_carrier_status:
         case CarrierStatus.REJECTED:
             yield Blocker(
                 BlockerCode.CAMPAIGN_REJECTED,
@@ -149,8 +149,10 @@ def _campaign_blockers(number: PhoneNumber) -> Iterator[Blocker]:
         case CarrierStatus.SUSPENDED:
             yield Blocker(
                 BlockerCode.CAMPAIGN_SUSPENDED,
-                "The carrier has suspended the campaign.",
-                "Ask the carrier why. The number can send again once the campaign is approved.",
+                "The operator has suspended the campaign."
+                if campaign.suspension_reason
+                else "The carrier has suspended the campaign.",
+                "Ask why. The number can send again once the suspension ends.",
             )
         case CarrierStatus.PENDING:
             yield Blocker(

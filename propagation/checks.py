@@ -1,11 +1,12 @@
-"""System checks of CARRIER_URL."""
+"""System checks of CARRIER_URL and, for `manage.py check --deploy --database default`, of the workers."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.db import ProgrammingError
 
 from carriers.choose import build_carrier, default_limits
 
@@ -38,6 +39,29 @@ def check_carrier_settings_work_together(**_given: Any) -> list[CheckMessage]:
     except ValueError:
         return []  # check_carrier reports it.
     return list(_contradictions(carrier))
+
+
+@register(Tags.database, deploy=True)
+def check_workers(databases: Collection[str] | None = None, **_given: Any) -> list[CheckMessage]:
+    """Warn if no worker has reported lately: attachments then stay pending."""
+    if "default" not in (databases or ()):
+        return []
+    # Deferred, because the models are loaded after the apps have named their checks.
+    from propagation.services.stats import worker_heartbeats
+
+    try:
+        workers, _newest = worker_heartbeats()
+    except ProgrammingError:
+        return [CheckWarning("The database lacks tables.", hint="Run manage.py migrate.", id="propagation.W008")]
+    if workers:
+        return []
+    return [
+        CheckWarning(
+            "No worker has reported in the last 30 seconds: attachments stay pending.",
+            hint="Start manage.py run_worker, on any machine.",
+            id="propagation.W007",
+        )
+    ]
 
 
 def _contradictions(carrier: str) -> Iterator[CheckWarning]:

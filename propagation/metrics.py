@@ -51,6 +51,10 @@ def collect_propagation() -> Iterable[Metric]:
         ended.add_metric([str(rate.minutes), "succeeded"], rate.succeeded)
         ended.add_metric([str(rate.minutes), "failed"], rate.failed)
     yield ended
+    yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=stats.workers)
+    if stats.last_heartbeat is not None:
+        silent = (datetime.now(UTC) - stats.last_heartbeat).total_seconds()
+        yield GaugeMetricFamily("agentmessage_worker_heartbeat_seconds", "Age of the newest heartbeat.", value=silent)
     numbers = GaugeMetricFamily("agentmessage_numbers", "Numbers by state at the carrier.", labels=["status"])
     for status, count in _numbers_by_status().items():
         numbers.add_metric([status], count)

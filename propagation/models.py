@@ -30,6 +30,9 @@ class CarrierOrder(models.Model):
     sent_at = models.DateTimeField(null=True)
     # When a worker next sends or polls it. A worker that takes the order moves this ahead: its lease.
     next_poll_at = models.DateTimeField(null=True)
+    # Whether next_poll_at is the end of a lease, and whether the carrier has announced news since the lease began.
+    is_leased = models.BooleanField(default=True, db_default=True)
+    has_news = models.BooleanField(default=False, db_default=False)
     ended_at = models.DateTimeField(null=True)
     # How many of its numbers succeeded and failed, once it has ended.
     succeeded = models.PositiveIntegerField(default=0, db_default=0)

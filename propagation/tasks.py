@@ -1,6 +1,6 @@
-"""The tasks of `manage.py procrastinate worker`. Jobs carry IDs and read the present state."""
+"""The tasks of `manage.py run_worker`. Jobs carry IDs and read the present state."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,15 +9,17 @@ from django.conf import settings
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.actors import Actor
+from campaigns.services import end_suspensions, expire_campaigns
 from carriers.base import CarrierRefused, CarrierUnavailable, Deadline
 from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
 from propagation.services.dispatch import run_round
 from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders, expire_orders, expire_waiting
 from propagation.services.reconcile import reconcile
 from propagation.services.send import process_orders_until
-from propagation.services.sync import sync_campaigns
+from propagation.services.sync import announced_campaigns, sync_campaigns
 
 log = structlog.get_logger(__name__)
 
@@ -58,12 +60,21 @@ def process_orders(order_ids: list[str], lease: str) -> None:
 @app.periodic(cron="*/5 * * * *")
 @app.task(queue=QUEUE, queueing_lock="tidy_up", name="tidy_up")
 def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
-    """Every five minutes: end what has waited for too long, and delete old orders and the jobs of dead workers."""
+    """Every five minutes: end what has lasted for too long, and delete old orders and the jobs of dead workers."""
     close_old_connections()
     expire_orders()
     expire_waiting()
+    end_suspensions()
     delete_old_orders()
     delete_lost_jobs()
+
+
+@app.periodic(cron="0 * * * *")
+@app.task(queue=QUEUE, queueing_lock="expire_campaigns", name="expire_campaigns")
+def expire_due_campaigns(timestamp: int) -> None:  # noqa: ARG001
+    """At 00:00 UTC: expire campaigns whose last day is over. The runs of the other hours catch up on a missed one."""
+    close_old_connections()
+    expire_campaigns()
 
 
 @app.periodic(cron="23 * * * *")
@@ -71,12 +82,38 @@ def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the m
 def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
     """Every hour: ask the carrier which campaigns it has approved."""
     try:
-        for decision in sync_campaigns(carrier=current_carrier()):
-            if decision.is_new:
-                log.info("campaign decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+        _sync()
     except (CarrierUnavailable, CarrierRefused) as error:
         # The answers so far are recorded; the rest is asked again in an hour.
-        log.warning("sync ended early", reason=str(error))
+        log.warning("sync.ended_early", reason=str(error))
+
+
+def _sync(tcr_campaign_ids: Collection[str] | None = None) -> None:
+    for decision in sync_campaigns(carrier=current_carrier(), tcr_campaign_ids=tcr_campaign_ids):
+        if decision.is_new:
+            log.info("campaign.decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
+
+
+@app.task(queue=QUEUE, lock="sync_campaigns", name="sync_announced")
+def sync_announced(campaign_id: str | None, brand_id: str | None) -> None:
+    """After a carrier's news of a campaign, or of a brand and so of all its campaigns: ask what it has decided."""
+    close_old_connections()
+    try:
+        campaigns = announced_campaigns(carrier=current_carrier(), campaign_id=campaign_id, brand_id=brand_id)
+        _sync(tcr_campaign_ids=campaigns)
+    except (CarrierUnavailable, CarrierRefused) as error:
+        # The sync of all campaigns asks again within the hour.
+        log.warning("sync.ended_early", reason=str(error))
+
+
+def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
+    """Queue `sync_announced` unless the same is queued already. Return whether it was queued."""
+    lock = f"sync_announced {campaign_id or brand_id}"
+    try:
+        sync_announced.configure(queueing_lock=lock).defer(campaign_id=campaign_id, brand_id=brand_id)
+    except AlreadyEnqueued:
+        return False
+    return True
 
 
 @app.periodic(cron="43 3 * * *")
@@ -90,10 +127,10 @@ def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
             max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
         )
     except (CarrierUnavailable, CarrierRefused) as error:
-        log.warning("reconciliation ended early", reason=str(error))
+        log.warning("reconciliation.ended_early", reason=str(error))
         return
     counts = {drift.value: count for drift, count in report.counts.items()}
-    log.info("reconciled", checked=report.checked, left=report.left, **counts)
+    log.info("reconciliation.completed", checked=report.checked, left=report.left, **counts)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

@@ -24,10 +24,13 @@ _CONDITIONAL_HEADERS = frozenset({"HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE", "
 
 
 class Envelope(HttpResponse):
-    """A response of the API, already rendered. Times become RFC 3339 in UTC with `Z`, IDs lower-case text."""
+    """A response of the API, already rendered. Times become RFC 3339 in UTC with `Z`, IDs lower-case text.
+
+    It ends with a newline, so that a terminal's prompt after curl is on a line of its own.
+    """
 
     def __init__(self, body: Mapping[str, Any], *, status: int = 200) -> None:
-        content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+        content = orjson.dumps(body, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
         super().__init__(content, status=status, content_type="application/json")
         self["Content-Length"] = str(len(content))
 

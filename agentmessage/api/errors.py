@@ -122,10 +122,10 @@ def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelo
         case ErrorCode.RATE_LIMITED:
             response["Retry-After"] = str(getattr(exception, "wait", None) or RETRY_AFTER)
         case ErrorCode.SERVICE_UNAVAILABLE:
-            log.error("database_unavailable", error=str(exception))
+            log.error("database.unavailable", error=str(exception))
             response["Retry-After"] = str(RETRY_AFTER)
         case ErrorCode.INTERNAL_ERROR:
-            log.error("unhandled_exception", exc_info=exception)
+            log.error("request.failed", exc_info=exception)
     return response
 
 

@@ -17,6 +17,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from agentmessage.api.envelope import Envelope, assign_request_id
 from agentmessage.api.errors import ERRORS, refuse
+from agentmessage.clients import client_network
 from agentmessage.errors import ErrorCode
 from agentmessage.metrics import observe
 
@@ -45,13 +46,19 @@ class RequestMiddleware:
                 response.setdefault("Cache-Control", "no-store")
             response["X-Request-Id"] = request_id
             seconds = time.perf_counter() - started
-            observe(method=_known_method(request), route=_route(request), status=response.status_code, seconds=seconds)
+            route = _route(request)
+            observe(method=_known_method(request), route=route, status=response.status_code, seconds=seconds)
+            key = getattr(request, "auth", None)
             log.info(
-                "request",
+                "request.completed",
                 method=request.method,
                 path=request.path_info,
+                route=route,
                 status=response.status_code,
                 milliseconds=round(seconds * 1000, 2),
+                network=client_network(request),
+                organization_id=key and str(key.organization_id),
+                key=key and key.prefix,
             )
         return response
 

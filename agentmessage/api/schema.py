@@ -105,7 +105,9 @@ def error_component(code: ErrorCode) -> str:
     return "".join(word.capitalize() for word in code.split("_")).removesuffix("Error") + "Error"
 
 
-def _error_schema(code: ErrorCode) -> dict[str, Any]:
+def _error_schemas(code: ErrorCode) -> dict[str, Any]:
+    """Return the component of the code's response, and the one of the error in it, which generators name classes by."""
+    name = error_component(code)
     properties: dict[str, Any] = {
         "code": {"type": "string", "const": code.value},
         "message": {"type": "string", "description": "One sentence for people."},
@@ -121,13 +123,13 @@ def _error_schema(code: ErrorCode) -> dict[str, Any]:
     if code is ErrorCode.VALIDATION_FAILED:
         required.append("details")
     return {
-        "type": "object",
-        "description": ERRORS[code].description,
-        "required": ["success", "error"],
-        "properties": {
-            "success": {"type": "boolean", "const": False},
-            "error": {"type": "object", "required": required, "properties": properties},
+        name: {
+            "type": "object",
+            "description": ERRORS[code].description,
+            "required": ["success", "error"],
+            "properties": {"success": {"const": False}, "error": {"$ref": f"#/components/schemas/{name}Body"}},
         },
+        f"{name}Body": {"type": "object", "required": required, "properties": properties},
     }
 
 
@@ -156,7 +158,7 @@ COMPONENTS: dict[str, Any] = {
                 },
             },
         },
-        **{error_component(code): _error_schema(code) for code in ErrorCode},
+        **{name: schema for code in ErrorCode for name, schema in _error_schemas(code).items()},
     },
 }
 
@@ -251,7 +253,8 @@ class ApiSchema(AutoSchema):
         answer = self.operation.answer
         data = self.resolve_serializer(answer, "response").ref
         name = answer.__name__.removesuffix("Serializer") + ("ListAnswer" if self.is_list else "Answer")
-        properties: dict[str, Any] = {"success": {"type": "boolean", "const": True}, "data": data}
+        # Without a type: openapi-generator compares a boolean constant that has one with its name as text.
+        properties: dict[str, Any] = {"success": {"const": True}, "data": data}
         if self.is_list:
             properties["data"] = {"type": "array", "items": data}
             properties["meta"] = {"$ref": "#/components/schemas/ListMeta"}

@@ -530,11 +530,14 @@ export interface components {
              */
             status: "PENDING" | "ACTIVE" | "REJECTED" | "EXPIRED";
             /**
-             * @description Whether the carrier takes its traffic; until then its numbers wait.
+             * @description Whether the carrier takes its traffic; until then its numbers wait. SUSPENDED by the carrier, or by the operator of this service.
              * @enum {string}
              */
             carrier_status: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
-            /** Format: date */
+            /**
+             * Format: date
+             * @description The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it.
+             */
             expiration_date: string | null;
             /** @description Whether carriers have approved a number pool: no limit then. */
             number_pool: boolean;
@@ -736,126 +739,135 @@ export interface components {
         InvalidInputError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "INVALID_INPUT";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-                /** @description One sentence for each field that cannot be taken. */
-                details?: {
-                    [key: string]: string;
-                };
+            error: components["schemas"]["InvalidInputErrorBody"];
+        };
+        InvalidInputErrorBody: {
+            /** @constant */
+            code: "INVALID_INPUT";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
+            /** @description One sentence for each field that cannot be taken. */
+            details?: {
+                [key: string]: string;
             };
         };
         /** @description The input cannot be taken; `details` has a sentence for each field. */
         ValidationFailedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "VALIDATION_FAILED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-                /** @description One sentence for each field that cannot be taken. */
-                details: {
-                    [key: string]: string;
-                };
+            error: components["schemas"]["ValidationFailedErrorBody"];
+        };
+        ValidationFailedErrorBody: {
+            /** @constant */
+            code: "VALIDATION_FAILED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
+            /** @description One sentence for each field that cannot be taken. */
+            details: {
+                [key: string]: string;
             };
         };
         /** @description No key, or one that is unknown, revoked or expired. */
         UnauthorizedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "UNAUTHORIZED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["UnauthorizedErrorBody"];
+        };
+        UnauthorizedErrorBody: {
+            /** @constant */
+            code: "UNAUTHORIZED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The key lacks the scope. */
         ForbiddenError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "FORBIDDEN";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["ForbiddenErrorBody"];
+        };
+        ForbiddenErrorBody: {
+            /** @constant */
+            code: "FORBIDDEN";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description No such thing in your organization. */
         NotFoundError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "NOT_FOUND";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["NotFoundErrorBody"];
+        };
+        NotFoundErrorBody: {
+            /** @constant */
+            code: "NOT_FOUND";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The route does not know the method; `Allow` has those that it knows. */
         MethodNotAllowedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "METHOD_NOT_ALLOWED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["MethodNotAllowedErrorBody"];
+        };
+        MethodNotAllowedErrorBody: {
+            /** @constant */
+            code: "METHOD_NOT_ALLOWED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The campaign is pending, rejected or expired. */
         CampaignNotActiveError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "CAMPAIGN_NOT_ACTIVE";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["CampaignNotActiveErrorBody"];
+        };
+        CampaignNotActiveErrorBody: {
+            /** @constant */
+            code: "CAMPAIGN_NOT_ACTIVE";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The campaign's brand is neither VERIFIED nor VETTED_VERIFIED. */
         BrandNotVerifiedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "BRAND_NOT_VERIFIED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["BrandNotVerifiedErrorBody"];
+        };
+        BrandNotVerifiedErrorBody: {
+            /** @constant */
+            code: "BRAND_NOT_VERIFIED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The number is not in use: ordered, porting in, or released. */
         NumberNotAssignedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "NUMBER_NOT_ASSIGNED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["NumberNotAssignedErrorBody"];
+        };
+        NumberNotAssignedErrorBody: {
+            /** @constant */
+            code: "NUMBER_NOT_ASSIGNED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The campaign has as many numbers as carriers allow without a number pool; only if the operator enforces it. */
         CampaignNumberLimitError: {
@@ -887,92 +899,99 @@ export interface components {
         NotFailedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "NOT_FAILED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["NotFailedErrorBody"];
+        };
+        NotFailedErrorBody: {
+            /** @constant */
+            code: "NOT_FAILED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description `If-Match` or `If-Unmodified-Since` does not hold; nothing was changed. */
         PreconditionFailedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "PRECONDITION_FAILED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["PreconditionFailedErrorBody"];
+        };
+        PreconditionFailedErrorBody: {
+            /** @constant */
+            code: "PRECONDITION_FAILED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The body is larger than the service takes (1 MiB unless it says otherwise). */
         PayloadTooLargeError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "PAYLOAD_TOO_LARGE";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["PayloadTooLargeErrorBody"];
+        };
+        PayloadTooLargeErrorBody: {
+            /** @constant */
+            code: "PAYLOAD_TOO_LARGE";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The body is declared as something other than JSON, or with a `Content-Encoding`. */
         UnsupportedMediaTypeError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "UNSUPPORTED_MEDIA_TYPE";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["UnsupportedMediaTypeErrorBody"];
+        };
+        UnsupportedMediaTypeErrorBody: {
+            /** @constant */
+            code: "UNSUPPORTED_MEDIA_TYPE";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description Too many requests, or wrong keys from your address; wait for `Retry-After` seconds. */
         RateLimitedError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "RATE_LIMITED";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["RateLimitedErrorBody"];
+        };
+        RateLimitedErrorBody: {
+            /** @constant */
+            code: "RATE_LIMITED";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description Unexpected error. Contact support and quote the request ID. */
         InternalError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "INTERNAL_ERROR";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["InternalErrorBody"];
+        };
+        InternalErrorBody: {
+            /** @constant */
+            code: "INTERNAL_ERROR";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The service cannot reach its database; wait for `Retry-After` seconds. */
         ServiceUnavailableError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "SERVICE_UNAVAILABLE";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["ServiceUnavailableErrorBody"];
+        };
+        ServiceUnavailableErrorBody: {
+            /** @constant */
+            code: "SERVICE_UNAVAILABLE";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
     };
     responses: never;

@@ -95,6 +95,65 @@ CREATE TRIGGER numbers_phonenumber_new_tenant
     EXECUTE FUNCTION numbers_phonenumber_new_tenant();
 
 
+-- What the carrier was asked to do refers to the number and to the campaign's TCR ID. They cannot change while the
+-- answer would then be taken for one about another number or campaign. Admin and inventory ask the same two functions.
+
+CREATE FUNCTION numbers_phonenumber_is_in_use(phone_number uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM numbers_phonenumber p WHERE p.id = phone_number AND p.campaign_id IS NOT NULL)
+        OR EXISTS (
+            SELECT FROM numbers_campaignattachment a JOIN numbers_phonenumber p ON p.id = a.phone_number_id
+            WHERE a.phone_number_id = phone_number
+              AND (a.status IN ('pending', 'submitted') OR a.status = 'failed' AND a.id = p.current_attachment_id)
+        )
+$$;
+
+CREATE FUNCTION campaigns_campaign_is_in_use(campaign uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+            SELECT FROM campaigns_campaign c
+            JOIN numbers_phonenumber p ON p.organization_id = c.organization_id AND p.campaign_id = c.id
+            WHERE c.id = campaign
+        )
+        OR EXISTS (SELECT FROM propagation_carrierorder o WHERE o.campaign_id = campaign AND o.ended_at IS NULL)
+$$;
+
+CREATE FUNCTION numbers_phonenumber_number_in_use() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF numbers_phonenumber_is_in_use(OLD.id) THEN
+        RAISE EXCEPTION 'the carrier has % on a campaign, or is being asked about it: detach it, correct it once the '
+            'carrier has confirmed, and attach it again', OLD.number
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'numbers_phonenumber_number_in_use',
+                  TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER numbers_phonenumber_number_in_use
+    BEFORE UPDATE OF number, number_type ON numbers_phonenumber
+    FOR EACH ROW
+    WHEN ((OLD.number, OLD.number_type) IS DISTINCT FROM (NEW.number, NEW.number_type))
+    EXECUTE FUNCTION numbers_phonenumber_number_in_use();
+
+CREATE FUNCTION campaigns_campaign_tcr_campaign_id_in_use() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF campaigns_campaign_is_in_use(OLD.id) THEN
+        RAISE EXCEPTION 'numbers are on the campaign %: detach them, correct its TCR ID, and attach them again',
+            OLD.tcr_campaign_id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'campaigns_campaign_tcr_campaign_id_in_use',
+                  TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- A campaign's first TCR ID is no correction: nothing is sent without one.
+CREATE TRIGGER campaigns_campaign_tcr_campaign_id_in_use
+    BEFORE UPDATE OF tcr_campaign_id ON campaigns_campaign
+    FOR EACH ROW
+    WHEN (OLD.tcr_campaign_id IS NOT NULL AND OLD.tcr_campaign_id IS DISTINCT FROM NEW.tcr_campaign_id)
+    EXECUTE FUNCTION campaigns_campaign_tcr_campaign_id_in_use();
+
+
 -- Counters that need not survive a crash of the database. The counter's rows change all the time: half of each page is
 -- left free for their next versions.
 

@@ -31,9 +31,14 @@ class CampaignSerializer(serializers.Serializer[Any]):
         choices=CampaignStatus.choices, help_text="TCR's word. Only an ACTIVE campaign takes numbers."
     )
     carrier_status = serializers.ChoiceField(
-        choices=CarrierStatus.choices, help_text="Whether the carrier takes its traffic; until then its numbers wait."
+        choices=CarrierStatus.choices,
+        source="effective_carrier_status",
+        help_text="Whether the carrier takes its traffic; until then its numbers wait. SUSPENDED by the carrier, or by "
+        "the operator of this service.",
     )
-    expiration_date = serializers.DateField(allow_null=True)
+    expiration_date = serializers.DateField(
+        allow_null=True, help_text="The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it."
+    )
     number_pool = serializers.BooleanField(help_text="Whether carriers have approved a number pool: no limit then.")
     numbers = CampaignNumbersSerializer(source="*")
     created_at = serializers.DateTimeField()

@@ -91,6 +91,16 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
+                (
+                    "suspension_reason",
+                    models.CharField(blank=True, db_default="", default="", max_length=500),
+                ),
+                ("suspended_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "suspended_by",
+                    models.CharField(blank=True, db_default="", default="", editable=False, max_length=150),
+                ),
+                ("suspended_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("expiration_date", models.DateField(blank=True, null=True)),
                 (
                     "number_pool",
@@ -185,6 +195,14 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("tcr_campaign_id__regex", "^C[A-Z0-9]{6,11}$")),
                         name="campaigns_campaign_tcr_campaign_id_form",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("suspended_until__isnull", True),
+                            models.Q(("suspension_reason", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="campaigns_campaign_suspension_reason",
                     ),
                 ],
             },

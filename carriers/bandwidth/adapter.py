@@ -6,7 +6,7 @@ Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote
 from carriers.bandwidth import xml_format
 from carriers.bandwidth.oauth import Token
 from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
-from carriers.bandwidth.xml_format import Order
+from carriers.bandwidth.xml_format import Order, OrderError
 from carriers.base import (
     CampaignDecision,
     CarrierRefused,
@@ -22,6 +22,7 @@ from carriers.base import (
     Deadline,
     Failure,
     FailureKind,
+    OrderAction,
     OrderReport,
     OrderRequest,
 )
@@ -30,6 +31,14 @@ from carriers.http import Answer, HttpCaller
 _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
 _DETAILS = "TelephoneNumberResponse"
 _REFUSING = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+# About the account, whatever the code: credentials, funds, permission, an account that is not there.
+_ACCOUNT = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.PAYMENT_REQUIRED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+)
+_TRANSIENT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY)
 _NO_SUCH_NUMBER_CODE = "12512"
 
 MOST_NUMBERS = 5000
@@ -135,7 +144,7 @@ class BandwidthCarrier:
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """See `Carrier`."""
-        sent, unsupported = self._formatted(order.numbers)
+        sent, unsupported = self._formatted(order.numbers, order.action)
         if not sent:
             return OrderReport(failures=unsupported)
         answer = self._call("POST", f"{self._base}/tnoptions", xml_format.write_order(order, list(sent)))
@@ -146,20 +155,23 @@ class BandwidthCarrier:
             return report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
         if answer.status == HTTPStatus.CONFLICT:
             # It is not documented whether an ID that exists already is a conflict; if so, it is not a failure.
-            found = self.find(order)
+            try:
+                found = self.find(order)
+            except CarrierRefused as refused:
+                # This is about how we ask, not about the order.
+                raise CarrierUnavailable(refused.failure.message, carrier_code=refused.failure.carrier_code) from None
             if found is not None:
                 return found
         exception = _exception_for(answer)
         if isinstance(exception, CarrierRefused) and answer.status in _REFUSING:
-            error = xml_format.read_error(xml_format.parse(answer.body))
-            report = report_of_rejection(error, sent, unsupported)
+            report = report_of_rejection(xml_format.read_error(answer), sent, unsupported)
             if report is not None:
                 return report
         raise exception
 
     def find(self, order: OrderRequest) -> OrderReport | None:
         """See `Carrier`."""
-        sent, unsupported = self._formatted(order.numbers)
+        sent, unsupported = self._formatted(order.numbers, order.action)
         if order.carrier_order_id is not None:
             known = self._order(order, order.carrier_order_id)
             if known is not None:
@@ -203,7 +215,7 @@ class BandwidthCarrier:
             details = xml_format.parse(answer.body, _DETAILS)
             yield number, xml_format.read_campaign_of_number(details, account=self._account, number=number)
 
-    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
 
         An account that may use neither kind of campaign raises CarrierRefused.
@@ -228,6 +240,10 @@ class BandwidthCarrier:
             raise denied[0]
         return None
 
+    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
+        """See `Carrier`. Campaigns go by their TCR ID."""
+        return [] if campaign_id is None else [campaign_id]
+
     def close(self) -> None:
         """See `Carrier`."""
         self._caller.close()
@@ -243,13 +259,19 @@ class BandwidthCarrier:
             raise xml_format.unreadable()
         return found
 
-    def _formatted(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
+    def _formatted(
+        self, numbers: Sequence[str], action: OrderAction = OrderAction.ATTACH
+    ) -> tuple[dict[str, str], dict[str, Failure]]:
         """Map the numbers in the form of this API to E.164, and return those that it does not support."""
         sent, unsupported = {}, {}
         for number in numbers:
-            if not number.startswith("+1") or len(number) != len("+19195550100"):
+            if not xml_format.is_north_american(number):
                 unsupported[number] = Failure(
                     FailureKind.REJECTED, "Bandwidth's orders take North American numbers only."
+                )
+            elif not xml_format.takes(number, action):
+                unsupported[number] = Failure(
+                    FailureKind.REJECTED, "Bandwidth has no order that takes a toll-free number off a campaign."
                 )
             else:
                 sent[number[2:] if self._has_ten_digits else number] = number
@@ -269,7 +291,7 @@ class BandwidthCarrier:
                     method, url, content, params, token=self._token.value(self._caller, instead_of=token)
                 )
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise _unauthorized(answer)
+            raise _exception_for(answer)
         return answer
 
     def _exchange(
@@ -294,34 +316,28 @@ def _is_absent(answer: Answer, *roots: str) -> bool:
     """Whether it is Bandwidth that answers 404. Raises CarrierUnavailable for another server's page."""
     if answer.status != HTTPStatus.NOT_FOUND:
         return False
-    if answer.body.strip():
-        xml_format.parse(answer.body, *roots)
+    if not answer.is_declared_as("xml"):
+        raise xml_format.unreadable()
+    xml_format.parse(answer.body, *roots)
     return True
 
 
-def _unauthorized(answer: Answer) -> CarrierRefused:
-    message = "Bandwidth refuses the credentials in CARRIER_URL, or lets them do less."
-    try:
-        error = xml_format.read_error(xml_format.parse(answer.body))
-    except CarrierUnavailable:
-        return CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, message, str(int(answer.status))))
-    said = failure_of(error.code, error.description)
-    return CarrierRefused(
-        Failure(FailureKind.NOT_CONFIGURED, said.message, said.carrier_code or str(int(answer.status)))
-    )
-
-
 def _exception_for(answer: Answer) -> CarrierRefused | CarrierUnavailable:
-    if answer.status == HTTPStatus.NOT_FOUND:
-        return CarrierRefused(
-            Failure(FailureKind.NOT_CONFIGURED, "Bandwidth does not know the account in CARRIER_URL.", "404")
-        )
-    if answer.status not in _REFUSING:
+    """What an answer means that is not a success. Only Bandwidth's own document is a refusal."""
+    if answer.status < HTTPStatus.BAD_REQUEST or answer.status in _TRANSIENT:
         return CarrierUnavailable(f"Bandwidth answered with HTTP {answer.status}.", carrier_code=str(answer.status))
-    error = xml_format.read_error(xml_format.parse(answer.body))
+    try:
+        error = xml_format.read_error(answer)
+    except CarrierUnavailable:
+        if not answer.is_challenge:
+            raise
+        error = OrderError(None, "Bandwidth refuses the credentials in CARRIER_URL.")
     failure = failure_of(error.code, error.description)
     if failure.kind == FailureKind.CARRIER_UNAVAILABLE:
         return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)
+    if answer.status in _ACCOUNT:
+        code = failure.carrier_code or str(int(answer.status))
+        failure = replace(failure, kind=FailureKind.NOT_CONFIGURED, carrier_code=code)
     return CarrierRefused(failure)
 
 

@@ -49,21 +49,23 @@ class Token:
                 headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
                 content=b"grant_type=client_credentials",
                 auth=self._credentials,
+                is_write=False,
             )
         except CarrierUnavailable as unavailable:
             # Whatever became of this call, no order went out with it.
             unavailable.was_sent = False
             raise
-        if answer.status in (400, 401, 403):
-            raise CarrierRefused(
-                Failure(
-                    FailureKind.NOT_CONFIGURED, "Bandwidth refuses the credentials in CARRIER_URL.", str(answer.status)
-                )
-            )
         try:
             parsed = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            parsed = None
+        is_refusal = isinstance(parsed, dict) and isinstance(parsed.get("error"), str)
+        if answer.is_challenge or (answer.status in (400, 401, 403) and is_refusal):
+            words = "Bandwidth refuses the credentials in CARRIER_URL."
+            raise CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, words, str(answer.status)))
+        try:
             value, seconds = parsed["access_token"], float(parsed["expires_in"])
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise CarrierUnavailable("Bandwidth's token cannot be read.", was_sent=False) from None
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not math.isfinite(seconds):
             raise CarrierUnavailable("Bandwidth's token cannot be read.", was_sent=False)

@@ -5,13 +5,13 @@ Source of the codes: Bandwidth/api-docs site/specs/numbers.yml. The classificati
 
 from collections.abc import Iterable, Mapping
 
-from carriers.bandwidth import xml_format
 from carriers.bandwidth.xml_format import Order, OrderError
-from carriers.base import Failure, FailureKind, OrderReport, carriers_code, carriers_words
+from carriers.base import Failure, FailureKind, OrderReport, carriers_code, carriers_words, undocumented
 
 _OPEN, _ENDED = ("RECEIVED", "PROCESSING"), ("COMPLETE", "PARTIAL", "FAILED")
 _GRAVEST_FIRST = (
     FailureKind.REJECTED,
+    FailureKind.UNKNOWN_CARRIER_ANSWER,
     FailureKind.NOT_CONFIGURED,
     FailureKind.CAMPAIGN_NOT_READY,
     FailureKind.CARRIER_UNAVAILABLE,
@@ -42,14 +42,13 @@ def report_of(order: Order, sent: Mapping[str, str], unsupported: Mapping[str, F
     CARRIER_UNAVAILABLE, which is retried automatically. If they counted as done, a number that cannot send would be
     shown as propagated; with the kind of the error itself, one that can send would be shown as rejected. A retry
     changes nothing for a number that succeeded: `asSpecified` sets what is already set.
-
-    Raises CarrierUnavailable for an unknown status.
     """
     status = order.status.upper()
     if status in _OPEN:
         return OrderReport(carrier_order_id=order.order_id, is_open=True)
     if status not in _ENDED:
-        raise xml_format.unreadable()
+        unknown = undocumented("Bandwidth gives the order a status that it does not document.", order.status).failure
+        return OrderReport(order.order_id, failures={**dict.fromkeys(sent.values(), unknown), **unsupported})
     named, others = _sorted_out(order.errors, sent)
     rest: Failure | None = None
     if status == "FAILED" and others:
@@ -83,9 +82,10 @@ def report_of_rejection(
 
 
 def failure_of(code: str | None, description: str | None) -> Failure:
-    """Convert an error code, keeping Bandwidth's code and message. An unknown code is a rejection."""
+    """Convert an error code, keeping Bandwidth's code and message."""
+    kind = FailureKind.REJECTED if code is None else _KIND_OF.get(code, FailureKind.UNKNOWN_CARRIER_ANSWER)
     return Failure(
-        kind=_KIND_OF.get(code or "", FailureKind.REJECTED),
+        kind=kind,
         message=carriers_words(description, otherwise="Bandwidth gave no reason."),
         carrier_code=carriers_code(code),
     )

@@ -6,13 +6,16 @@ site/specs/numbers_v2.yml (`SecondaryDcaSharingStatus`).
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 
+import orjson
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from carriers.base import CampaignDecision, CarrierUnavailable, OrderAction, OrderRequest
+from carriers.base import CampaignDecision, CarrierUnavailable, OrderAction, OrderRequest, undocumented
+from carriers.http import Answer
 
 LISTING = "TnOptionOrders"
 """Around a search's orders: inside TnOptionOrderReportResponse, alone in older answers (the Java SDK's fixtures)."""
@@ -25,6 +28,8 @@ NO_SUCH_CAMPAIGN = ("12189", "12822", "1011")
 """No such campaign; no such id could be; the id is too long."""
 FEATURE_IS_OFF = "12055"
 _ENDED_CAMPAIGN = ("EXPIRED", "DEACTIVATED", "SUSPENDED", "INACTIVE")
+_KNOWN_STATUSES = {"ACTIVE", "PENDING", "APPROVED", "REVIEW"}
+_TOLL_FREE = ("800", "822", "833", "844", "855", "866", "877", "888")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,15 @@ class Found:
 
 
 def write_order(order: OrderRequest, numbers: list[str]) -> bytes:
-    """A `TnOptionOrder` with one group. `asSpecified` attaches and replaces; `delete` detaches."""
+    """A `TnOptionOrder` with one group. `asSpecified` attaches and replaces; `delete` detaches.
+
+    A campaign needs `Sms`; a detach leaves it out, which leaves it as it is.
+    """
     root = Element("TnOptionOrder")
     SubElement(root, "CustomerOrderId").text = order.order_id
     group = SubElement(SubElement(root, "TnOptionGroups"), "TnOptionGroup")
-    SubElement(group, "Sms").text = "on"
+    if order.action is OrderAction.ATTACH:
+        SubElement(group, "Sms").text = "on"
     settings = SubElement(group, "A2pSettings")
     if order.action is OrderAction.ATTACH:
         SubElement(settings, "CampaignId").text = order.tcr_campaign_id
@@ -71,6 +80,16 @@ def write_order(order: OrderRequest, numbers: list[str]) -> bytes:
         SubElement(listed, "TelephoneNumber").text = number
     document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return document
+
+
+def is_north_american(number: str) -> bool:
+    """Whether Bandwidth's orders take this E.164 number at all."""
+    return number.startswith("+1") and len(number) == len("+19195550100")
+
+
+def takes(number: str, action: OrderAction) -> bool:
+    """Whether the action exists for this North American number: toll-free numbers have no `delete`."""
+    return action is OrderAction.ATTACH or number[2:5] not in _TOLL_FREE
 
 
 def parse(body: bytes, *roots: str) -> Element:
@@ -102,11 +121,22 @@ def read_order(element: Element) -> Order:
     )
 
 
-def read_error(root: Element) -> OrderError:
+def read_error(answer: Answer) -> OrderError:
     """Why a request was refused: `ResponseStatus` by the examples, `ErrorList` by the words beside them.
 
-    Raises CarrierUnavailable if it has neither.
+    The pages below `/tendlc` answer in JSON: `{"errors": [{"description"}]}` (Bandwidth/cli, internal/tendlc).
+
+    Raises CarrierUnavailable for anything else: another server's page says nothing of our numbers.
     """
+    if answer.is_declared_as("json"):
+        with suppress(orjson.JSONDecodeError):
+            match orjson.loads(answer.body):
+                case {"errors": [{"description": str() as description, **rest}, *_]}:
+                    code = rest.get("code")
+                    return OrderError(None if code is None else str(code), description)
+    if not answer.is_declared_as("xml"):
+        raise unreadable()
+    root = parse(answer.body)
     status = root.find("ResponseStatus")
     if status is not None:
         return _read_error(status, "ErrorCode")
@@ -166,13 +196,14 @@ def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> Camp
     second DCA (direct connect aggregator) has accepted it, and so have all mobile operators (`MnoStatus`: APPROVED,
     REVIEW, REJECTED, SUSPENDED).
     An answer without operators approves too: Bandwidth imports only what all of them have approved.
+
+    Raises CarrierRefused for a status that is not documented.
     """
     campaign = root.find(name)
     if campaign is None or text_of(campaign, "CampaignId") != tcr_campaign_id:
         raise unreadable()
-    status = (text_of(campaign, "Status") or "").upper()
-    if not status:
-        raise unreadable()
+    # Bandwidth's own example of a campaign in review has no status.
+    status = (text_of(campaign, "Status") or "PENDING").upper()
     shared = (text_of(campaign, "SecondaryDcaSharingStatus") or "").upper()
     # Some of Bandwidth's examples put all operators into one MnoStatus.
     operators = {(element.text or "").strip().upper() for element in campaign.iterfind("MnoStatusList//Status")}
@@ -180,6 +211,8 @@ def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> Camp
         return CampaignDecision.REJECTED
     if status in _ENDED_CAMPAIGN or "SUSPENDED" in operators:
         return CampaignDecision.SUSPENDED
+    for unknown in sorted({status, *operators} - _KNOWN_STATUSES):
+        raise undocumented("Bandwidth gives the campaign a status that it does not document.", unknown)
     if status == "ACTIVE" and shared in ("ACCEPTED", "") and operators <= {"APPROVED"}:
         return CampaignDecision.APPROVED
     return CampaignDecision.PENDING

@@ -15,6 +15,7 @@ from carriers.base import (
     FailureKind,
     OrderReport,
     OrderRequest,
+    carriers_words,
 )
 from carriers.http import Answer, HttpCaller
 
@@ -75,7 +76,7 @@ class SimulatedCarrier:
     def find(self, order: OrderRequest) -> OrderReport | None:
         """See `Carrier`."""
         answer = self._call("GET", f"/orders/{quote(order.order_id)}")
-        if answer.status == 404:
+        if _is_absent(answer):
             return None
         return _report(_fine(answer))
 
@@ -88,16 +89,20 @@ class SimulatedCarrier:
             for number in some:
                 yield number, found.get(number)
 
-    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """See `Carrier`."""
         answer = self._call("GET", f"/campaigns/{quote(tcr_campaign_id)}")
-        if answer.status == 404:
+        if _is_absent(answer):
             return None
         status = _fine(answer).get("status")
         try:
             return CampaignDecision(str(status))
         except ValueError:
             raise _unreadable() from None
+
+    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
+        """See `Carrier`. Campaigns go by their TCR ID."""
+        return [] if campaign_id is None else [campaign_id]
 
     def close(self) -> None:
         """See `Carrier`."""
@@ -142,11 +147,16 @@ def _object(answer: Answer) -> dict[str, Any]:
     return parsed
 
 
+def _is_absent(answer: Answer) -> bool:
+    return answer.status == 404 and bool(_message(answer))
+
+
 def _message(answer: Answer) -> str:
-    try:
-        return str(_object(answer).get("message"))[:500]
-    except CarrierUnavailable:
-        return f"HTTP {answer.status}"
+    """Why the simulator refuses. Raises CarrierUnavailable for a page that is not the simulator's."""
+    message = _object(answer).get("message")
+    if not isinstance(message, str) or not message:
+        raise _unreadable()
+    return carriers_words(message, otherwise="")
 
 
 def _unreadable() -> CarrierUnavailable:

@@ -1,15 +1,14 @@
 """Telnyx's adapter.
 
 Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`,
-`/10dlc/campaign/{campaignId}`, `/10dlc/partner_campaigns/{campaignId}`), team-telnyx/telnyx-python
+`/10dlc/campaign/{campaignId}`, `/10dlc/partner_campaigns/{campaignId}`, `/10dlc/brand`), team-telnyx/telnyx-python
 src/telnyx/resources/messaging_10dlc/.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from math import ceil
-from typing import Protocol, Self
+from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
 
 import orjson
@@ -24,16 +23,16 @@ from carriers.base import (
     OrderAction,
     OrderReport,
     OrderRequest,
+    carriers_code,
     carriers_words,
+    undocumented,
 )
 from carriers.http import Answer, HttpCaller
 from carriers.telnyx import json_format
-from carriers.telnyx.json_format import Assignment, AssignmentStatus, KnownCampaign, is_unknown, raise_error
+from carriers.telnyx.campaign_ids import PAGE_SIZE, CampaignIds
+from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_success, is_unknown, raise_error
 
 HOST = "api.telnyx.com"
-PAGE_SIZE = 500
-"""The most that Telnyx documents for its list of campaigns; for that of numbers it documents none. A server that sends
-fewer is understood."""
 FEW = 20
 """So many numbers are asked for one by one without looking how long the list is."""
 
@@ -114,10 +113,10 @@ class TelnyxCarrier:
         try:
             return self._attach(number, order.tcr_campaign_id, campaign_id)
         except CarrierRefused as refused:
-            # It may know the campaign only under its own id.
-            if refused.failure.kind != FailureKind.REJECTED:
+            # It may know the campaign only under its own ID.
+            if refused.failure.kind == FailureKind.NOT_CONFIGURED:
                 raise
-            own_id = self._campaigns.learn(order.tcr_campaign_id)
+            own_id = self._campaigns.learn(order.tcr_campaign_id, order.tcr_brand_id)
             if own_id is None or own_id == campaign_id:
                 raise
         return self._attach(number, order.tcr_campaign_id, own_id)
@@ -139,7 +138,10 @@ class TelnyxCarrier:
         return _after_attach(assignment)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """See `Carrier`. By the pages of the account's list where that takes fewer calls than one a number."""
+        """See `Carrier`. By the pages of the account's list where that takes fewer calls than one a number.
+
+        A number in a state that Telnyx does not document is left out.
+        """
         wanted = list(dict.fromkeys(numbers))
         listed: dict[str, Assignment] = {}
         is_complete = False
@@ -151,24 +153,32 @@ class TelnyxCarrier:
         for number in wanted:
             # What is not in a list that changed while it was read may have slipped between two pages.
             assignment = listed[number] if number in listed else None if is_complete else self._read(number)
-            yield number, self._settled_campaign(assignment)
+            if assignment is None or assignment.is_documented:
+                yield number, self._settled_campaign(assignment)
 
-    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """See `Carrier`.
 
         `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
         where another provider shares the campaign; the classes are our reading.
 
-        That the first takes a TCR id for a campaign of Telnyx's own is not verified; where the account's numbers have
-        told Telnyx's id, that is used.
+        That the first takes a TCR ID for a campaign of Telnyx's own is not verified; where it does not, Telnyx's ID is
+        learned through the brand.
         """
-        campaign = self._campaigns.read(tcr_campaign_id)
+        campaign = self._campaigns.read(tcr_campaign_id, tcr_brand_id)
         if campaign is None:
             return None
-        try:
-            return _CAMPAIGN_STATUSES[campaign.status]
-        except KeyError:
-            raise json_format.unreadable() from None
+        if campaign.status is None:
+            raise undocumented("Telnyx does not say the campaign's status.")
+        if campaign.status not in _CAMPAIGN_STATUSES:
+            raise undocumented("Telnyx gives the campaign a status that it does not document.", campaign.status)
+        return _CAMPAIGN_STATUSES[campaign.status]
+
+    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
+        """See `Carrier`."""
+        if campaign_id is not None:
+            return self._campaigns.of_campaign(campaign_id)
+        return [] if brand_id is None else self._campaigns.of_brand(brand_id)
 
     def close(self) -> None:
         """See `Carrier`."""
@@ -187,7 +197,7 @@ class TelnyxCarrier:
                 answer = self._call("POST", "phone_number_campaigns", content)
             if _has_code(answer, _DUPLICATE):
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
-        if not _is_success(answer):
+        if not is_success(answer):
             raise_error(answer)
         assignment = json_format.read_assignment(answer.body, number=number)
         if not _is_on(assignment, tcr_campaign_id, campaign_id):
@@ -205,7 +215,7 @@ class TelnyxCarrier:
         answer = self._call("DELETE", _path(number))
         if is_unknown(answer):
             return OrderReport()
-        if not _is_success(answer):
+        if not is_success(answer):
             raise_error(answer)
         if not answer.body.strip():
             return OrderReport(is_open=True)
@@ -227,16 +237,16 @@ class TelnyxCarrier:
         answer = self._get(_path(number))
         if is_unknown(answer):
             return None
-        if not _is_success(answer):
+        if not is_success(answer):
             raise_error(answer)
         assignment = json_format.read_assignment(answer.body, number=number)
-        self._campaigns.note(assignment.campaign_id, assignment.tcr_campaign_id)
+        self._campaigns.note(assignment)
         return assignment
 
     def _page(self, number: int) -> json_format.Page:
         params = {"page": str(number), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
         answer = self._get("phone_number_campaigns", params)
-        if not _is_success(answer):
+        if not is_success(answer):
             raise_error(answer)
         return json_format.read_page(answer.body)
 
@@ -261,14 +271,8 @@ class TelnyxCarrier:
     ) -> Answer:
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
         answer = self._caller.call(method, f"{self._base}/{path}", headers=headers, content=content, params=params)
-        if answer.status in (401, 403):
-            raise CarrierRefused(
-                Failure(
-                    FailureKind.NOT_CONFIGURED,
-                    "Telnyx refuses the key in CARRIER_URL, or lets it do less.",
-                    str(answer.status),
-                )
-            )
+        if answer.status in (401, 402, 403):
+            raise_error(answer)
         return answer
 
 
@@ -276,12 +280,8 @@ def _path(number: str) -> str:
     return f"phone_number_campaigns/{quote(number, safe='')}"
 
 
-def _is_success(answer: Answer) -> bool:
-    return 200 <= answer.status < 300
-
-
 def _has_code(answer: Answer, code: str) -> bool:
-    return 400 <= answer.status < 500 and json_format.read_error(answer.body).code == code
+    return 400 <= answer.status < 500 and json_format.read_error(answer).code == code
 
 
 def _is_on(assignment: Assignment, tcr_campaign_id: str, campaign_id: str) -> bool:
@@ -295,7 +295,8 @@ def _after_attach(assignment: Assignment) -> OrderReport:
     match assignment.status:
         case AssignmentStatus.ASSIGNED:
             return OrderReport()
-        case AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.PENDING_UNASSIGNMENT:
+        # Telnyx may leave the status out; then nothing is known yet.
+        case AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.PENDING_UNASSIGNMENT | None:
             return OrderReport(is_open=True)
     return _failed(assignment)
 
@@ -304,95 +305,14 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
     if assignment is None:
         return OrderReport()
     match assignment.status:
-        case AssignmentStatus.PENDING_UNASSIGNMENT:
+        case AssignmentStatus.PENDING_UNASSIGNMENT | None:
             return OrderReport(is_open=True)
-        case AssignmentStatus.FAILED_UNASSIGNMENT:
-            return _failed(assignment)
-    return None
+        case AssignmentStatus.ASSIGNED | AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.FAILED_ASSIGNMENT:
+            return None
+    return _failed(assignment)
 
 
 def _failed(assignment: Assignment) -> OrderReport:
+    kind = FailureKind.REJECTED if assignment.is_documented else FailureKind.UNKNOWN_CARRIER_ANSWER
     words = carriers_words(assignment.reasons, otherwise="Telnyx gave no reason.")
-    return OrderReport(failure=Failure(FailureKind.REJECTED, words, assignment.status.value))
-
-
-_TCR_ID = re.compile(r"C[0-9A-Z]{6,11}")
-
-
-class Get(Protocol):
-    """Asks Telnyx."""
-
-    def __call__(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a GET below /v2/10dlc/."""
-
-
-class CampaignIds:
-    """Map TCR's ID of a campaign to Telnyx's own, and back, as far as Telnyx's answers have shown them.
-
-    By team-telnyx/openapi (`PhoneNumberCampaign.campaignId`) a campaign goes by its TCR ID if another provider shares
-    it with Telnyx, and by Telnyx's own ID otherwise. It is not verified that Telnyx takes the TCR ID for its own
-    campaigns too, so both are tried. An ID is never reused, so entries never expire.
-    """
-
-    def __init__(self, *, get: Get) -> None:
-        self._get = get
-        self._own_ids: dict[str, str] = {}
-        self._tcr_ids: dict[str, str] = {}
-
-    def through(self, get: Get) -> "CampaignIds":
-        """Return the same map, which asks Telnyx through `get`."""
-        bound = copy(self)
-        bound._get = get  # noqa: SLF001  (A copy of this one.)
-        return bound
-
-    def note(self, campaign_id: str | None, tcr_campaign_id: str | None) -> None:
-        """Remembers a pair that an answer has shown."""
-        if campaign_id is not None and tcr_campaign_id is not None:
-            self._own_ids[tcr_campaign_id] = campaign_id
-            self._tcr_ids[campaign_id] = tcr_campaign_id
-
-    def id_for(self, tcr_campaign_id: str) -> str:
-        """The id to name the campaign by, as far as it is known."""
-        return self._own_ids.get(tcr_campaign_id, tcr_campaign_id)
-
-    def tcr_id_of(self, assignment: Assignment) -> str:
-        """The TCR id of the number's campaign; Telnyx's own id if Telnyx does not say. May ask Telnyx."""
-        if assignment.tcr_campaign_id is not None:
-            return assignment.tcr_campaign_id
-        campaign_id = assignment.campaign_id
-        if campaign_id not in self._tcr_ids and not _TCR_ID.fullmatch(campaign_id):
-            campaign = self._ask("campaign", campaign_id)
-            if campaign is not None:
-                self.note(campaign_id, campaign.tcr_campaign_id)
-        return self._tcr_ids.get(campaign_id, campaign_id)
-
-    def learn(self, tcr_campaign_id: str) -> str | None:
-        """Telnyx's own id of the campaign, by the campaign itself or a number that is on it; None if neither tells."""
-        campaign = self._ask("campaign", tcr_campaign_id)
-        if campaign is not None and campaign.tcr_campaign_id == tcr_campaign_id:
-            self.note(campaign.campaign_id, tcr_campaign_id)
-        else:
-            params = {"page": "1", "recordsPerPage": "1", "filter[tcr_campaign_id]": tcr_campaign_id}
-            answer = self._get("phone_number_campaigns", params)
-            if not is_unknown(answer):
-                if answer.status >= 300:
-                    raise_error(answer)
-                for assignment in json_format.read_page(answer.body).assignments:
-                    self.note(assignment.campaign_id, assignment.tcr_campaign_id)
-        return self._own_ids.get(tcr_campaign_id)
-
-    def read(self, tcr_campaign_id: str) -> KnownCampaign | None:
-        """The campaign, be it Telnyx's own or a shared one; None if Telnyx knows neither."""
-        return self._ask("campaign", self.id_for(tcr_campaign_id)) or self._ask("partner_campaigns", tcr_campaign_id)
-
-    def _ask(self, kind: str, campaign_id: str) -> KnownCampaign | None:
-        answer = self._get(f"{kind}/{quote(campaign_id, safe='')}")
-        # 422: an id of another form than this endpoint's.
-        if answer.status == 422:
-            json_format.read_error(answer.body)
-            return None
-        if is_unknown(answer):
-            return None
-        if answer.status >= 300:
-            raise_error(answer)
-        return json_format.read_campaign(answer.body)
+    return OrderReport(failure=Failure(kind, words, carriers_code(assignment.status)))

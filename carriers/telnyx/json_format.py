@@ -1,8 +1,8 @@
 """Telnyx's JSON: what its answers say of numbers and campaigns, and what its errors mean.
 
 Sources: team-telnyx/openapi openapi/spec3.json (`PhoneNumberCampaign`, `TelnyxCampaignCSP`, `TelnyxDownstreamCampaign`,
-`10dlc_Errors`, `HTTPValidationError`), team-telnyx/telnyx-python src/telnyx/types/messaging_10dlc/*.
-The classification of errors is ours.
+`10dlc_Errors`, `HTTPValidationError`), team-telnyx/telnyx-python src/telnyx/types/messaging_10dlc/*; for the codes
+developers.telnyx.com/development/api-fundamentals/api-errors. The classification of errors is ours.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,23 @@ from typing import Any, NoReturn
 import orjson
 
 from carriers.base import CarrierRefused, CarrierUnavailable, Failure, FailureKind, carriers_code, carriers_words
-from carriers.http import Answer
+from carriers.http import Answer, retry_after
 
 _NOT_FOUND = "10005"
 _RATE_LIMIT = "10011"
-# Authentication, permission.
-_NOT_CONFIGURED = ("10009", "10010")
+# Too many requests; locked; being processed: Telnyx has done nothing.
+_NOT_STARTED = (_RATE_LIMIT, "10035", "10036")
+# Unexpected error; time-out; service unavailable: it may have been carried out.
+_OUTAGE = ("10007", "10008", "10037")
+# Authentication; permission; what the account may not do; inactive, blocked, unverified or without the feature; funds.
+_ACCOUNT = ("10009", "10010", "10038", "10039", *(str(code) for code in range(20012, 20018)), "20100")
+# Number inactive or invalid; URL; parameter missing; unknown; bad ID; duplicate; association missing; media type; bad
+# request; not E.164; associated resource unknown.
+_REJECTED = ("10001", "10002", "10003", "10004", _NOT_FOUND, "10006", *(str(code) for code in range(10012, 10018)))
 
 
 class AssignmentStatus(StrEnum):
-    """The state of a number on its campaign."""
+    """The documented states of a number on its campaign."""
 
     PENDING_ASSIGNMENT = "PENDING_ASSIGNMENT"
     ASSIGNED = "ASSIGNED"
@@ -34,15 +41,20 @@ class AssignmentStatus(StrEnum):
 class Assignment:
     """One number's record.
 
-    `campaign_id` is Telnyx's own id of the campaign, or the TCR id of a campaign that another provider shares with
-    Telnyx.
+    `campaign_id` is Telnyx's own ID of the campaign, or the TCR ID of a campaign that another provider shares with
+    Telnyx. `status` is None if Telnyx does not say, and any text if Telnyx says what it has not documented.
     """
 
     number: str
     campaign_id: str
     tcr_campaign_id: str | None
-    status: AssignmentStatus
+    status: str | None
     reasons: str
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether its status is one that we know the meaning of, or absent."""
+        return self.status is None or self.status in set(AssignmentStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class KnownCampaign:
 
     campaign_id: str | None
     tcr_campaign_id: str | None
-    status: str
+    status: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +89,47 @@ def unreadable() -> CarrierUnavailable:
 
 def read_assignment(body: bytes, *, number: str) -> Assignment:
     """The record of this number. Raises CarrierUnavailable for anything else."""
-    assignment = _assignment(_content(body))
-    if assignment.number != number:
+    found = assignment(_content(body))
+    if found.number != number:
         raise unreadable()
-    return assignment
+    return found
 
 
 def read_page(body: bytes) -> Page:
     """Raises CarrierUnavailable."""
+    records, total = read_records(body)
+    return Page([assignment(record) for record in records], total)
+
+
+def read_records(body: bytes) -> tuple[list[object], int]:
+    """The records of one page of any list, and how many there are on all pages. Raises CarrierUnavailable."""
     content = _content(body)
     records, total = content.get("records"), content.get("totalRecords")
     # bool is an int in Python, not in JSON.
     if not isinstance(records, list) or not isinstance(total, int) or isinstance(total, bool):
         raise unreadable()
-    return Page([_assignment(record) for record in records], total)
+    return records, total
 
 
 def read_campaign(body: bytes) -> KnownCampaign:
     """Read a campaign of Telnyx's own or a shared one. Raises CarrierUnavailable."""
-    content = _content(body)
-    return KnownCampaign(
-        campaign_id=_optional(content, "campaignId"),
-        tcr_campaign_id=_optional(content, "tcrCampaignId"),
-        status=_required(content, "campaignStatus"),
-    )
+    return campaign(_content(body))
 
 
-def read_error(body: bytes) -> Error:
+def read_brand_id(record: object, *, tcr_brand_id: str) -> str | None:
+    """Telnyx's own ID of the brand in a list's record; None for another brand, in case the filter was not heeded."""
+    content = _dictionary(record)
+    return _optional(content, "brandId") if _optional(content, "tcrBrandId") == tcr_brand_id else None
+
+
+def read_error(answer: Answer) -> Error:
     """From `{"errors": [{"code", "title", "detail"}]}`, or the `{"detail": [{"msg"}]}` of HTTP 422.
 
     Raises CarrierUnavailable for anything else: an error page of another's server says nothing of our numbers.
     """
-    content = _object(body)
-    match content:
+    if not answer.is_declared_as("json"):
+        raise unreadable()
+    match _object(answer.body):
         case {"errors": [{"code": str() | int() as code, **error}, *_]}:
             words = [text for key in ("title", "detail") if isinstance(text := error.get(key), str)]
             return Error(carriers_code(str(code)), ": ".join(words))
@@ -118,45 +138,74 @@ def read_error(body: bytes) -> Error:
     raise unreadable()
 
 
+def is_success(answer: Answer) -> bool:
+    """Whether Telnyx has done what was asked."""
+    return 200 <= answer.status < 300
+
+
 def is_unknown(answer: Answer) -> bool:
     """Whether Telnyx says that there is no such thing.
 
-    Raises CarrierUnavailable for a 404 that is not Telnyx's own: a wrong address must not look like a number without a
+    Raises CarrierUnavailable for a 4xx that is not Telnyx's own: a wrong address must not look like a number without a
     campaign.
     """
-    if answer.status == 404:
-        read_error(answer.body)
-        return True
-    return 400 <= answer.status < 500 and read_error(answer.body).code == _NOT_FOUND
+    if not 400 <= answer.status < 500 or answer.status in _TRANSIENT:
+        return False
+    code = read_error(answer).code
+    return code == _NOT_FOUND or (answer.status == 404 and code not in (*_NOT_STARTED, *_OUTAGE, *_ACCOUNT))
+
+
+_TRANSIENT = (408, 425)
 
 
 def raise_error(answer: Answer) -> NoReturn:
-    """Raise CarrierRefused, or CarrierUnavailable for an error that is temporary."""
-    if answer.status < 400 or answer.status in (408, 425):
+    """Raise CarrierRefused, or CarrierUnavailable for an error that is temporary or not Telnyx's own."""
+    if answer.status < 400 or answer.status in _TRANSIENT:
         raise CarrierUnavailable(f"Telnyx answered with HTTP {answer.status}.", carrier_code=str(answer.status))
-    error = read_error(answer.body)
+    try:
+        error = read_error(answer)
+    except CarrierUnavailable:
+        if not answer.is_challenge:
+            raise
+        error = Error(None, "Telnyx refuses the key in CARRIER_URL.")
     words = carriers_words(error.message, otherwise="Telnyx gave no reason.")
     code = error.code or str(answer.status)
-    if code == _RATE_LIMIT:
-        raise CarrierUnavailable(words, carrier_code=code, was_sent=False)
-    kind = FailureKind.NOT_CONFIGURED if code in _NOT_CONFIGURED else FailureKind.REJECTED
-    raise CarrierRefused(Failure(kind, words, code))
+    if code in (*_NOT_STARTED, *_OUTAGE):
+        raise CarrierUnavailable(
+            words,
+            carrier_code=code,
+            retry_after=retry_after(answer.headers) if code == _RATE_LIMIT else None,
+            was_sent=code in _OUTAGE,
+        )
+    raise CarrierRefused(Failure(_kind_of(answer.status, error.code), words, code))
 
 
-def _assignment(content: Any) -> Assignment:
-    if not isinstance(content, dict):
-        raise unreadable()
-    try:
-        status = AssignmentStatus(_required(content, "assignmentStatus"))
-    except ValueError:
-        raise unreadable() from None
+def _kind_of(status: int, code: str | None) -> FailureKind:
+    if status in (401, 402, 403) or code in _ACCOUNT:
+        return FailureKind.NOT_CONFIGURED
+    # Without a code, the request does not have the form that Telnyx wants (HTTP 422).
+    return FailureKind.REJECTED if code is None or code in _REJECTED else FailureKind.UNKNOWN_CARRIER_ANSWER
+
+
+def assignment(record: object) -> Assignment:
+    """The record of a number. Raises CarrierUnavailable."""
+    content = _dictionary(record)
     return Assignment(
         number=_required(content, "phoneNumber"),
         campaign_id=_required(content, "campaignId"),
         tcr_campaign_id=_optional(content, "tcrCampaignId"),
-        status=status,
+        status=_optional(content, "assignmentStatus"),
         reasons=_reasons(content.get("failureReasons")),
     )
+
+
+def campaign(record: object) -> KnownCampaign:
+    """The record of a campaign. Raises CarrierUnavailable."""
+    content = _dictionary(record)
+    own_id, tcr_id = _optional(content, "campaignId"), _optional(content, "tcrCampaignId")
+    if own_id is None and tcr_id is None:
+        raise unreadable()
+    return KnownCampaign(own_id, tcr_id, status=_optional(content, "campaignStatus"))
 
 
 def _content(body: bytes) -> dict[str, Any]:
@@ -169,12 +218,15 @@ def _content(body: bytes) -> dict[str, Any]:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         # Refuses a nest that is too deep, where json would not.
-        content = orjson.loads(body)
+        return _dictionary(orjson.loads(body))
     except orjson.JSONDecodeError:
         raise unreadable() from None
-    if not isinstance(content, dict):
+
+
+def _dictionary(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
         raise unreadable()
-    return content
+    return value
 
 
 def _required(content: dict[str, Any], key: str) -> str:

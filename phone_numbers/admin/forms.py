@@ -76,7 +76,7 @@ class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Generi
                 f"takes no numbers: brand {obj.brand.name} is {obj.brand.identity_status or 'not verified yet'}"
             )
         elif not obj.is_carrier_approved:
-            parts.append(f"carrier: {obj.carrier_status}")
+            parts.append(f"carrier: {obj.effective_carrier_status}")
         return " · ".join(part for part in parts if part)
 
 

@@ -69,7 +69,7 @@ def log_transition(
     """Write the log line of one transition once the transaction has committed, so that it is about what happened."""
     write = partial(
         log.info,
-        "propagation",
+        "propagation.recorded",
         outcome=outcome.value,
         action="detach" if is_detach else "attach",
         attachment_id=str(attachment_id),

@@ -36,6 +36,8 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 ("sent_at", models.DateTimeField(null=True)),
                 ("next_poll_at", models.DateTimeField(null=True)),
+                ("is_leased", models.BooleanField(db_default=True, default=True)),
+                ("has_news", models.BooleanField(db_default=False, default=False)),
                 ("ended_at", models.DateTimeField(null=True)),
                 ("succeeded", models.PositiveIntegerField(db_default=0, default=0)),
                 ("failed", models.PositiveIntegerField(db_default=0, default=0)),

@@ -146,6 +146,8 @@ def failure_before_call(campaign: Campaign) -> AttachmentFailure | None:
         return AttachmentFailure(FailureCode.CAMPAIGN_NOT_ACTIVE, f"The campaign is {campaign.status}.")
     if not campaign.brand.is_verified:
         return AttachmentFailure(FailureCode.BRAND_NOT_VERIFIED, "The campaign's brand is not verified.")
+    if campaign.suspension_reason:
+        return AttachmentFailure(FailureCode.CAMPAIGN_SUSPENDED, "An operator has suspended the campaign.")
     if campaign.carrier_status == CarrierStatus.REJECTED:
         return AttachmentFailure(FailureCode.CAMPAIGN_REJECTED, "The carrier has rejected the campaign.")
     if campaign.carrier_status == CarrierStatus.SUSPENDED:

@@ -30,7 +30,8 @@ _MAX_BATCHES = 10
 _WAKE_BATCH = 10_000
 
 _LEASE_DUE_ORDERS = """
-UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp() + %(lease)s * interval '1 second'
+UPDATE propagation_carrierorder
+SET next_poll_at = statement_timestamp() + %(lease)s * interval '1 second', is_leased = true
 WHERE id IN (
     SELECT id FROM propagation_carrierorder
     WHERE carrier = %(carrier)s AND ended_at IS NULL AND next_poll_at <= statement_timestamp()
@@ -40,8 +41,10 @@ WHERE id IN (
 )
 RETURNING id, next_poll_at
 """
+# An order that a worker holds now is due when the worker puts it back: news does not end a lease.
 _MAKE_ORDERS_DUE = """
-UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp()
+UPDATE propagation_carrierorder
+SET has_news = true, next_poll_at = CASE WHEN is_leased THEN next_poll_at ELSE statement_timestamp() END
 WHERE ended_at IS NULL AND sent_at IS NOT NULL AND next_poll_at > statement_timestamp() AND id = ANY (%(ids)s)
 """
 _OPEN_ORDERS_OF_NUMBERS = """
@@ -50,7 +53,8 @@ JOIN numbers_campaignattachment a ON a.phone_number_id = p.id AND a.status = 'su
 WHERE p.number = ANY (%(numbers)s)
 """
 # The campaigns that attachments wait for, found by one probe of the index of waiting attachments for each of them, and
-# of these the ones on which there is a decision: the carrier's, or that the campaign or its brand is no longer fit.
+# of these the ones on which there is a decision: the carrier's, an operator's, or that the campaign or its brand is no
+# longer fit.
 _WAITING = """a.next_attempt_at IS NULL
       AND (a.status = 'pending'
            OR a.status = 'failed' AND a.failure_code IN ('CAMPAIGN_REJECTED', 'CAMPAIGN_SUSPENDED', 'APPROVAL_EXPIRED'))
@@ -63,12 +67,12 @@ WITH RECURSIVE waited_for (id) AS (
             WHERE a.campaign_id > waited_for.id AND {_WAITING} ORDER BY a.campaign_id LIMIT 1)
     FROM waited_for WHERE waited_for.id IS NOT NULL
 ), decided AS (
-    SELECT c.id, c.carrier_status = 'APPROVED' AND c.status = 'ACTIVE'
+    SELECT c.id, c.carrier_status = 'APPROVED' AND c.suspension_reason = '' AND c.status = 'ACTIVE'
                  AND coalesce(b.identity_status, '') IN ('VERIFIED', 'VETTED_VERIFIED') AS is_approved
     FROM waited_for
     JOIN campaigns_campaign c ON c.id = waited_for.id
     JOIN brands_brand b ON b.id = c.brand_id
-    WHERE c.carrier_status <> 'PENDING' OR c.status <> 'ACTIVE'
+    WHERE c.carrier_status <> 'PENDING' OR c.suspension_reason <> '' OR c.status <> 'ACTIVE'
        OR coalesce(b.identity_status, '') NOT IN ('VERIFIED', 'VETTED_VERIFIED')
 )
 SELECT decided.id, decided.is_approved FROM decided
@@ -130,7 +134,7 @@ def run_round(*, carrier: Carrier, open_orders: int, defer: Defer, backlog: Call
             if "one_in_flight" not in str(clash):
                 raise
             # Another worker claimed an older attachment of the same number at this moment. This one is due again.
-            log.info("claims clashed")
+            log.info("propagation.claims_clashed")
             break
         found.claimed += claim.rows
         if claim.failures:
@@ -197,10 +201,10 @@ def _resume_failed(campaign_id: UUID) -> int:
 
 
 def make_orders_due(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = ()) -> int:
-    """Have open orders polled now, because the carrier announced news of them. Return how many.
+    """Have open orders polled now, or as soon as the worker that holds one puts it back. Return how many.
 
-    The news itself is not used, so it may come twice, late or forged: the carrier is asked. Unknown and closed orders
-    are ignored.
+    The carrier has announced news of them. The news itself is not used, so it may come twice, late or forged: the
+    carrier is asked. Unknown and closed orders are ignored.
     """
     ids: list[UUID] = [order_id for text in order_ids if (order_id := parse_uuid(text)) is not None]
     with connection.cursor() as cursor:

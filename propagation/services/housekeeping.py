@@ -82,7 +82,7 @@ def abandon_order(*, order_id: UUID, reason: str = "") -> None:
     """Close an open order as if it had expired, because an operator says so. Raises LeaseLost if it is not open."""
     message = carriers_words(f"An operator abandoned the order. {reason}", otherwise="")
     give_up_order(order_id=order_id, failure=AttachmentFailure(FailureCode.ORDER_EXPIRED, message))
-    log.warning("order abandoned", order_id=str(order_id))
+    log.warning("order.abandoned", order_id=str(order_id))
 
 
 def expire_waiting() -> int:
@@ -115,7 +115,7 @@ def _expire(order_id: UUID, failure: AttachmentFailure) -> bool:
     except LeaseLost:
         # It has ended at this moment.
         return False
-    log.warning("order expired", order_id=str(order_id))
+    log.warning("order.expired", order_id=str(order_id))
     return True
 
 

@@ -7,18 +7,21 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
 from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
-from phone_numbers.failures import FailureCode
+from phone_numbers.failures import FAILURES, FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import lock_attached_phone_numbers
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
+
+log = structlog.get_logger(__name__)
 
 _FIRST_RETRY_SECONDS = 2.0
 _MAX_RETRY_SECONDS = 3600.0
@@ -70,6 +73,17 @@ class AttachmentFailure:
             carriers_words(failure.message, otherwise="The carrier gave no reason."),
             carriers_code(failure.carrier_code),
         )
+
+    def log_for_operator(self, **context: object) -> None:
+        """Log an error if only an operator can correct the cause."""
+        if FAILURES[self.code].needs_operator:
+            log.error(
+                "carrier.needs_operator",
+                failure=self.code.value,
+                carrier_code=self.carrier_code,
+                message=self.message,
+                **context,
+            )
 
 
 class LeaseLost(Exception):
@@ -227,6 +241,10 @@ def _close_order(
         superseded = [attachment.phone_number_id for attachment in attachments if not attachment.is_current]
         if superseded:
             make_successors_due(superseded)
+    # Once for an order, however many of its numbers it is about.
+    for failure in dict.fromkeys(outcome.failure for outcome in outcomes):
+        if failure is not None:
+            failure.log_for_operator(order_id=str(order_id))
 
 
 def _succeeded(action: OrderAction) -> Outcome:

@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 # The order goes to the worker that names the lease in force, and taking it starts a new lease. A worker that was taken
 # for dead and comes back names an old one.
 _TAKE = """
-UPDATE propagation_carrierorder SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second'
+UPDATE propagation_carrierorder
+SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second', has_news = false
 WHERE id = %(id)s AND ended_at IS NULL AND next_poll_at = %(lease)s
 RETURNING next_poll_at, extract(epoch FROM statement_timestamp() - coalesce(sent_at, created_at))::float8
 """
@@ -85,7 +86,7 @@ def process_orders_until(
 def return_orders(order_ids: Sequence[UUID], lease: datetime) -> int:
     """Make orders due at once that are still under this lease. Return how many."""
     orders = CarrierOrder.objects.filter(id__in=order_ids, ended_at__isnull=True, next_poll_at=lease)
-    return orders.update(next_poll_at=Now())
+    return orders.update(next_poll_at=Now(), is_leased=False)
 
 
 def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_limiter: RateLimiter) -> None:
@@ -102,9 +103,9 @@ def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_lim
         try:
             _process(leased, carrier.until(deadline), rate_limiter)
         except LeaseLost:
-            log.warning("lease lost")
+            log.warning("order.lease_lost")
         except Exception:
-            log.exception("order could not be processed")
+            log.exception("order.not_processed")
             # Without the database this raises as well, and the lease runs out.
             with suppress(LeaseLost):
                 _postpone(leased, poll_delay(leased.age, retry_after=_ERROR_SECONDS))
@@ -121,13 +122,13 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     request = _mark_sent(leased)
     if request is None:
         return
-    log.info("order sent", action=request.action.value, numbers=len(request.numbers))
+    log.info("order.sent", action=request.action.value, numbers=len(request.numbers))
     try:
         report = carrier.submit(request)
     except CarrierRefused as refused:
         report = OrderReport(failure=refused.failure)
     except RateLimited as limited:
-        _mark_unsent(leased, limited.retry_after)
+        _postpone(leased, retry_delay(1, retry_after=limited.retry_after), is_unsent=not limited.order_may_exist)
         return
     except CarrierUnavailable as unavailable:
         _log_unavailable(unavailable)
@@ -142,13 +143,16 @@ def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable, rate_l
         carriers_words(unavailable.message, otherwise="The carrier is unavailable."),
         carriers_code(unavailable.carrier_code),
     )
-    if unavailable.was_sent:
+    asks_for_pause = unavailable.retry_after is not None and not unavailable.was_sent
+    if asks_for_pause:
+        # The carrier works, so this is not a failed attempt.
+        rate_limiter.pause(unavailable.retry_after or 0.0)
+    if unavailable.order_may_exist:
         # The carrier may have the order. It is looked up before anything is repeated.
         _postpone(leased, poll_delay(0.0, retry_after=unavailable.retry_after), failure=failure)
-    elif unavailable.retry_after is not None:
-        # The carrier works and asks for a pause, which is not a failed attempt.
-        rate_limiter.pause(unavailable.retry_after)
-        _mark_unsent(leased, unavailable.retry_after, failure=failure)
+    elif asks_for_pause:
+        delay = retry_delay(1, retry_after=unavailable.retry_after)
+        _postpone(leased, delay, failure=failure, is_unsent=True)
     else:
         requeue_attachments(order_id=leased.order.id, lease=leased.lease, failure=failure)
 
@@ -159,7 +163,8 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     except CarrierRefused as refused:
         # This is about how we ask, not about the order.
         failure = AttachmentFailure.from_carrier(refused.failure)
-        log.warning("carrier refuses to be asked", message=failure.message)
+        log.warning("carrier.poll_refused", message=failure.message)
+        failure.log_for_operator()
         _postpone(leased, poll_delay(leased.age), failure=failure)
         return
     except RateLimited as limited:
@@ -176,7 +181,7 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
     elif leased.age < settings.PROPAGATION_SETTLE_SECONDS:
         _postpone(leased, poll_delay(leased.age))
     else:
-        log.warning("carrier does not know the order")
+        log.warning("carrier.order_unknown")
         failure = AttachmentFailure(
             FailureCode.CARRIER_UNAVAILABLE, "The carrier's answer was lost, and it has no such order."
         )
@@ -185,7 +190,7 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
 
 def _log_unavailable(unavailable: CarrierUnavailable) -> None:
     log.warning(
-        "carrier unavailable",
+        "carrier.unavailable",
         message=carriers_words(unavailable.message, otherwise=""),
         carrier_code=carriers_code(unavailable.carrier_code),
     )
@@ -204,7 +209,7 @@ def _take(order_id: UUID, lease: datetime) -> _Leased | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    order = CarrierOrder.objects.select_related("campaign").get(id=order_id)
+    order = CarrierOrder.objects.select_related("campaign__brand").get(id=order_id)
     return _Leased(order, lease=row[0], age=row[1])
 
 
@@ -244,6 +249,7 @@ def _request_of(order: CarrierOrder) -> OrderRequest:
         tcr_campaign_id=None if order.campaign is None else order.campaign.tcr_campaign_id,
         numbers=tuple(numbers),
         carrier_order_id=order.carrier_order_id,
+        tcr_brand_id=None if order.campaign is None else order.campaign.brand.tcr_brand_id,
     )
 
 
@@ -261,12 +267,13 @@ def _postpone(
 ) -> None:
     """End the lease: the order is processed again after so many seconds. `failure` says why, on its attachments.
 
-    News of the order that came meanwhile has ended the lease already, so that it is polled at once. Raises LeaseLost.
+    If news of the order came meanwhile, it is processed again at once. Raises LeaseLost.
     """
     with transaction.atomic(durable=True):
         order = lock_order(leased.order.id, leased.lease)
         CarrierOrder.objects.filter(id=order.id).update(
-            next_poll_at=Now() + timedelta(seconds=seconds),
+            next_poll_at=Now() if order.has_news and not is_unsent else Now() + timedelta(seconds=seconds),
+            is_leased=False,
             carrier_order_id=carriers_id(carrier_order_id) or order.carrier_order_id,
             sent_at=None if is_unsent else order.sent_at,
         )
@@ -278,7 +285,3 @@ def _postpone(
                 failure_carrier_code=failure.carrier_code,
                 failure_message=failure.message,
             )
-
-
-def _mark_unsent(leased: _Leased, retry_after: float | None, *, failure: AttachmentFailure | None = None) -> None:
-    _postpone(leased, retry_delay(1, retry_after=retry_after), failure=failure, is_unsent=True)

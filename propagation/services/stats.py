@@ -6,13 +6,15 @@ All but `numbers_by_status` cost what is in progress, not what there is: each co
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, Sum
 from django.db.models.functions import Coalesce, Now
+from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
 from propagation.models import CarrierOrder
 
 MINUTES = (1, 60)
+_SILENT_AFTER = timedelta(seconds=30)
 _WAITS_FOR = {
     "worker": Q(next_attempt_at__lte=Now()),
     "carrier": Q(status=AttachmentStatus.SUBMITTED),
@@ -52,6 +54,9 @@ class Stats:
     oldest_by: dict[str, datetime | None]
     """As `oldest`, by what they wait for: one order that never ends hides none of the others."""
     rates: tuple[Rate, ...]
+    workers: int
+    last_heartbeat: datetime | None
+    """As `worker_heartbeats` returns them."""
 
 
 def current_stats() -> Stats:
@@ -63,6 +68,7 @@ def current_stats() -> Stats:
         row = CampaignAttachment.objects.filter(condition).aggregate(count=Count("*"), oldest=since)
         unsettled[waits_for] = row["count"]
         oldest_by[waits_for] = row["oldest"]
+    workers, last_heartbeat = worker_heartbeats()
     open_orders = CarrierOrder.objects.filter(ended_at__isnull=True)
     return Stats(
         unsettled=unsettled,
@@ -72,7 +78,19 @@ def current_stats() -> Stats:
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
         rates=tuple(_rate(minutes) for minutes in MINUTES),
+        workers=workers,
+        last_heartbeat=last_heartbeat,
     )
+
+
+def worker_heartbeats() -> tuple[int, datetime | None]:
+    """Count the workers that have reported in the last 30 seconds, and return the newest report of any worker.
+
+    A worker reports every ten seconds. One that is killed stays listed, and one that stops in order does not.
+    """
+    recent = Q(last_heartbeat__gte=Now() - _SILENT_AFTER)
+    row = ProcrastinateWorker.objects.aggregate(workers=Count("id", filter=recent), newest=Max("last_heartbeat"))
+    return row["workers"], row["newest"]
 
 
 def numbers_by_status() -> dict[str, int]:

@@ -24,21 +24,21 @@ log = structlog.get_logger(__name__)
     challenge='Basic realm="carrier", charset="UTF-8"',
 )
 def bandwidth_webhook(request: HttpRequest, credentials: str) -> HttpResponse:
-    """Answer 204 to every readable notification, whether it is about one of our orders or not."""
+    """Answer 200 to every readable notification, whether it is about one of our orders or not."""
     _authenticate(request, credentials)
     notification = _read(read_body(request))
     # Absent for orders that were placed without an ID: those are not ours.
     order_id = _text(notification, "CustomerOrderId")
     woken = make_orders_due(order_ids=[order_id]) if order_id else 0
     log.info(
-        "webhook",
+        "carrier.webhook",
         carrier="bandwidth",
         order_id=carriers_words(order_id, otherwise="") or None,
         carrier_order_id=carriers_words(_text(notification, "OrderId"), otherwise="") or None,
         status=carriers_words(_text(notification, "Status"), otherwise="") or None,
         orders_woken=woken,
     )
-    return HttpResponse(status=204)
+    return HttpResponse()
 
 
 def _authenticate(request: HttpRequest, credentials: str) -> None:

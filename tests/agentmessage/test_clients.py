@@ -131,5 +131,5 @@ def test_an_excess_is_logged_once(settings: Settings, db: None, log_lines: list[
     limit = WrongSecrets("metrics")
     assert [limit.count(_from("10.0.0.1")) for _ in range(4)]
     assert [(line["event"], line["endpoint"], line["network"]) for line in log_lines] == [
-        ("wrong_secrets", "metrics", "10.0.0.1")
+        ("client.wrong_secrets", "metrics", "10.0.0.1")
     ]

@@ -191,7 +191,7 @@ def test_a_client_that_disconnects_leaves_one_line(framing: str, reset: bool, ca
     if reset:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    line = caller.server.wait_for_line(path=caller.path, event="request")
+    line = caller.server.wait_for_line(path=caller.path, event="request.completed")
     assert (line["level"], line["status"] in (400, 422)) == ("info", True)
     assert caller.server.lines_of(line["request_id"]) == [line]
     assert "Traceback" not in caller.server.log.read_text()

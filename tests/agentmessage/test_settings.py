@@ -190,7 +190,7 @@ def test_the_example_file_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     "command",
     [
         ["manage.py", "check"],
-        ["manage.py", "procrastinate", "worker"],
+        ["manage.py", "run_worker"],
         ["manage.py", "load_inventory", "-"],
         ["-c", "import agentmessage.wsgi"],
         ["-m", "devserver"],

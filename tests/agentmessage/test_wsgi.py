@@ -136,7 +136,9 @@ MALFORMED = [
 def test_a_malformed_content_type(content_type: str, world: World, key: str, log_lines: Lines) -> None:
     error = _attach(world, key, CONTENT_TYPE=content_type).error(415)
     assert (error["code"], error["message"]) == ("UNSUPPORTED_MEDIA_TYPE", "unsupported media type")
-    assert [(line["log_level"], line["event"], line["status"]) for line in log_lines] == [("info", "request", 415)]
+    assert [(line["log_level"], line["event"], line["status"]) for line in log_lines] == [
+        ("info", "request.completed", 415)
+    ]
     assert not CampaignAttachment.objects.exists()
     # 401 comes first, and elsewhere it does not matter.
     assert _attach(world, "wrong", CONTENT_TYPE=content_type).error(401)["code"] == "UNAUTHORIZED"
@@ -213,7 +215,7 @@ def test_a_client_that_disconnects(
     error = heard.error(400)
     assert (error["code"], error["message"]) == ("INVALID_INPUT", "the body ended before it was complete")
     [line] = log_lines
-    assert (line["log_level"], line["event"], line["status"]) == ("info", "request", 400)
+    assert (line["log_level"], line["event"], line["status"]) == ("info", "request.completed", 400)
     assert "exc_info" not in line
     assert not CampaignAttachment.objects.exists()
 
@@ -229,7 +231,7 @@ def test_a_client_that_disconnects_elsewhere(
     heard = call("POST", path, body, CONTENT_TYPE="application/x-www-form-urlencoded", **declared)
     assert heard.status < 500
     assert ULID.fullmatch(heard.headers["X-Request-Id"])
-    assert [(line["log_level"], line["event"]) for line in log_lines] == [("info", "request")]
+    assert [(line["log_level"], line["event"]) for line in log_lines] == [("info", "request.completed")]
 
 
 def test_a_body_that_is_cut_off_after_a_whole_object_is_not_performed(world: World, key: str) -> None:
@@ -307,7 +309,7 @@ def test_v1_in_another_spelling_is_not_found(path: str, key: str, log_lines: Lin
         for authorization in (f"Bearer {key}", None):
             error = call(method, path, HTTP_AUTHORIZATION=authorization).error(404)
             assert (error["code"], error["message"]) == ("NOT_FOUND", "not found")
-    assert {line["event"] for line in log_lines} == {"request"}
+    assert {line["event"] for line in log_lines} == {"request.completed"}
 
 
 @pytest.mark.parametrize("path", ["/v1x", "/v10/phone-numbers", "/x/v1", "/docs/v1", "/static/v1"])

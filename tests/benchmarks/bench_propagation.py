@@ -122,7 +122,7 @@ def _settled(url: str, count: int) -> float:
         "LOG_LEVEL": "ERROR",
     }
     worker = subprocess.Popen(
-        [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency", str(THREADS)],
+        [sys.executable, "manage.py", "run_worker"],
         env=environment,
         stdout=subprocess.DEVNULL,
     )

@@ -10,7 +10,6 @@ if __name__ == "__main__":
     fake = FakeTelnyx() if sys.argv[1] == "telnyx" else FakeBandwidth("1")
     if isinstance(fake, FakeTelnyx):
         fake.add_campaign("C000000")
-        fake.start()
     sys.stdout.write(fake.url + "\n")
     sys.stdout.flush()
     Event().wait()

@@ -104,6 +104,20 @@ def test_a_campaign_with_numbers_is_not_deleted(world: World, admin_client: Clie
     assert set(Campaign.objects.filter(organization=world.organization)) == {world.campaign}
 
 
+@pytest.mark.parametrize("tcr_id", ["CNEW123", ""])
+def test_a_campaign_with_numbers_keeps_its_tcr_id(world: World, admin_client: Client, tcr_id: str) -> None:
+    on = {"campaign": world.campaign, "carrier_line_option_status": "pending"}
+    PhoneNumber.objects.filter(id=world.phone_number.id).update(**on)
+    address = page(Campaign, "change", world.campaign.id)
+    assert admin_client.post(address, _form(world.brand, tcr_campaign_id="COLD123")).status_code == 302, "The first."
+    assert errors_of(admin_client.post(address, _form(world.brand, tcr_campaign_id=tcr_id))) == {
+        "tcr_campaign_id": ["Numbers are on the campaign. Detach them, correct it, attach them again."]
+    }
+    assert admin_client.post(address, _form(world.brand, tcr_campaign_id="COLD123")).status_code == 302
+    PhoneNumber.objects.filter(id=world.phone_number.id).update(campaign=None, carrier_line_option_status=None)
+    assert admin_client.post(address, _form(world.brand, tcr_campaign_id=tcr_id)).status_code == 302
+
+
 def test_campaigns_are_found_and_filtered(world: World, admin_client: Client) -> None:
     campaign = CampaignFactory.create(name="Spring whitening", tcr_campaign_id="CSPRNG1", status="REJECTED")
     for query in (

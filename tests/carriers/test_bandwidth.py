@@ -6,16 +6,19 @@ from uuid import uuid4
 import pytest
 
 from carriers.base import (
+    CampaignDecision,
     Carrier,
     CarrierRefused,
     CarrierUnavailable,
+    Deadline,
     FailureKind,
     OrderAction,
     OrderRequest,
 )
 from carriers.choose import build_carrier
 from tests.support.fake_bandwidth import XML, FakeBandwidth, error, refusal
-from tests.support.serving import Reply
+from tests.support.serving import Reply, foreign
+from tests.support.waiting import DEADLINE
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
 
@@ -116,7 +119,8 @@ CLASSES = {
     FailureKind.CARRIER_UNAVAILABLE: [12184],
     FailureKind.CAMPAIGN_NOT_READY: [12192],
     FailureKind.NOT_CONFIGURED: [5132, 5133, 5134, 5138, 5139, 5145, 5217, 5225, 5226, 12055],
-    FailureKind.REJECTED: [1022, 5072, 5074, 5076, 5093, 5095, 5182, 12128, 12185, 12189, 12220, 12822, 13639, 99999],
+    FailureKind.REJECTED: [1022, 5072, 5074, 5076, 5093, 5095, 5182, 12128, 12185, 12189, 12220, 12822, 13639],
+    FailureKind.UNKNOWN_CARRIER_ANSWER: [99999],
 }
 
 
@@ -149,6 +153,29 @@ def test_a_conflict_over_our_own_order_is_no_failure(carrier: Carrier, fake: Fak
     carrier.submit(order)
     fake.next_replies = [refusal(409, "409", "CustomerOrderId exists")]
     assert carrier.submit(order).carrier_order_id == "o-1"
+
+
+@pytest.mark.parametrize("reply", [Reply(429), Reply(503), Reply(0, cut=True), Reply(403)])
+def test_a_conflict_that_cannot_be_looked_up_leaves_open_whether_the_order_exists(
+    carrier: Carrier, fake: FakeBandwidth, reply: Reply
+) -> None:
+    order = _order()
+    carrier.submit(order)
+    fake.next_replies = [refusal(409, "409", "CustomerOrderId exists"), reply]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.until(Deadline.after(DEADLINE)).submit(order)
+    assert raised.value.order_may_exist
+
+
+def test_a_token_places_no_order(fake: FakeBandwidth) -> None:
+    if fake.version == "1":
+        return
+    carrier = build_carrier(fake.url, pace=lambda: None)
+    fake.next_replies = [None, Reply(429)]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.until(Deadline.after(DEADLINE)).submit(_order())
+    carrier.close()
+    assert not raised.value.order_may_exist
 
 
 def test_an_answer_that_is_lost_is_found_again(carrier: Carrier, fake: FakeBandwidth) -> None:
@@ -207,8 +234,6 @@ WRONG = {
     "JSON": b'{"order": 1}',
     "no order": b"<TnOptionOrderResponse/>",
     "no status": b"<TnOptionOrderResponse><TnOptionOrder><OrderId>1</OrderId></TnOptionOrder></TnOptionOrderResponse>",
-    "an unknown status": b"<TnOptionOrderResponse><TnOptionOrder><OrderId>1</OrderId>"
-    b"<ProcessingStatus>ODD</ProcessingStatus></TnOptionOrder></TnOptionOrderResponse>",
     "a strange encoding": b"<?xml version='1.0' encoding='klingon'?><TnOptionOrderResponse/>",
     "not UTF-8": b"<TnOptionOrderResponse>\xff\xfe</TnOptionOrderResponse>",
     "too large": b"<TnOptionOrderResponse>" + b" " * 10_000_000 + b"</TnOptionOrderResponse>",
@@ -216,19 +241,76 @@ WRONG = {
 
 
 @pytest.mark.parametrize("body", WRONG.values(), ids=WRONG.keys())
-@pytest.mark.parametrize("status", [200, 201, 400, 409])
+@pytest.mark.parametrize("status", [200, 201, 400, 401, 403, 404, 409, 422])
 def test_what_cannot_be_read_may_have_been_carried_out(status: int, body: bytes) -> None:
     fake = FakeBandwidth("1")
     carrier = build_carrier(fake.url, pace=lambda: None)
-    fake.next_replies = [Reply(status, body, XML)]
+    fake.next_replies = [foreign(status, body, XML)]
     with pytest.raises(CarrierUnavailable) as raised:
         carrier.submit(_order())
     assert raised.value.was_sent
-    fake.next_replies = [Reply(200 if status < 300 else status, body, XML)]
+    fake.next_replies = [foreign(200 if status < 300 else status, body, XML)]
+    for ask in (lambda: carrier.find(_order()), lambda: carrier.campaign_status("CABC123")):
+        with pytest.raises(CarrierUnavailable):
+            ask()
+        fake.next_replies = [foreign(status, body, XML)]
     with pytest.raises(CarrierUnavailable):
-        carrier.find(_order())
+        list(carrier.assignments([A]))
     carrier.close()
     fake.stop()
+
+
+def test_a_document_that_is_declared_as_html_is_another_servers(carrier: Carrier, fake: FakeBandwidth) -> None:
+    refused = refusal(403, "12055", "Feature off")
+    fake.next_replies = [None] * (fake.version == "2") + [foreign(403, refused.body, {"Content-Type": "text/html"})]
+    with pytest.raises(CarrierUnavailable):
+        carrier.submit(_order())
+    fake.next_replies = [refused]
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.submit(_order())
+    failure = raised.value.failure
+    assert (failure.kind, failure.carrier_code, failure.message) == (FailureKind.NOT_CONFIGURED, "12055", "Feature off")
+
+
+def test_an_order_in_a_state_that_is_not_documented(carrier: Carrier, fake: FakeBandwidth) -> None:
+    body = b"<OrderId>1</OrderId><ProcessingStatus>ODD</ProcessingStatus>"
+    body = b"<TnOptionOrderResponse><TnOptionOrder>" + body + b"</TnOptionOrder></TnOptionOrderResponse>"
+    fake.next_replies = [None] * (fake.version == "2") + [foreign(201, body, XML)]
+    report = carrier.submit(_order(A, "+4915112345678"))
+    failure = report.failure_of(A)
+    assert failure is not None
+    assert (failure.kind, failure.carrier_code) == (FailureKind.UNKNOWN_CARRIER_ANSWER, "ODD")
+    assert report.failures["+4915112345678"].kind == FailureKind.REJECTED
+
+
+def test_a_detach_switches_no_sms_on(carrier: Carrier, fake: FakeBandwidth) -> None:
+    for action in OrderAction:
+        carrier.submit(_order(A, action=action))
+    bodies = [call.content for call in fake.calls if call.path.endswith("/tnoptions")]
+    assert [b"<Sms>" in body for body in bodies] == [True, False]
+
+
+def test_a_toll_free_number_is_sent_no_delete(carrier: Carrier, fake: FakeBandwidth) -> None:
+    """The action does not exist for it; the other numbers of the order are sent."""
+    toll_free = "+18885550100"
+    order = _order(A, toll_free, action=OrderAction.DETACH)
+    for report in (carrier.submit(order), carrier.find(order)):
+        assert report is not None
+        assert report.failure_of(A) is None
+        assert report.failures[toll_free].kind == FailureKind.REJECTED
+    assert fake.orders["o-1"].numbers == [_spelled(fake, A)]
+    calls = len(fake.calls)
+    assert list(carrier.submit(_order(toll_free, action=OrderAction.DETACH)).failures) == [toll_free]
+    assert len(fake.calls) == calls
+
+
+def test_a_campaigns_status(carrier: Carrier, fake: FakeBandwidth) -> None:
+    fake.registered = {"CABC123": "ACTIVE", "CABC124": "PENDING", "CABC125": "EXPIRED", "CABC126": "ODD"}
+    decisions = [carrier.campaign_status(campaign) for campaign in ("CABC123", "CABC124", "CABC125", "CABC127")]
+    assert decisions == [CampaignDecision.APPROVED, CampaignDecision.PENDING, CampaignDecision.SUSPENDED, None]
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.campaign_status("CABC126")
+    assert raised.value.failure.kind == FailureKind.UNKNOWN_CARRIER_ANSWER
 
 
 TOKENS = [
@@ -245,7 +327,7 @@ TOKENS = [
 def test_a_token_that_cannot_be_read(token: bytes) -> None:
     fake = FakeBandwidth("2")
     carrier = build_carrier(fake.url, pace=lambda: None)
-    fake.next_replies = [Reply(200, token)]
+    fake.next_replies = [foreign(200, token)]
     with pytest.raises(CarrierUnavailable) as raised:
         carrier.submit(_order())
     assert not raised.value.was_sent
@@ -261,7 +343,7 @@ def test_namespaces_are_no_obstacle() -> None:
         b'<TnOptionOrderResponse xmlns="http://bandwidth.com/api"><TnOptionOrder><OrderId>7</OrderId>'
         b"<ProcessingStatus>COMPLETE</ProcessingStatus></TnOptionOrder></TnOptionOrderResponse>"
     )
-    fake.next_replies = [Reply(201, body, XML)]
+    fake.next_replies = [foreign(201, body, XML)]
     assert carrier.submit(_order()).carrier_order_id == "7"
     carrier.close()
     fake.stop()

@@ -21,6 +21,7 @@ from carriers.base import (
     OrderRequest,
 )
 from carriers.http import HttpCaller
+from tests.support.documents import Documents
 from tests.support.waiting import DEADLINE
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
@@ -28,6 +29,8 @@ OURS, THEIRS = "0d6b1c1e-7d7b-4b56-9a43-6f2c5a2f0a11", "ddbdc72e-dc27-490c-904e-
 BASE = "/api/accounts/14"
 ORDERS = f"{BASE}/tnoptions"
 IMPORTED, REGISTERED = (f"{BASE}/campaignManagement/10dlc/campaigns/{kind}CABC123" for kind in ("imports/", ""))
+XML = "application/xml"
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
 HTML = "<!doctype html><html><body>Not here<br></body></html>"
 
 
@@ -37,6 +40,17 @@ def carrier(httpserver: HTTPServer) -> Iterator[BandwidthCarrier]:
     carrier = _carrier(httpserver, "1")
     yield carrier
     carrier.close()
+
+
+@pytest.fixture(autouse=True)
+def _documented(httpserver: HTTPServer) -> Iterator[None]:
+    """Every request is as Bandwidth's documents say; the answers here are those that they do not have."""
+    documents = Documents("bandwidth")
+    yield
+    for request, _response in httpserver.log:
+        path = request.environ["REQUEST_URI"].partition("?")[0]
+        if path != "/token":
+            assert not list(documents.check_request(request.method, path, request.args, request.data))
 
 
 def _carrier(httpserver: HTTPServer, version: str) -> BandwidthCarrier:
@@ -85,7 +99,7 @@ def _refusal(code: str, *, root: str = "TnOptionOrderResponse", numbers: str = "
 def _placed(carrier: BandwidthCarrier, httpserver: HTTPServer, order: str, *numbers: str) -> dict[str, str]:
     """Our class for each number that failed, of an order that ended so at once."""
     httpserver.expect_ordered_request(ORDERS, "POST").respond_with_data(
-        f"<TnOptionOrderResponse>{order}</TnOptionOrderResponse>", 201
+        f"<TnOptionOrderResponse>{order}</TnOptionOrderResponse>", 201, content_type=XML
     )
     report = carrier.submit(_request(*numbers))
     assert (report.is_open, report.failure) == (False, None)
@@ -119,7 +133,7 @@ def test_of_several_errors_the_gravest_counts(
 
 def test_a_refusal_that_names_some_numbers_is_theirs(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
     named = f"<TelephoneNumbers><TelephoneNumber>{B[2:]}</TelephoneNumber></TelephoneNumbers>"
-    httpserver.expect_request(ORDERS, "POST").respond_with_data(_refusal("5076", numbers=named), 400)
+    httpserver.expect_request(ORDERS, "POST").respond_with_data(_refusal("5076", numbers=named), 400, content_type=XML)
     failures = carrier.submit(_request(A, B)).failures
     assert (failures[B].kind, failures[B].carrier_code) == (FailureKind.REJECTED, "5076")
     assert failures[A].kind == FailureKind.CARRIER_UNAVAILABLE
@@ -130,7 +144,7 @@ def test_a_refusal_that_names_some_numbers_is_theirs(carrier: BandwidthCarrier, 
 
 def test_a_refusal_in_an_error_list(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
     body = f"<TnOptionOrderResponse><ErrorList>{_error('5132')}</ErrorList></TnOptionOrderResponse>"
-    httpserver.expect_request(ORDERS, "POST").respond_with_data(body, 400)
+    httpserver.expect_request(ORDERS, "POST").respond_with_data(body, 400, content_type=XML)
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(_request())
     assert (raised.value.failure.kind, raised.value.failure.carrier_code) == (FailureKind.NOT_CONFIGURED, "5132")
@@ -138,16 +152,16 @@ def test_a_refusal_in_an_error_list(carrier: BandwidthCarrier, httpserver: HTTPS
 
 def test_an_order_under_another_id_of_ours_is_not_believed(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
     body = f"<TnOptionOrderResponse>{_order('COMPLETE', ours='someone else')}</TnOptionOrderResponse>"
-    httpserver.expect_request(ORDERS, "POST").respond_with_data(body, 201)
+    httpserver.expect_request(ORDERS, "POST").respond_with_data(body, 201, content_type=XML)
     with pytest.raises(CarrierUnavailable):
         carrier.submit(_request())
 
 
 def test_an_id_of_theirs_that_is_gone_is_looked_for_by_ours(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
     gone = "<TnOptionOrderReportResponse><ResponseStatus><Description>The resource does not exist</Description></ResponseStatus></TnOptionOrderReportResponse>"  # noqa: E501
-    httpserver.expect_ordered_request(f"{ORDERS}/old", "GET").respond_with_data(gone, 404)
+    httpserver.expect_ordered_request(f"{ORDERS}/old", "GET").respond_with_data(gone, 404, content_type=XML)
     httpserver.expect_ordered_request(ORDERS, "GET", query_string={"customerOrderId": OURS}).respond_with_data(
-        _listing(_order("PROCESSING"))
+        _listing(_order("PROCESSING")), content_type=XML
     )
     report = carrier.find(_request(carrier_order_id="old"))
     assert report is not None
@@ -159,7 +173,7 @@ def test_of_orders_placed_twice_the_later_counts(carrier: BandwidthCarrier, http
         _order("PROCESSING", theirs="later", created="2026-11-23T10:00:01.000Z"),
         _order("COMPLETE", theirs="earlier", created="2026-11-23T10:00:00.000Z"),
     ]
-    httpserver.expect_request(ORDERS, "GET").respond_with_data(_report(_listing(*orders)))
+    httpserver.expect_request(ORDERS, "GET").respond_with_data(_report(_listing(*orders)), content_type=XML)
     report = carrier.find(_request())
     assert report is not None
     assert report.carrier_order_id == "later"
@@ -167,20 +181,19 @@ def test_of_orders_placed_twice_the_later_counts(carrier: BandwidthCarrier, http
 
 @pytest.mark.parametrize("body", [_report(_listing()), _listing(), _report(""), _report(_listing(_summary("x", "y")))])
 def test_a_search_without_our_order(carrier: BandwidthCarrier, httpserver: HTTPServer, body: str) -> None:
-    httpserver.expect_request(ORDERS, "GET").respond_with_data(body)
+    httpserver.expect_request(ORDERS, "GET").respond_with_data(body, content_type=XML)
     assert carrier.find(_request()) is None
 
 
-@pytest.mark.parametrize(("status", "body"), [(404, ""), (404, _refusal("1", root="TnOptionOrderReportResponse"))])
-def test_a_search_that_is_answered_404(
-    carrier: BandwidthCarrier, httpserver: HTTPServer, status: int, body: str
-) -> None:
-    httpserver.expect_request(ORDERS, "GET").respond_with_data(body, status)
+def test_a_search_that_is_answered_404(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
+    body = _refusal("1", root="TnOptionOrderReportResponse")
+    httpserver.expect_request(ORDERS, "GET").respond_with_data(body, 404, content_type=XML)
     assert carrier.find(_request()) is None
 
 
 DOUBTFUL = {
     "another server's 404": (404, HTML),
+    "a 404 without a document": (404, ""),
     "orders of others, and more of them unseen": (200, _report(_listing(_summary("x", "y"), total=1001))),
     "a summary without an id": (200, _report(_listing(_summary(OURS, "")))),
     "a million levels": (200, "<a>" * 1_000_000),
@@ -191,7 +204,7 @@ DOUBTFUL = {
 def test_a_search_after_which_the_order_must_not_be_placed_again(
     carrier: BandwidthCarrier, httpserver: HTTPServer, status: int, body: str
 ) -> None:
-    httpserver.expect_request(ORDERS, "GET").respond_with_data(body, status)
+    httpserver.expect_request(ORDERS, "GET").respond_with_data(body, status, content_type=XML)
     with pytest.raises(CarrierUnavailable):
         carrier.find(_request())
 
@@ -203,8 +216,10 @@ def test_a_search_after_which_the_order_must_not_be_placed_again(
 def test_a_listed_order_that_cannot_be_seen(
     carrier: BandwidthCarrier, httpserver: HTTPServer, status: int, body: str
 ) -> None:
-    httpserver.expect_request(ORDERS, "GET").respond_with_data(_report(_listing(_summary(OURS, THEIRS))))
-    httpserver.expect_request(f"{ORDERS}/{THEIRS}", "GET").respond_with_data(body, status)
+    httpserver.expect_request(ORDERS, "GET").respond_with_data(
+        _report(_listing(_summary(OURS, THEIRS))), content_type=XML
+    )
+    httpserver.expect_request(f"{ORDERS}/{THEIRS}", "GET").respond_with_data(body, status, content_type=XML)
     with pytest.raises(CarrierUnavailable):
         carrier.find(_request())
 
@@ -242,15 +257,19 @@ HELD = {
 def test_the_campaign_of_a_number(
     carrier: BandwidthCarrier, httpserver: HTTPServer, inner: str, campaign: str | None
 ) -> None:
-    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails", "GET").respond_with_data(_details(A[2:], inner))
+    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails", "GET").respond_with_data(
+        _details(A[2:], inner), content_type=XML
+    )
     assert list(carrier.assignments([A])) == [(A, campaign)]
 
 
 def test_a_number_that_bandwidth_cannot_read_stops_no_other(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
-    invalid = _refusal("12512", root="TelephoneNumberResponse")
-    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails").respond_with_data(invalid, 400)
-    httpserver.expect_request(f"/api/tns/{B[2:]}/tndetails").respond_with_data("", 404)
-    httpserver.expect_request(f"/api/tns/{C[2:]}/tndetails").respond_with_data(_details(C, _holder("14", "CABC123")))
+    invalid, absent = (_refusal(code, root="TelephoneNumberResponse") for code in ("12512", "10404"))
+    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails").respond_with_data(invalid, 400, content_type=XML)
+    httpserver.expect_request(f"/api/tns/{B[2:]}/tndetails").respond_with_data(absent, 404, content_type=XML)
+    httpserver.expect_request(f"/api/tns/{C[2:]}/tndetails").respond_with_data(
+        _details(C, _holder("14", "CABC123")), content_type=XML
+    )
     assert list(carrier.assignments([A, "+4915112345678", B, C])) == [(B, None), (C, "CABC123")]
 
 
@@ -258,6 +277,7 @@ def test_a_number_that_bandwidth_cannot_read_stops_no_other(carrier: BandwidthCa
     ("status", "body"),
     [
         (404, HTML),
+        (404, ""),
         (200, HTML),
         (200, "<TelephoneNumberResponse/>"),
         (200, _details(B[2:], _holder("14", "CABC123"))),
@@ -267,7 +287,7 @@ def test_a_number_that_bandwidth_cannot_read_stops_no_other(carrier: BandwidthCa
 def test_details_that_say_nothing_of_the_number(
     carrier: BandwidthCarrier, httpserver: HTTPServer, status: int, body: str
 ) -> None:
-    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails").respond_with_data(body, status)
+    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails").respond_with_data(body, status, content_type=XML)
     with pytest.raises(CarrierUnavailable):
         list(carrier.assignments([A]))
 
@@ -295,7 +315,7 @@ def _campaign(status: str, *operators: str, shared: str = "", at_once: bool = Fa
         (_campaign("ACTIVE"), CampaignDecision.APPROVED),
         (_campaign("ACTIVE", "APPROVED", "REVIEW", at_once=True), CampaignDecision.PENDING),
         (_campaign("ACTIVE", "APPROVED", shared="PENDING"), CampaignDecision.PENDING),
-        (_campaign("NEWLY_INVENTED", "APPROVED"), CampaignDecision.PENDING),
+        (_campaign("", "APPROVED"), CampaignDecision.PENDING),
         (_campaign("ACTIVE", "APPROVED", shared="DECLINED"), CampaignDecision.REJECTED),
         (_campaign("ACTIVE", "REJECTED", "SUSPENDED", at_once=True), CampaignDecision.REJECTED),
         (_campaign("ACTIVE", "APPROVED", "SUSPENDED"), CampaignDecision.SUSPENDED),
@@ -305,8 +325,19 @@ def _campaign(status: str, *operators: str, shared: str = "", at_once: bool = Fa
 def test_the_status_of_a_campaign(
     carrier: BandwidthCarrier, httpserver: HTTPServer, body: str, status: CampaignDecision
 ) -> None:
-    httpserver.expect_request(IMPORTED, "GET").respond_with_data(body)
+    httpserver.expect_request(IMPORTED, "GET").respond_with_data(body, content_type=XML)
     assert carrier.campaign_status("CABC123") == status
+
+
+@pytest.mark.parametrize("body", [_campaign("NEWLY_INVENTED", "APPROVED"), _campaign("ACTIVE", "NEWLY_INVENTED")])
+def test_the_status_of_a_campaign_that_is_not_documented(
+    carrier: BandwidthCarrier, httpserver: HTTPServer, body: str
+) -> None:
+    httpserver.expect_request(IMPORTED, "GET").respond_with_data(body, content_type=XML)
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.campaign_status("CABC123")
+    failure = raised.value.failure
+    assert (failure.kind, failure.carrier_code) == (FailureKind.UNKNOWN_CARRIER_ANSWER, "NEWLY_INVENTED")
 
 
 NOT_THERE = {
@@ -321,10 +352,12 @@ NOT_THERE = {
 def test_a_campaign_that_was_not_imported_may_be_registered(
     carrier: BandwidthCarrier, httpserver: HTTPServer, status: int, body: str
 ) -> None:
-    httpserver.expect_request(IMPORTED, "GET").respond_with_data(body, status)
-    httpserver.expect_oneshot_request(REGISTERED, "GET").respond_with_data(_campaign("ACTIVE", imported=False))
+    httpserver.expect_request(IMPORTED, "GET").respond_with_data(body, status, content_type=XML)
     httpserver.expect_oneshot_request(REGISTERED, "GET").respond_with_data(
-        _refusal("12189", root="CampaignResponse"), 404
+        _campaign("ACTIVE", imported=False), content_type=XML
+    )
+    httpserver.expect_oneshot_request(REGISTERED, "GET").respond_with_data(
+        _refusal("12189", root="CampaignResponse"), 404, content_type=XML
     )
     assert carrier.campaign_status("CABC123") == CampaignDecision.APPROVED
     assert carrier.campaign_status("CABC123") is None
@@ -332,7 +365,9 @@ def test_a_campaign_that_was_not_imported_may_be_registered(
 
 def test_an_account_that_may_see_no_campaign(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
     for path in (IMPORTED, REGISTERED):
-        httpserver.expect_request(path, "GET").respond_with_data(_refusal("12055", root="CampaignResponse"), 403)
+        httpserver.expect_request(path, "GET").respond_with_data(
+            _refusal("12055", root="CampaignResponse"), 403, content_type=XML
+        )
     with pytest.raises(CarrierRefused) as raised:
         carrier.campaign_status("CABC123")
     failure = raised.value.failure
@@ -343,12 +378,12 @@ def test_an_account_that_may_see_no_campaign(carrier: BandwidthCarrier, httpserv
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(200, HTML), (404, HTML), (200, _campaign("ACTIVE").replace("CABC123", "COTHER1")), (200, _campaign(""))],
+    [(200, HTML), (404, HTML), (200, _campaign("ACTIVE").replace("CABC123", "COTHER1"))],
 )
 def test_a_campaigns_answer_that_cannot_be_read(
     carrier: BandwidthCarrier, httpserver: HTTPServer, status: int, body: str
 ) -> None:
-    httpserver.expect_request(IMPORTED, "GET").respond_with_data(body, status)
+    httpserver.expect_request(IMPORTED, "GET").respond_with_data(body, status, content_type=XML)
     with pytest.raises(CarrierUnavailable):
         carrier.campaign_status("CABC123")
 
@@ -361,7 +396,7 @@ def test_what_is_asked_of_each_api(httpserver: HTTPServer) -> None:
         return Response(f"<TnOptionOrderResponse>{_order('RECEIVED', ours=None)}</TnOptionOrderResponse>", 201)
 
     httpserver.expect_request("/api/v1/oauth2/token").respond_with_json({"access_token": "t", "expires_in": 3600})
-    httpserver.expect_request("/api/v2/tns/+19195550100/tndetails").respond_with_data(_details(A, ""))
+    httpserver.expect_request("/api/v2/tns/+19195550100/tndetails").respond_with_data(_details(A, ""), content_type=XML)
     httpserver.expect_request(ORDERS).respond_with_handler(take)
     httpserver.expect_request("/api/v2/accounts/14/tnoptions").respond_with_handler(take)
     for version in ("1", "2"):
@@ -373,13 +408,13 @@ def test_what_is_asked_of_each_api(httpserver: HTTPServer) -> None:
         carrier.close()
     form = (
         "<?xml version='1.0' encoding='utf-8'?>\n<TnOptionOrder><CustomerOrderId>{}</CustomerOrderId><TnOptionGroups>"
-        "<TnOptionGroup><Sms>on</Sms><A2pSettings>{}</A2pSettings><TelephoneNumbers><TelephoneNumber>{}"
+        "<TnOptionGroup>{}<A2pSettings>{}</A2pSettings><TelephoneNumbers><TelephoneNumber>{}"
         "</TelephoneNumber></TelephoneNumbers></TnOptionGroup></TnOptionGroups></TnOptionOrder>"
     )
     attach = "<CampaignId>CABC123</CampaignId><Action>asSpecified</Action>"
     assert {place: body.decode() for place, body in asked.items()} == {
-        f"{ORDERS} Basic": form.format(OURS, attach, A[2:]),
-        "/api/v2/accounts/14/tnoptions Bearer": form.format(OURS, "<Action>delete</Action>", A),
+        f"{ORDERS} Basic": form.format(OURS, "<Sms>on</Sms>", attach, A[2:]),
+        "/api/v2/accounts/14/tnoptions Bearer": form.format(OURS, "", "<Action>delete</Action>", A),
     }
 
 
@@ -400,10 +435,10 @@ def test_many_threads_share_one_token_and_a_second_refusal_ends_it(httpserver: H
         lambda _request: Response(json.dumps({"access_token": f"t{next(tokens)}", "expires_in": 3600}))
     )
     refused = httpserver.expect_request("/api/v2/accounts/14/tnoptions", headers={"Authorization": "Bearer t0"})
-    refused.respond_with_data("", 401)
+    refused.respond_with_data("", 401, CHALLENGE)
     httpserver.expect_request(
         "/api/v2/accounts/14/tnoptions", headers={"Authorization": "Bearer t1"}
-    ).respond_with_data(_report(_listing()))
+    ).respond_with_data(_report(_listing()), content_type=XML)
     carrier = _carrier(httpserver, "2")
     barrier = Barrier(8)
 
@@ -416,7 +451,7 @@ def test_many_threads_share_one_token_and_a_second_refusal_ends_it(httpserver: H
     assert next(tokens) == 2, "One at first, one after the refusal, whoever was refused."
     httpserver.clear()
     httpserver.expect_request("/api/v1/oauth2/token").respond_with_json({"access_token": "t9", "expires_in": 3600})
-    httpserver.expect_request("/api/v2/accounts/14/tnoptions").respond_with_data("", 401)
+    httpserver.expect_request("/api/v2/accounts/14/tnoptions").respond_with_data("", 401, CHALLENGE)
     with pytest.raises(CarrierRefused) as raised:
         carrier.find(_request())
     assert raised.value.failure.carrier_code == "401"

@@ -19,11 +19,13 @@ from carriers.base import (
 )
 from carriers.choose import build_carrier
 from carriers.telnyx import TelnyxCarrier
-from tests.support.fake_telnyx import KEY, FakeTelnyx, Fault, Reply, error
+from tests.support.fake_telnyx import BRAND, KEY, FakeTelnyx, error
+from tests.support.serving import Fault, Reply, foreign, json_reply
 
 NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
 ATTACH = OrderRequest(order_id="one", action=OrderAction.ATTACH, tcr_campaign_id=TCR, numbers=(NUMBER,))
 DETACH = OrderRequest(order_id="two", action=OrderAction.DETACH, tcr_campaign_id=None, numbers=(NUMBER,))
+HTML = {"Content-Type": "text/html; charset=utf-8"}
 DONE, OPEN = OrderReport(), OrderReport(is_open=True)
 
 
@@ -33,7 +35,6 @@ def fake() -> Iterator[FakeTelnyx]:
     fake = FakeTelnyx()
     fake.add_campaign(TCR)
     fake.add_campaign(OTHER)
-    fake.start()
     yield fake
     fake.stop()
 
@@ -74,7 +75,7 @@ def test_a_life(fake: FakeTelnyx, carrier: TelnyxCarrier, is_wrapped: bool) -> N
     assert fake.methods() == [
         "GET", "POST", "GET", "GET", "GET", "GET", "POST", "GET", "PUT", "DELETE", "GET", "GET", "DELETE",
     ]  # fmt: skip
-    paths = {call.path for call in fake.calls if call.method != "POST"}
+    paths = {call.raw_path for call in fake.calls if call.method != "POST"}
     assert paths == {"/v2/10dlc/phone_number_campaigns/%2B19192491000"}
 
 
@@ -135,7 +136,8 @@ def test_a_failure_in_the_carriers_words(fake: FakeTelnyx, carrier: TelnyxCarrie
 
 @pytest.mark.parametrize("reasons", [["one", "two"], [{"code": 7, "detail": "one"}], {"one": "two"}])
 def test_reasons_of_another_form(fake: FakeTelnyx, carrier: TelnyxCarrier, reasons: object) -> None:
-    fake.put(NUMBER, own_id(fake, TCR), "FAILED_ASSIGNMENT", reasons)  # type: ignore[arg-type]  # Not by the SDK.
+    record = {**RECORD, "assignmentStatus": "FAILED_ASSIGNMENT", "failureReasons": reasons}
+    fake.faults = [Fault("GET", foreign(200, json.dumps(record).encode()))]
     report = carrier.find(ATTACH)
     assert report is not None
     assert report.failure is not None
@@ -182,8 +184,14 @@ def test_an_order_that_nothing_is_left_of(fake: FakeTelnyx, carrier: TelnyxCarri
 
 
 def test_a_delete_that_answers_nothing_or_the_record_as_it_was(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
-    before = json.dumps({"phoneNumber": NUMBER, "campaignId": TCR, "assignmentStatus": "ASSIGNED"}).encode()
-    fake.faults = [Fault("DELETE", Reply(204, b"")), Fault("DELETE", Reply(200, before))]
+    before = {
+        "phoneNumber": NUMBER,
+        "campaignId": TCR,
+        "assignmentStatus": "ASSIGNED",
+        "createdAt": "",
+        "updatedAt": "",
+    }
+    fake.faults = [Fault("DELETE", foreign(204)), Fault("DELETE", json_reply(200, before))]
     assert carrier.submit(DETACH) == OPEN
     assert carrier.submit(DETACH) == OPEN
 
@@ -203,16 +211,44 @@ def test_only_its_own_ids(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
 
 
 def test_a_campaign_that_is_known_by_its_own_id_only(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
-    """It is learnt from a number that is on the campaign already."""
+    """Its first number works: the ID is learned through the brand, once."""
+    fake.takes_tcr_ids, fake.page_limit = False, 1
+    assert carrier.submit(replace(ATTACH, tcr_brand_id="BBRAND1")) == DONE
+    asked = [
+        (call.path.rpartition("/")[2], call.query.get("tcrBrandId") or call.query.get("brandId")) for call in fake.calls
+    ]
+    assert asked == [
+        ("phone_number_campaigns", None), ("brand", "BBRAND1"), ("campaign", BRAND), ("campaign", BRAND),
+        ("phone_number_campaigns", None),
+    ]  # fmt: skip
+    assert carrier.submit(replace(ATTACH, numbers=("+19192491002",))) == DONE
+    assert fake.methods() == ["POST", "GET", "GET", "GET", "POST", "POST"]
+    assert carrier.campaign_status(TCR) == CampaignDecision.APPROVED
+
+
+def test_a_campaign_of_an_unknown_brand_is_learned_from_a_number(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     fake.takes_tcr_ids = False
     fake.put("+19192491001", own_id(fake, TCR))
     assert carrier.submit(ATTACH) == DONE
-    assert [call.path.rpartition("/")[2] for call in fake.calls] == [
-        "phone_number_campaigns", TCR, "phone_number_campaigns", "phone_number_campaigns",
-    ]  # fmt: skip
-    assert fake.calls[2].query["filter[tcr_campaign_id]"] == TCR
-    assert carrier.submit(replace(ATTACH, numbers=("+19192491002",))) == DONE
-    assert fake.methods() == ["POST", "GET", "GET", "POST", "POST"]
+    assert fake.calls[1].query["filter[tcr_campaign_id]"] == TCR
+    assert fake.methods() == ["POST", "GET", "POST"]
+
+
+def test_the_status_of_a_campaign_that_is_known_by_its_own_id_only(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    """Without it no number would ever be sent."""
+    fake.takes_tcr_ids = False
+    assert carrier.campaign_status(TCR) is None
+    assert carrier.campaign_status(TCR, tcr_brand_id="BOTHER1") is None
+    assert carrier.campaign_status(TCR, tcr_brand_id="BBRAND1") == CampaignDecision.APPROVED
+
+
+def test_the_campaigns_that_an_event_names(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    assert carrier.tcr_campaign_ids(campaign_id=TCR, brand_id=None) == [TCR]
+    assert fake.calls == []
+    assert carrier.tcr_campaign_ids(campaign_id=own_id(fake, OTHER), brand_id=None) == [OTHER]
+    assert carrier.tcr_campaign_ids(campaign_id="4b30019a-9dca-a78d-1124-b080d7dedecc", brand_id=None) == []
+    assert carrier.tcr_campaign_ids(campaign_id=None, brand_id=BRAND) == [TCR, OTHER]
+    assert carrier.tcr_campaign_ids(campaign_id=None, brand_id="another") == []
 
 
 def test_a_campaign_that_nobody_knows(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
@@ -239,13 +275,22 @@ def test_a_shared_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     [
         (error("10016"), FailureKind.REJECTED, "10016"),
         (error("10005"), FailureKind.REJECTED, "10005"),
-        (error("99999"), FailureKind.REJECTED, "99999"),
+        (error("99999"), FailureKind.UNKNOWN_CARRIER_ANSWER, "99999"),
+        (error("40310"), FailureKind.UNKNOWN_CARRIER_ANSWER, "40310"),
         (error("10009", status=400), FailureKind.NOT_CONFIGURED, "10009"),
         (error("10010", status=400), FailureKind.NOT_CONFIGURED, "10010"),
-        (error("10009"), FailureKind.NOT_CONFIGURED, "401"),
-        (Reply(403, b"<html>"), FailureKind.NOT_CONFIGURED, "403"),
-        (Reply(422, b'{"detail": [{"loc": [], "msg": "value is wrong", "type": "x"}]}'), FailureKind.REJECTED, "422"),
-        (Reply(400, b'{"errors": [{"code": 10016, "title": "No"}]}'), FailureKind.REJECTED, "10016"),
+        (error("10009"), FailureKind.NOT_CONFIGURED, "10009"),
+        (error("10010", status=403), FailureKind.NOT_CONFIGURED, "10010"),
+        (error("12345", status=403), FailureKind.NOT_CONFIGURED, "12345"),
+        (error("99999", status=402), FailureKind.NOT_CONFIGURED, "99999"),
+        *(
+            (error(str(code)), FailureKind.NOT_CONFIGURED, str(code))
+            for code in (10038, 10039, *range(20012, 20018), 20100)
+        ),
+        (error("20013", status=404), FailureKind.NOT_CONFIGURED, "20013"),
+        (foreign(401, b"<html>", {"WWW-Authenticate": "Bearer"}), FailureKind.NOT_CONFIGURED, "401"),
+        (json_reply(422, {"detail": [{"loc": [], "msg": "value is wrong", "type": "x"}]}), FailureKind.REJECTED, "422"),
+        (foreign(400, b'{"errors": [{"code": 10016, "title": "No"}]}'), FailureKind.REJECTED, "10016"),
     ],
 )
 def test_refusals(fake: FakeTelnyx, carrier: TelnyxCarrier, reply: Reply, code: FailureKind, carrier_code: str) -> None:
@@ -272,6 +317,43 @@ def test_too_fast_in_words_only(fake: FakeTelnyx, carrier: TelnyxCarrier) -> Non
     assert (raised.value.carrier_code, raised.value.was_sent) == ("10011", False)
 
 
+@pytest.mark.parametrize(
+    ("code", "was_sent"),
+    [("10036", False), ("10035", False), ("10007", True), ("10008", True), ("10037", True)],
+)
+def test_temporary_codes(fake: FakeTelnyx, carrier: TelnyxCarrier, code: str, was_sent: bool) -> None:
+    """What may have been carried out is looked up before it is repeated."""
+    fake.faults = [Fault("POST", error(code))]
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.submit(ATTACH)
+    assert (raised.value.carrier_code, raised.value.was_sent) == (code, was_sent)
+
+
+def test_a_refusal_keeps_the_words_and_no_secret(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.faults = [Fault("POST", error("10010", status=403, detail=f"{KEY} may\x1b not do\n this."))]
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.submit(ATTACH)
+    assert raised.value.failure.message == "Error: *** may not do this."
+
+
+def test_a_record_without_a_status(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    """The status is optional: without it nothing is known yet, and nothing is wrong."""
+    fake.tells_status = False
+    assert carrier.submit(ATTACH) == OPEN
+    assert carrier.find(ATTACH) == OPEN
+    assert list(carrier.assignments([NUMBER])) == [(NUMBER, TCR)]
+    assert carrier.find(DETACH) == OPEN
+    fake.records.clear()
+    assert carrier.find(DETACH) == DONE
+
+
+def test_a_status_that_is_not_documented(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.faults = [Fault("GET", foreign(200, json.dumps({**RECORD, "assignmentStatus": "ODD\x07"}).encode()), times=3)]
+    unknown = OrderReport(failure=Failure(FailureKind.UNKNOWN_CARRIER_ANSWER, "Telnyx gave no reason.", "ODD"))
+    assert carrier.find(ATTACH) == carrier.find(DETACH) == unknown
+    assert list(carrier.assignments([NUMBER])) == []
+
+
 RECORD = {"phoneNumber": NUMBER, "campaignId": "x", "tcrCampaignId": TCR, "assignmentStatus": "ASSIGNED"}
 UNREADABLE = {
     "html": b"<!DOCTYPE html><html><body>Maintenance</body></html>",
@@ -279,11 +361,9 @@ UNREADABLE = {
     "cut": json.dumps(RECORD).encode()[:-9],
     "no object": b"[]",
     "no object in data": b'{"data": []}',
-    "another number": json.dumps({**RECORD, "phoneNumber": "+19192491009"}).encode(),
-    "no number": b'{"assignmentStatus": "ASSIGNED", "campaignId": "x"}',
-    "no status": json.dumps({**RECORD, "assignmentStatus": None}).encode(),
-    "unknown status": json.dumps({**RECORD, "assignmentStatus": "assigned"}).encode(),
-    "a status of another type": json.dumps({**RECORD, "assignmentStatus": {"a": 1}}).encode(),
+    "another number": json.dumps({**RECORD, "phoneNumber": "+19192491009", "campaignStatus": 1}).encode(),
+    "no number": b'{"assignmentStatus": "ASSIGNED", "campaignId": "x", "campaignStatus": 1}',
+    "a status of another type": json.dumps({**RECORD, "assignmentStatus": {"a": 1}, "campaignStatus": 1}).encode(),
     "a deep nest": b'{"data":' + b"[" * 1_000_000,
     "10 MB": b'{"x": "' + b"x" * 10_000_000 + b'"}',
     "no UTF-8": b'{"phoneNumber": "\xff"}',
@@ -302,7 +382,7 @@ CALLS: dict[str, Callable[[TelnyxCarrier], object]] = {
 def test_unreadable_answers(
     fake: FakeTelnyx, carrier: TelnyxCarrier, body: bytes, call: Callable[[TelnyxCarrier], object]
 ) -> None:
-    fake.faults = [Fault(None, Reply(200, body), times=99)]
+    fake.faults = [Fault(None, foreign(200, body), times=99)]
     with pytest.raises(CarrierUnavailable) as raised:
         call(carrier)
     assert raised.value.was_sent
@@ -310,22 +390,32 @@ def test_unreadable_answers(
 
 
 def test_an_unreadable_answer_to_a_detach(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
-    fake.faults = [Fault(None, Reply(200, b"<html>"))]
+    fake.faults = [Fault(None, foreign(200, b"<html>"))]
     with pytest.raises(CarrierUnavailable):
         carrier.submit(DETACH)
 
 
 @pytest.mark.parametrize("order", [ATTACH, DETACH], ids=["attach", "detach"])
 @pytest.mark.parametrize("step", ["submit", "find"])
-@pytest.mark.parametrize("reply", [Reply(404, b"<html>"), Reply(404, b"{}"), Reply(302, b"", {"Location": "/x"}),
-                                   Reply(500, b""), Reply(408, b""), Reply(404, b'{"errors": []}')])  # fmt: skip
-def test_a_404_of_another_server_says_nothing_of_the_number(
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(foreign(status, b"<html>no such page</html>", HTML) for status in (200, 400, 401, 402, 403, 404, 409, 422)),
+        foreign(404, b"{}"), foreign(404, b'{"errors": []}'), foreign(403), foreign(302, b"", {"Location": "/x"}),
+        foreign(500), foreign(408), replace(error("10005"), headers=HTML, is_foreign=True),
+    ],
+)  # fmt: skip
+def test_the_page_of_another_server_says_nothing_of_the_number(
     fake: FakeTelnyx, carrier: TelnyxCarrier, order: OrderRequest, step: str, reply: Reply
 ) -> None:
     """Least of all that it has no campaign, which would end a detach."""
     fake.faults = [Fault(None, reply, times=99)]
     with pytest.raises(CarrierUnavailable):
         getattr(carrier, step)(order)
+    with pytest.raises(CarrierUnavailable):
+        carrier.campaign_status(TCR)
+    with pytest.raises(CarrierUnavailable):
+        list(carrier.assignments([NUMBER]))
 
 
 def test_a_wrong_key(fake: FakeTelnyx) -> None:
@@ -415,11 +505,18 @@ def test_a_campaigns_status(
 
 def test_the_status_of_an_unknown_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     assert carrier.campaign_status("CZZZZZ9") is None
-    fake.faults = [Fault("GET", Reply(422, b'{"detail": [{"loc": [], "msg": "no UUID", "type": "x"}]}'))]
+    fake.faults = [Fault("GET", json_reply(422, {"detail": [{"loc": [], "msg": "no UUID", "type": "x"}]}))]
     assert carrier.campaign_status("CZZZZZ9") is None
-    fake.add_campaign("CNEW001", status="SOMETHING_NEW")
-    with pytest.raises(CarrierUnavailable):
-        carrier.campaign_status("CNEW001")
+
+
+@pytest.mark.parametrize("told", ["SOMETHING_NEW", None])
+def test_a_campaigns_status_that_is_not_documented(fake: FakeTelnyx, carrier: TelnyxCarrier, told: str | None) -> None:
+    body = json.dumps({"campaignId": "x", "tcrCampaignId": TCR, "campaignStatus": told}).encode()
+    fake.faults = [Fault("GET", foreign(200, body))]
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.campaign_status(TCR)
+    assert raised.value.failure.kind == FailureKind.UNKNOWN_CARRIER_ANSWER
+    assert raised.value.failure.carrier_code == told
 
 
 # The address.

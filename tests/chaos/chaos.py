@@ -96,7 +96,7 @@ def _trial(lots: random.Random, seconds: float, folder: Path) -> bool:
         "PROPAGATION_SETTLE_SECONDS": "5",
         "LOG_LEVEL": "ERROR",
     }
-    workers = [Process("manage.py", "procrastinate", "worker", **environment) for _ in range(WORKERS)]
+    workers = [Process("manage.py", "run_worker", **environment) for _ in range(WORKERS)]
     try:
         _put(port, FAULTS)
         acknowledged, outages = _live(lots, seconds, numbers, campaigns, workers, carrier)

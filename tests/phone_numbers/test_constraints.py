@@ -13,7 +13,8 @@ from django.utils import timezone
 from accounts.actors import Actor
 from agentmessage.ids import uuid7
 from phone_numbers.models import CampaignAttachment
-from phone_numbers.services.attach import attach_campaign
+from phone_numbers.services.attach import attach_campaign, detach_campaign
+from propagation.models import CarrierOrder
 from tests.support.factories import make_key
 from tests.support.worlds import World
 
@@ -217,6 +218,65 @@ def test_an_order_for_another_tenants_campaign(world: World) -> None:
         execute(insert, uuid7(), world.organization.id, "detach", world.campaign.id, now, None)
     with refused_by("propagation_carrierorder_open_or_ended"):
         execute(insert, uuid7(), world.organization.id, "attach", world.campaign.id, now, now)
+
+
+ATTACHMENT_ENDS = "UPDATE numbers_campaignattachment SET status = %s, next_attempt_at = NULL, order_id = %s"
+RENAME = "number = '+19195550199'"
+RETYPE = "number_type = 'toll_free'"
+
+
+@pytest.mark.parametrize("assignment", [RENAME, RETYPE])
+@pytest.mark.parametrize("status", ["pending", "submitted", "propagated", "failed"])
+def test_a_number_on_a_campaign_keeps_its_name(
+    status: str, assignment: str, world: World, entry: CampaignAttachment
+) -> None:
+    execute(ATTACHMENT_ENDS, status, uuid7())
+    with refused_by("numbers_phonenumber_number_in_use"):
+        set_on_number(world, assignment)
+    set_on_number(world, "label = 'x', number = number, number_type = number_type")
+
+
+@pytest.mark.parametrize("assignment", [RENAME, RETYPE])
+@pytest.mark.parametrize("status", ["pending", "submitted", "failed"])
+def test_a_number_is_corrected_once_the_carrier_has_confirmed_its_detach(
+    status: str, assignment: str, world: World, entry: CampaignAttachment
+) -> None:
+    execute(ATTACHMENT_ENDS, "propagated", None)
+    detach_campaign(
+        organization_id=world.organization.id, phone_number_id=world.phone_number.id, actor=Actor.for_command("test")
+    )
+    detached = "UPDATE numbers_campaignattachment SET status = %s, next_attempt_at = NULL, order_id = %s"
+    execute(f"{detached} WHERE campaign_id IS NULL", status, uuid7())
+    # A new tenant does not see the detach, and waits for it all the same.
+    set_on_number(world, "organization_id = NULL, state = 'AVAILABLE', carrier_line_option_status = NULL")
+    with refused_by("numbers_phonenumber_number_in_use"):
+        set_on_number(world, assignment)
+    execute(f"{detached} WHERE campaign_id IS NULL", "propagated", None)
+    set_on_number(world, assignment)
+
+
+@pytest.mark.parametrize("tcr_id", ["'CNEW123'", "NULL"])
+def test_a_campaign_with_numbers_keeps_its_tcr_id(tcr_id: str, world: World, entry: CampaignAttachment) -> None:
+    changed = "UPDATE campaigns_campaign SET tcr_campaign_id = {} WHERE id = %s"
+    # Nothing has been sent without one.
+    execute(changed.format("'COLD123'"), world.campaign.id)
+    with refused_by("campaigns_campaign_tcr_campaign_id_in_use"):
+        execute(changed.format(tcr_id), world.campaign.id)
+    execute("UPDATE campaigns_campaign SET tcr_campaign_id = 'COLD123', name = 'x' WHERE id = %s", world.campaign.id)
+    # The number has moved on, its order to this campaign has not ended.
+    order = CarrierOrder.objects.create(
+        organization=world.organization,
+        carrier="simulated",
+        action="attach",
+        campaign=world.campaign,
+        created_at=timezone.now(),
+        next_poll_at=timezone.now(),
+    )
+    set_on_number(world, "campaign_id = %s", world.other_campaign.id)
+    with refused_by("campaigns_campaign_tcr_campaign_id_in_use"):
+        execute(changed.format(tcr_id), world.campaign.id)
+    CarrierOrder.objects.filter(id=order.id).update(ended_at=timezone.now(), next_poll_at=None)
+    execute(changed.format(tcr_id), world.campaign.id)
 
 
 def _insert_entry(

@@ -16,7 +16,7 @@ from agentmessage.errors import DomainError, ErrorCode
 from campaigns.errors import CampaignNumberLimit
 from campaigns.models import Campaign, Usecase
 from phone_numbers.models import CampaignAttachment, NumberType, PhoneNumber
-from phone_numbers.services import attach, limits
+from phone_numbers.services import assignment, attach, limits
 from phone_numbers.services.attach import attach_campaign
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import PhoneNumberFactory, make_key
@@ -181,7 +181,7 @@ def test_without_the_lock_the_race_is_lost(
     world = World()
     counted = threading.Barrier(2)
     monkeypatch.setattr(limits, "lock_campaigns", lambda _ids: None)
-    real_move = attach.move_to_campaign
+    real_move = assignment.move_to_campaign
 
     def wait_and_move(phone_number: PhoneNumber, *, campaign: Campaign | None, actor: Actor) -> None:
         counted.wait(DEADLINE)

@@ -83,7 +83,6 @@ BLOCKERS = {
     "not decided": (_campaign(carrier_status="PENDING"), None, ["CAMPAIGN_NOT_APPROVED"]),
     "not sent": (_not_sent(), False, ["NOT_PROPAGATED"]),
     "sent": (_not_sent(submitted_at="2026-11-01T00:00:00Z"), None, ["NOT_PROPAGATED"]),
-    "toll-free": (_number(number_type=NumberType.TOLL_FREE), None, ["NUMBER_TYPE_NOT_ELIGIBLE"]),
 }
 
 
@@ -93,6 +92,14 @@ def test_one_blocker(name: str, world: World, ready: PhoneNumber) -> None:
     change()
     data = _answer(world, ready)
     assert (data["can_send"], _codes(data)) == (can_send, codes)
+
+
+def test_a_number_that_needs_no_campaign(world: World) -> None:
+    toll_free = PhoneNumberFactory.create(
+        organization=world.organization, number="+18005550199", number_type=NumberType.TOLL_FREE
+    )
+    data = _answer(world, toll_free)
+    assert (data["can_send"], _codes(data)) == (None, ["NUMBER_TYPE_NOT_ELIGIBLE"])
 
 
 def test_without_a_campaign(world: World) -> None:

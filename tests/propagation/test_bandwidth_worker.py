@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from carriers.base import OrderReport, OrderRequest
 from carriers.choose import build_carrier
 from propagation.models import CarrierOrder
 from tests.support.factories import PhoneNumberFactory
-from tests.support.fake_bandwidth import FakeBandwidth, error
-from tests.support.propagation import Worker, attach, detach, entries, hurry, standing, statuses
-from tests.support.serving import Reply
+from tests.support.fake_bandwidth import FakeBandwidth, error, refusal
+from tests.support.propagation import Meanwhile, Worker, attach, detach, entries, hurry, standing, statuses
+from tests.support.serving import Reply, foreign
 from tests.support.worlds import World
 
 
@@ -48,6 +49,32 @@ def test_attach_move_detach(world: World, worker: Worker, fake: FakeBandwidth) -
     order = CarrierOrder.objects.filter(action="attach").first()
     assert order is not None
     assert fake.orders[order.carrier_order_id or ""].customer_order_id == str(order.id)
+
+
+@pytest.mark.parametrize("reply", [Reply(429), Reply(429, headers={"Retry-After": "1"}), foreign(403)])
+def test_an_order_that_may_exist_is_looked_up_before_it_is_placed_again(
+    world: World, worker: Worker, fake: FakeBandwidth, reply: Reply
+) -> None:
+    carrier = worker.carrier
+
+    class KnowsTheOrder(Meanwhile):
+        def submit(self, order: OrderRequest) -> OrderReport:
+            carrier.submit(order)
+            fake.next_replies = [refusal(409, "409", "CustomerOrderId exists"), reply]
+            return super().submit(order)
+
+    fake.ends_with = "RECEIVED"
+    attach(world.phone_number, world.campaign)
+    worker.carrier = KnowsTheOrder(carrier, lambda: None)
+    worker.run()
+    assert statuses(world.phone_number) == ["submitted"]
+    [order] = fake.orders.values()
+    fake.end(order, "COMPLETE")
+    worker.carrier = carrier
+    hurry()
+    worker.run()
+    assert standing(world.phone_number) == "propagated"
+    assert len(fake.orders) == 1
 
 
 def test_an_order_that_takes_its_time(world: World, worker: Worker, fake: FakeBandwidth) -> None:
@@ -113,7 +140,7 @@ def test_a_campaign_that_is_not_active_there_yet(world: World, worker: Worker, f
 
 def test_wrong_credentials_are_the_operators_to_mend(world: World, worker: Worker, fake: FakeBandwidth) -> None:
     attach(world.phone_number, world.campaign)
-    fake.next_replies = [Reply(401)] * 3
+    fake.next_replies = [foreign(401, headers={"WWW-Authenticate": "Basic"})] * 3
     worker.run()
     assert standing(world.phone_number) == "failed"
     assert entries(world.phone_number)[0]["failure_code"] == "NOT_CONFIGURED"
@@ -121,7 +148,7 @@ def test_wrong_credentials_are_the_operators_to_mend(world: World, worker: Worke
 
 def test_a_page_of_html_is_no_answer(world: World, worker: Worker, fake: FakeBandwidth) -> None:
     attach(world.phone_number, world.campaign)
-    fake.next_replies = [None] * (fake.version == "2") + [Reply(200, b"<html>We'll be right back</html>")]
+    fake.next_replies = [None] * (fake.version == "2") + [foreign(200, b"<html>We'll be right back</html>")]
     worker.run()
     assert statuses(world.phone_number) == ["submitted"]
     worker.settle()

@@ -1,8 +1,11 @@
-"""A CARRIER_URL that nobody understands is said by `manage.py check`, and by no page that shows it."""
+"""What `manage.py check` reports of the carrier and of the workers, without a secret."""
+
+from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connection
 from pytest_django import Settings
 
 from agentmessage.logs import ErrorPageFilter
@@ -30,3 +33,27 @@ def test_the_debug_page_shows_no_secret(settings: Settings) -> None:
     shown = ErrorPageFilter().get_safe_settings()
     assert "hush" not in str(shown)
     assert shown["CARRIER_URL"] == shown["SECRET_KEY"] == "*" * 20
+
+
+def _warnings() -> str:
+    said = StringIO()
+    call_command("check", "--deploy", "--database", "default", stderr=said)
+    return said.getvalue()
+
+
+def test_workers_that_do_not_report(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute')")
+        assert "propagation.W007" in _warnings()
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")
+        assert "propagation.W007" not in _warnings()
+
+
+def test_a_database_without_tables(transactional_db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE procrastinate_workers RENAME TO elsewhere")
+        try:
+            assert "propagation.W008" in _warnings()
+        finally:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO procrastinate_workers")

@@ -93,7 +93,7 @@ def test_a_worker_that_was_suspended_before_it_sends_does_not_send(
     assert simulator.store.statistics()["orders"] == 1
     assert statuses(world.phone_number) == ["submitted"]
     assert CarrierOrder.objects.get().sent_at is not None
-    assert [line["event"] for line in log_lines].count("lease lost") == 1
+    assert [line["event"] for line in log_lines].count("order.lease_lost") == 1
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_a_worker_hears_after_its_lease_is_not_written(
     assert order.carrier_order_id != "stale"
     assert standing(world.phone_number) == "propagated"
     assert entries(world.phone_number)[0]["failure_code"] is None
-    assert [line["outcome"] for line in log_lines if line["event"] == "propagation"] == ["propagated"]
+    assert [line["outcome"] for line in log_lines if line["event"] == "propagation.recorded"] == ["propagated"]
     assert simulator.store.statistics() == {"orders": 1, "numbers": 1}
 
 
@@ -149,6 +149,27 @@ def test_news_during_a_poll_is_not_postponed(
     worker.carrier = Meanwhile(carrier, announce)
     worker.run()
     assert worker.claim().orders == 1, "It is due at once."
+
+
+def test_news_during_a_submit_does_not_end_the_lease(
+    world: World, worker: Worker, carrier: Carrier, simulator: SimulatorServer, log_lines: LogLines
+) -> None:
+    simulator.faults = Faults(order_seconds=60)
+    attach(world.phone_number, world.campaign)
+    taken_meanwhile: list[int] = []
+
+    def announce() -> None:
+        assert make_orders_due(numbers=[world.phone_number.number]) == 1
+        taken_meanwhile.append(Worker(carrier).claim().orders)
+
+    worker.carrier = Meanwhile(carrier, announce)
+    worker.run()
+    assert taken_meanwhile == [0], "The worker that submits the order still holds it."
+    assert CarrierOrder.objects.get().carrier_order_id is not None
+    assert "lease lost" not in [line["event"] for line in log_lines]
+    assert worker.claim().orders == 1, "It is due once it has been submitted."
+    worker.work()
+    assert worker.claim().orders == 0, "News is followed once."
 
 
 def test_no_such_order_is_believed_after_the_settle_time_only(
@@ -249,7 +270,7 @@ def test_one_order_that_raises_stops_no_other(
     order = CarrierOrder.objects.get(ended_at__isnull=True)
     assert order.next_poll_at is not None
     assert order.next_poll_at != lease
-    [line] = [line for line in log_lines if line["event"] == "order could not be processed"]
+    [line] = [line for line in log_lines if line["event"] == "order.not_processed"]
     assert line["exc_info"]
 
 

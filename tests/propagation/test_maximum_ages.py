@@ -79,7 +79,7 @@ def test_an_order_that_is_never_finished_expires(
     CarrierOrder.objects.update(created_at=timezone.now() - timedelta(days=7.1))
     assert expire_orders() == 1
     assert standing(world.phone_number) == "failed"
-    [line] = [line for line in log_lines if line["event"] == "propagation"]
+    [line] = [line for line in log_lines if line["event"] == "propagation.recorded"]
     assert (line["outcome"], line["failure"]) == ("failed", "ORDER_EXPIRED")
     shown = api.client.get(f"/v1/phone-numbers/{world.phone_number.id}/campaign").json()["data"]["failure"]
     assert shown["code"] == "ORDER_EXPIRED"
@@ -105,7 +105,7 @@ def test_an_operator_abandons_an_order(world: World, worker: Worker, stuck: Carr
     attachment = CampaignAttachment.objects.get()
     assert (attachment.status, attachment.failure_code) == ("failed", "ORDER_EXPIRED")
     assert attachment.failure_message == "An operator abandoned the order. ticket 4711"
-    assert [line["outcome"] for line in log_lines if line["event"] == "propagation"] == ["failed"]
+    assert [line["outcome"] for line in log_lines if line["event"] == "propagation.recorded"] == ["failed"]
     for order_id in (stuck.id, uuid4()):
         with pytest.raises(CommandError, match="No open order"):
             call_command("abandon_order", str(order_id))
@@ -125,7 +125,7 @@ def test_a_wait_for_approval_expires_and_a_late_approval_resumes_it(
         "failed",
         "APPROVAL_EXPIRED",
     )
-    assert [line["failure"] for line in log_lines if line["event"] == "propagation"] == ["APPROVAL_EXPIRED"]
+    assert [line["failure"] for line in log_lines if line["event"] == "propagation.recorded"] == ["APPROVAL_EXPIRED"]
     # A retry waits for another 60 days.
     retry_propagation(organization_id=world.organization.id, phone_number_id=world.phone_number.id)
     worker.run()
@@ -193,7 +193,10 @@ def test_what_is_superseded_while_it_waits_ends(world: World, worker: Worker, lo
     assert current_stats().unsettled["approval"] == 0
     expire_waiting()
     assert statuses(world.phone_number) == ["superseded", "propagated"]
-    assert [line["outcome"] for line in log_lines if line["event"] == "propagation"] == ["propagated", "superseded"]
+    assert [line["outcome"] for line in log_lines if line["event"] == "propagation.recorded"] == [
+        "propagated",
+        "superseded",
+    ]
 
 
 def _hand_over(number: PhoneNumber, organization: Organization | None) -> PhoneNumber:

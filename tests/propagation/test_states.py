@@ -39,7 +39,7 @@ def api(world: World) -> ApiClient:
 
 
 def _outcomes(log_lines: LogLines) -> list[tuple[str, str | None]]:
-    return [(line["outcome"], line["failure"]) for line in log_lines if line["event"] == "propagation"]
+    return [(line["outcome"], line["failure"]) for line in log_lines if line["event"] == "propagation.recorded"]
 
 
 def test_the_table_of_transitions() -> None:
@@ -92,14 +92,14 @@ def test_an_approval_and_a_retry_are_logged(world: World, worker: Worker, log_li
     make_decided_due()
     fail = CampaignAttachment.objects.get()
     assert (fail.status, fail.attempts, fail.failure_code) == ("pending", 0, None)
-    world.campaign.tcr_campaign_id = None
-    world.campaign.save()
+    world.brand.identity_status = None
+    world.brand.save()
     worker.run()
     retry_propagation(organization_id=world.organization.id, phone_number_id=world.phone_number.id)
     assert _outcomes(log_lines) == [
         ("failed", "CAMPAIGN_REJECTED"),
         ("pending", None),
-        ("failed", "NOT_CONFIGURED"),
+        ("failed", "BRAND_NOT_VERIFIED"),
         ("pending", None),
     ]
 

@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,7 +26,10 @@ from tests.support.worlds import World
 
 @pytest.fixture
 def various(world: World, worker: Worker, simulator: SimulatorServer, unreachable: Worker) -> None:
-    """A number in each state."""
+    """A number in each state, a worker that lives, and one that was killed."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")  # No test's cleaning up does: Django does not manage it.
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now() - interval '1 hour')")
     done, failed, retried, waiting, due, open_, gone = PhoneNumberFactory.create_batch(
         7, organization=world.organization
     )
@@ -58,7 +62,8 @@ def test_the_command(various: None) -> None:
     assert answer["numbers"] == {"failed": 1, "none": 2, "pending": 4, "propagated": 1, "removing": 1}
     assert answer["unsettled"] == {"worker": 1, "carrier": 2, "retry": 1, "approval": 1}
     assert answer["failures"] == {"REJECTED": 1}
-    assert answer["open_orders"] == 2
+    assert (answer["open_orders"], answer["workers"]) == (2, 1)
+    assert answer["last_heartbeat"] is not None
     assert answer["rates"] == [
         {"minutes": 1, "succeeded": 2, "failed": 0, "orders": 1},
         {"minutes": 60, "succeeded": 2, "failed": 1, "orders": 2},
@@ -66,7 +71,13 @@ def test_the_command(various: None) -> None:
     assert answer["oldest_pending"] is not None
     said = StringIO()
     call_command("propagation_status", stdout=said)
-    for words in ("at the carrier, waiting for its answer", "REJECTED", "open orders: 2", "oldest pending: recorded"):
+    for words in (
+        "at the carrier, waiting for its answer",
+        "REJECTED",
+        "open orders: 2",
+        "workers: 1, the last",
+        "oldest pending: recorded",
+    ):
         assert words in said.getvalue()
 
 
@@ -88,6 +99,8 @@ def test_the_same_figures_for_prometheus(various: None, settings: Settings, api:
     assert values["agentmessage_propagation_ended", "1", "succeeded"] == 2
     assert values["agentmessage_carrier_open_orders",] == 2
     assert 0 < values["agentmessage_propagation_oldest_seconds",] < 600
+    assert values["agentmessage_workers",] == 1
+    assert values["agentmessage_worker_heartbeat_seconds",] < 600
     route = "v1/phone-numbers/<str:phone_number_id>/campaign"
     assert values["agentmessage_requests_total", "403", "GET", route] >= 1
     assert any(key[0] == "agentmessage_requests_total" and "other" in key for key in values)

@@ -72,6 +72,7 @@ def test_every_task_is_periodic_or_deferred_by_one() -> None:
     assert periodic == {
         "propagate",
         "tidy_up",
+        "expire_campaigns",
         "sync_campaigns",
         "reconcile",
         "bulk_operations",
@@ -101,10 +102,10 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
     log_lines.clear()
     worker.run()
     entry = CampaignAttachment.objects.get()
-    told = [line for line in log_lines if line["event"] == "propagation"]
+    told = [line for line in log_lines if line["event"] == "propagation.recorded"]
     assert told == [
         {
-            "event": "propagation",
+            "event": "propagation.recorded",
             "log_level": "info",
             "outcome": "propagated",
             "action": "attach",
@@ -115,7 +116,7 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
             "carrier_code": None,
         }
     ]
-    assert any(line["event"] == "order sent" for line in log_lines)
+    assert any(line["event"] == "order.sent" for line in log_lines)
 
 
 def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
@@ -133,8 +134,8 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
     tasks.reconcile_all(timestamp=0)
     told = [(line["event"], line["reason"]) for line in log_lines if line["event"].endswith("early")]
     assert told == [
-        ("sync ended early", "The carrier failed with HTTP 503."),
-        ("reconciliation ended early", "The carrier failed with HTTP 503."),
+        ("sync.ended_early", "The carrier failed with HTTP 503."),
+        ("reconciliation.ended_early", "The carrier failed with HTTP 503."),
     ]
     chosen.faults = Faults()
     chosen.store.put_campaign(str(world.campaign.tcr_campaign_id), "SUSPENDED")
@@ -143,5 +144,5 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
     world.campaign.refresh_from_db()
     assert world.campaign.carrier_status == "SUSPENDED"
     tasks.reconcile_all(timestamp=0)
-    [line] = [line for line in log_lines if line["event"] == "reconciled"]
+    [line] = [line for line in log_lines if line["event"] == "reconciliation.completed"]
     assert (line["checked"], line["missing"], line["left"]) == (2, 1, 0)

@@ -19,7 +19,7 @@ def test_the_types_are_up_to_date(tmp_path: Path) -> None:
 
 def test_the_example_compiles_strictly(tmp_path: Path) -> None:
     compiler = tool("tsc")
-    shutil.copy(ROOT / "agentmessage" / "static" / "reference" / "examples" / "quickstart.ts", tmp_path)
+    shutil.copy(ROOT / "agentmessage" / "static" / "reference" / "examples" / "quickstart.mts", tmp_path)
     shutil.copy(TYPES, tmp_path / "agentmessage.d.ts")
     shutil.copy(TOOLS / "tsconfig.json", tmp_path)
     (tmp_path / "package.json").write_text('{"type": "module"}')
@@ -30,8 +30,8 @@ def test_the_example_compiles_strictly(tmp_path: Path) -> None:
 def test_a_misspelt_field_does_not_compile(tmp_path: Path) -> None:
     """The negative control: the types are really looked at."""
     compiler = tool("tsc")
-    example = (ROOT / "agentmessage" / "static" / "reference" / "examples" / "quickstart.ts").read_text()
-    (tmp_path / "quickstart.ts").write_text(example.replace("carrier_line_option_status", "carrier_status"))
+    example = (ROOT / "agentmessage" / "static" / "reference" / "examples" / "quickstart.mts").read_text()
+    (tmp_path / "quickstart.mts").write_text(example.replace("carrier_line_option_status", "carrier_status"))
     shutil.copy(TYPES, tmp_path / "agentmessage.d.ts")
     shutil.copy(TOOLS / "tsconfig.json", tmp_path)
     (tmp_path / "package.json").write_text('{"type": "module"}')

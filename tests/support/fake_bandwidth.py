@@ -1,18 +1,19 @@
-"""Bandwidth's TN option orders, in its own XML. Source: Bandwidth/api-docs, site/specs/numbers.yml."""
+"""Bandwidth's TN option orders, campaigns and pages of numbers; schemas/bandwidth.json has the sources."""
 
 import base64
-import json
 import re
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 from defusedxml.ElementTree import fromstring
 
-from tests.support.serving import Call, FakeCarrier, Reply
+from tests.support.serving import Call, FakeCarrier, Reply, json_reply
 
 ACCOUNT = "5500012"
 USER, SECRET = "robot@example.com", "s3cr:t/€"
 XML = {"Content-Type": "application/xml"}
+TIME = "2026-11-23T10:00:00.000Z"
+TOLL_FREE = {"800", "833", "844", "855", "866", "877", "888"}
 
 
 @dataclass
@@ -29,18 +30,27 @@ class StoredOrder:
 
 
 class FakeBandwidth(FakeCarrier):
-    """The account, its orders and its numbers. Orders end at once with `ends_with`, or stay as they are."""
+    """The account, its orders and its numbers. Orders end at once with `ends_with`, or stay as they are.
+
+    `registrations`: what `/tendlc/phoneNumbers` says of a number; SUCCESS if it is not here. `may_list`: whether the
+    account has the role for `/tendlc`. `registered`: the status of each campaign, by its TCR ID. `unassigned`: numbers
+    of the account that are on no campaign.
+    """
 
     def __init__(self, version: str) -> None:
         self.version = version
         self.orders: dict[str, StoredOrder] = {}
         self.campaigns: dict[str, str] = {}
+        self.registrations: dict[str, str] = {}
+        self.registered: dict[str, str] = {}
+        self.unassigned: set[str] = set()
+        self.may_list = True
         self.ends_with = "COMPLETE"
         self.errors: list[str] = []
         self.shows_details = False
         self.token = 0
         self.token_seconds = 3600
-        super().__init__()
+        super().__init__("bandwidth")
 
     @property
     def url(self) -> str:
@@ -52,14 +62,15 @@ class FakeBandwidth(FakeCarrier):
     def answer(self, call: Call) -> Reply:
         basic = "Basic " + base64.b64encode(f"{USER}:{SECRET}".encode()).decode()
         if call.path == "/api/v1/oauth2/token":
-            if call.headers.get("authorization") != basic or call.body != b"grant_type=client_credentials":
-                return Reply(401, b'{"error":"invalid_client"}')
+            if call.headers.get("authorization") != basic or call.content != b"grant_type=client_credentials":
+                return json_reply(401, {"error": "invalid_client"})
             self.token += 1
             token = {"access_token": f"t{self.token}", "expires_in": self.token_seconds, "token_type": "Bearer"}
-            return Reply(200, json.dumps(token).encode())
+            return json_reply(200, token)
         wanted = basic if self.version == "1" else f"Bearer t{self.token}"
         if call.headers.get("authorization") != wanted:
-            return Reply(401, b"<html>Unauthorized</html>")
+            challenge = "Basic" if self.version == "1" else "Bearer"
+            return Reply(401, b"<html>Unauthorized</html>", {"WWW-Authenticate": challenge})
         root = "/api" if self.version == "1" else "/api/v2"
         base = f"{root}/accounts/{ACCOUNT}/tnoptions"
         if call.path == base and call.method == "POST":
@@ -79,7 +90,53 @@ class FakeBandwidth(FakeCarrier):
                 f"<SmsEnabled>true</SmsEnabled>{inner}</MessagingSettings></TelephoneNumberDetails>"
             )
             return Reply(200, _wrapped("TelephoneNumberResponse", details), XML)
-        return Reply(404, b"<html>nothing here</html>")
+        account = f"{root}/accounts/{ACCOUNT}"
+        if found := re.fullmatch(rf"{account}/campaignManagement/10dlc/campaigns/(imports/)?(C\w+)", call.path):
+            return self._imported(found[2]) if found[1] else _no_such("CampaignResponse", "12189")
+        if self.version == "2" and call.path.startswith(f"{account}/tendlc/"):
+            return self._tendlc(call.path.removeprefix(f"{account}/tendlc/"), call.query)
+        return Reply(404, b"<html>nothing here</html>", is_foreign=True)
+
+    def _imported(self, campaign_id: str) -> Reply:
+        status = self.registered.get(campaign_id)
+        if status is None:
+            return _no_such("LongCodeImportCampaignResponse", "12189")
+        said = f"<CampaignId>{campaign_id}</CampaignId><Status>{status}</Status>"
+        campaign = f"<ImportedCampaign>{said}</ImportedCampaign>"
+        return Reply(200, _wrapped("LongCodeImportCampaignResponse", campaign), XML)
+
+    def _tendlc(self, path: str, query: dict[str, str]) -> Reply:
+        if not self.may_list:
+            return json_reply(403, {"errors": [{"description": "does not have access rights"}]})
+        wanted = query.get("campaignId[contains]", "")
+        match path.split("/"):
+            case ["phoneNumbers"]:
+                numbers = [number for number, campaign in self.campaigns.items() if wanted in campaign]
+                return _page(
+                    [self.record(one) for one in sorted([*numbers, *([] if wanted else self.unassigned)])], query
+                )
+            case ["phoneNumbers", number] if number in self.campaigns or number in self.unassigned:
+                return json_reply(200, {"data": self.record(number)})
+            case ["campaigns"]:
+                return _page([self._campaign(one) for one in sorted(self.registered) if wanted in one], query)
+            case ["campaigns", campaign_id] if campaign_id in self.registered:
+                return json_reply(200, {"data": self._campaign(campaign_id)})
+            case ["campaigns", campaign_id, "phoneNumbers"] if campaign_id in self.registered:
+                numbers = [number for number, campaign in self.campaigns.items() if campaign == campaign_id]
+                return _page([self.record(number) for number in sorted(numbers)], query)
+        return json_reply(404, {"errors": [{"description": "not found"}]})
+
+    def record(self, number: str) -> dict[str, str]:
+        """A number of the list. Only one that is on a campaign has the last three keys."""
+        status = self.registrations.get(number, "SUCCESS")
+        record = {"phoneNumber": number, "status": status, "nnid": "103710", "createdDate": TIME, "modifiedDate": TIME}
+        if number in self.campaigns:
+            record |= {"campaignId": self.campaigns[number], "brandId": "BBRAND1", "customerProfileId": "P1"}
+        return record
+
+    def _campaign(self, campaign_id: str) -> dict[str, str]:
+        status = "REGISTERED" if self.registered[campaign_id] == "ACTIVE" else "SUSPENDED"
+        return {"campaignId": campaign_id, "brandId": "BBRAND1", "status": status}
 
     def end(self, order: StoredOrder, status: str, errors: list[str] | None = None) -> None:
         """The order comes to its end, and takes effect."""
@@ -94,19 +151,24 @@ class FakeBandwidth(FakeCarrier):
                     self.campaigns[number] = order.campaign_id
 
     def _post(self, call: Call) -> Reply:
-        root = fromstring(call.body, forbid_dtd=True)
-        assert root.tag == "TnOptionOrder"
+        root = fromstring(call.content, forbid_dtd=True)
         [group] = root.findall("TnOptionGroups/TnOptionGroup")
-        assert group.findtext("Sms") == "on"
         action = group.findtext("A2pSettings/Action")
         campaign_id = group.findtext("A2pSettings/CampaignId")
-        assert (action, campaign_id is None) in {("asSpecified", False), ("delete", True)}
         numbers = [element.text or "" for element in group.findall("TelephoneNumbers/TelephoneNumber")]
         form = r"\d{10}" if self.version == "1" else r"\+1\d{10}"
-        assert numbers
-        assert all(re.fullmatch(form, number) for number in numbers)
+        self.violations += [
+            f"{number}: not the form of this version" for number in numbers if not re.fullmatch(form, number)
+        ]
+        # What the elements alone do not say: what has to be together, and what a toll-free number does not have.
+        if (action, group.findtext("Sms"), campaign_id is None) not in {
+            ("asSpecified", "on", False),
+            ("delete", None, True),
+        }:
+            self.violations.append(f"{action} with Sms {group.findtext('Sms')} and CampaignId {campaign_id}")
+        if action == "delete" and (toll_free := [number for number in numbers if number[-10:-7] in TOLL_FREE]):
+            self.violations.append(f"delete does not exist for {toll_free}")
         customer_order_id = root.findtext("CustomerOrderId") or ""
-        assert re.fullmatch(r"[A-Za-z0-9 -]{1,40}", customer_order_id)
         order = StoredOrder(f"o-{len(self.orders) + 1}", customer_order_id, action or "", campaign_id, numbers)
         self.orders[order.order_id] = order
         if self.ends_with != "RECEIVED":
@@ -133,7 +195,7 @@ class FakeBandwidth(FakeCarrier):
         errors = f"<ErrorList>{''.join(order.errors)}</ErrorList>"
         warning = "<TelephoneNumber>9195550100</TelephoneNumber><Description>slow</Description>"
         return (
-            f"{head}<TnOptionOrder><OrderCreateDate>2026-11-23T10:00:00.000Z</OrderCreateDate>"
+            f"{head}<TnOptionOrder><OrderCreateDate>{TIME}</OrderCreateDate>"
             f"<CustomerOrderId>{escape(order.customer_order_id)}</CustomerOrderId><OrderId>{order.order_id}</OrderId>"
             f"<ProcessingStatus>{order.status}</ProcessingStatus>{errors}"
             f"<Warnings><Warning>{warning}</Warning></Warnings></TnOptionOrder>"
@@ -146,6 +208,17 @@ def error(code: str, description: str, *numbers: str, plural: bool = False) -> s
     if plural:
         listed = f"<TelephoneNumbers>{listed}</TelephoneNumbers>"
     return f"<Error><Code>{code}</Code><Description>{escape(description)}</Description>{listed}</Error>"
+
+
+def _page(records: list[dict[str, str]], query: dict[str, str]) -> Reply:
+    limit, offset = min(int(query.get("limit", "50")), 250), int(query.get("offset", "0"))
+    numbers = {"pageNumber": offset // limit, "pageSize": limit}
+    page = {**numbers, "totalElements": len(records), "totalPages": -(-len(records) // limit)}
+    return json_reply(200, {"data": records[offset : offset + limit], "page": page})
+
+
+def _no_such(root: str, code: str) -> Reply:
+    return Reply(404, _wrapped(root, _status(code, "Campaign does not exist")), XML)
 
 
 def refusal(status: int, code: str, description: str) -> Reply:

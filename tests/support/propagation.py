@@ -170,9 +170,13 @@ class Meanwhile:
         """Answer as the carrier does."""
         yield from self._after(list(self._carrier.assignments(numbers)))
 
-    def campaign_status(self, tcr_campaign_id: str) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """Answer as the carrier does."""
-        return self._after(self._carrier.campaign_status(tcr_campaign_id))
+        return self._after(self._carrier.campaign_status(tcr_campaign_id, tcr_brand_id=tcr_brand_id))
+
+    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
+        """Answer as the carrier does."""
+        return self._after(self._carrier.tcr_campaign_ids(campaign_id=campaign_id, brand_id=brand_id))
 
     def close(self) -> None:
         """Close the carrier."""

@@ -43,6 +43,8 @@ class Command(BaseCommand):
                 f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
             )
         console.print(f"open orders: {stats.open_orders:,}")
+        heard = "" if stats.last_heartbeat is None else f", the last heartbeat {_age(stats.last_heartbeat)} ago"
+        console.print(f"workers: {stats.workers:,}{heard}")
         if stats.oldest is not None:
             console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
 
@@ -71,6 +73,8 @@ def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
         "oldest_pending": stats.oldest and stats.oldest.isoformat(),
         "failures": stats.failures,
         "open_orders": stats.open_orders,
+        "workers": stats.workers,
+        "last_heartbeat": stats.last_heartbeat and stats.last_heartbeat.isoformat(),
         "rates": [
             {"minutes": rate.minutes, "succeeded": rate.succeeded, "failed": rate.failed, "orders": rate.orders}
             for rate in stats.rates

@@ -1,4 +1,4 @@
-"""List numbers, attach a campaign, look at it, detach it, page through all. Python 3.11, nothing to install."""
+"""Attach a campaign to a number that has none, look at it, detach it again. Python 3.11, nothing to install."""
 
 import json
 import os
@@ -27,15 +27,15 @@ def call(method: str, path: str, body: dict | None = None) -> dict:
         raise RuntimeError(f"{error['code']}: {error['message']} ({error['request_id']})") from refusal
 
 
-def phone_numbers(limit: int = 100) -> Iterator[dict]:
-    """Every number, page by page."""
-    cursor = None
+def phone_numbers(**query: str) -> Iterator[dict]:
+    """Every number that the query finds, page by page."""
+    query["limit"] = "100"
     while True:
-        page = call("GET", "/v1/phone-numbers?" + urlencode({"limit": limit} | ({"cursor": cursor} if cursor else {})))
+        page = call("GET", "/v1/phone-numbers?" + urlencode(query))
         yield from page["data"]
-        cursor = page["meta"]["next_cursor"]
-        if cursor is None:
+        if page["meta"]["next_cursor"] is None:
             return
+        query["cursor"] = page["meta"]["next_cursor"]
 
 
 page = call("GET", "/v1/phone-numbers?limit=5")
@@ -45,16 +45,20 @@ brands = call("GET", "/v1/brands")["data"]
 verified = {brand["id"] for brand in brands if brand["identity_status"] in ("VERIFIED", "VETTED_VERIFIED")}
 campaigns = call("GET", "/v1/campaigns")["data"]
 campaign = next(each for each in campaigns if each["status"] == "ACTIVE" and each["brand_id"] in verified)
-number = page["data"][0]
+number = next((each for each in phone_numbers(number_type="local") if each["campaign_id"] is None), None)
+if number is None:
+    raise SystemExit("Every local number has a campaign, and this quickstart moves none of them.")
 path = f"/v1/phone-numbers/{number['id']}/campaign"
 
 attached = call("POST", path, {"campaign_id": campaign["id"]})["data"]
-print(f"{attached['number']} sends under {campaign['name']}: {attached['carrier_line_option_status']}")
-
-standing = call("GET", path)["data"]
-print(f"attached at {standing['attached_at']}, {standing['attempts']} attempts, failure: {standing['failure']}")
-
-detached = call("DELETE", path)["data"]
-print(f"{detached['number']} sends under no campaign: {detached['carrier_line_option_status']}")
+try:
+    print(f"{attached['number']} sends under {campaign['name']}: {attached['carrier_line_option_status']}")
+    attachment = call("GET", path)["data"]
+    print(
+        f"attached at {attachment['attached_at']}, {attachment['attempts']} attempts, failure: {attachment['failure']}"
+    )
+finally:
+    detached = call("DELETE", path)["data"]
+    print(f"{detached['number']} sends under no campaign, as before: {detached['carrier_line_option_status']}")
 
 print(f"paged through {sum(1 for _ in phone_numbers())} numbers")

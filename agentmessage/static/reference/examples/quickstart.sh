@@ -7,17 +7,21 @@ auth="Authorization: Bearer $AGENTMESSAGE_KEY"
 curl -s -H "$auth" "$AGENTMESSAGE_URL/v1/phone-numbers?limit=5"
 curl -s -H "$auth" "$AGENTMESSAGE_URL/v1/campaigns"
 
-# Attach a campaign to a number; the ids are those of the demo
-number="497f6eca-6276-4993-bfeb-53cbbbba6f08"
+# Choose a campaign (this one is the demo's), and the newest local number without one
 campaign="b5d3c4e2-7f7e-44a1-8c12-2bcd9e3f0a01"
+number=$(curl -s -H "$auth" "$AGENTMESSAGE_URL/v1/phone-numbers?number_type=local&limit=100" |
+  grep -o '{"id":"[^}]*"campaign_id":null' | head -n 1 | cut -d '"' -f 4)
+echo "number: ${number:?every local number has a campaign, so stop here}"
+
+# Attach the campaign
 curl -s -X POST "$AGENTMESSAGE_URL/v1/phone-numbers/$number/campaign" \
   -H "$auth" -H "Content-Type: application/json" -d "{\"campaign_id\": \"$campaign\"}"
 
-# Where it stands with the carrier, and how it came about
+# Its state at the carrier, and its history
 curl -s -H "$auth" "$AGENTMESSAGE_URL/v1/phone-numbers/$number/campaign"
 curl -s -H "$auth" "$AGENTMESSAGE_URL/v1/phone-numbers/$number/campaign/history"
 
-# Detach it
+# Detach it: the number has no campaign again
 curl -s -X DELETE -H "$auth" "$AGENTMESSAGE_URL/v1/phone-numbers/$number/campaign"
 
 # The next page: send meta.next_cursor as cursor until it is null

@@ -1,5 +1,7 @@
-// List numbers, attach a campaign, look at it, detach it, page through all. Node 20 or newer, nothing to install.
-// The types: curl -o agentmessage.d.ts http://127.0.0.1:8000/v1/types.d.ts
+// Attach a campaign to a number that has none, look at it, detach it again. With Node 20 or newer, whether or not it
+// knows TypeScript:
+//   curl -s -o agentmessage.d.ts http://127.0.0.1:8000/v1/types.d.ts
+//   npx --yes --package typescript@5 tsc --strict --target es2022 --module nodenext quickstart.mts && node quickstart.mjs
 import type { components } from "./agentmessage.js";
 
 type Schemas = components["schemas"];
@@ -24,11 +26,11 @@ async function call<Answer extends { success: true }>(method: string, path: stri
   return answer;
 }
 
-/** Every number, page by page. */
-async function* phoneNumbers(limit = 100): AsyncGenerator<Schemas["PhoneNumber"]> {
+/** Every number that the query finds, page by page. */
+async function* phoneNumbers(wanted: Record<string, string> = {}): AsyncGenerator<Schemas["PhoneNumber"]> {
   let cursor: string | null = null;
   do {
-    const query = new URLSearchParams({ limit: String(limit), ...(cursor && { cursor }) });
+    const query = new URLSearchParams({ ...wanted, limit: "100", ...(cursor && { cursor }) });
     const page: Schemas["PhoneNumberListAnswer"] = await call("GET", `/v1/phone-numbers?${query}`);
     yield* page.data;
     cursor = page.meta.next_cursor;
@@ -44,19 +46,29 @@ const campaigns = await call<Schemas["CampaignListAnswer"]>("GET", "/v1/campaign
 const campaign = campaigns.data.find(
   ({ status, brand_id }) => status === "ACTIVE" && verified.some(({ id }) => id === brand_id),
 );
-const number = page.data[0];
-if (!campaign || !number) throw new Error("there is no number, or no campaign that could take it");
+if (!campaign) throw new Error("No campaign is active and belongs to a verified brand.");
+
+let number: Schemas["PhoneNumber"] | undefined;
+for await (const each of phoneNumbers({ number_type: "local" })) {
+  if (each.campaign_id === null) {
+    number = each;
+    break;
+  }
+}
+if (!number) throw new Error("Every local number has a campaign, and this quickstart moves none of them.");
 const path = `/v1/phone-numbers/${number.id}/campaign`;
 
-const wish: Schemas["AttachCampaign"] = { campaign_id: campaign.id };
-const attached = await call<Schemas["PhoneNumberAnswer"]>("POST", path, wish);
-console.log(`${attached.data.number} sends under ${campaign.name}: ${attached.data.carrier_line_option_status}`);
-
-const { data: standing } = await call<Schemas["AttachmentAnswer"]>("GET", path);
-console.log(`attached at ${standing.attached_at}, ${standing.attempts} attempts, failure: ${standing.failure?.code}`);
-
-const detached = await call<Schemas["PhoneNumberAnswer"]>("DELETE", path);
-console.log(`${detached.data.number} sends under no campaign: ${detached.data.carrier_line_option_status}`);
+const body: Schemas["AttachCampaign"] = { campaign_id: campaign.id };
+const attached = await call<Schemas["PhoneNumberAnswer"]>("POST", path, body);
+try {
+  console.log(`${attached.data.number} sends under ${campaign.name}: ${attached.data.carrier_line_option_status}`);
+  const { data: attachment } = await call<Schemas["AttachmentAnswer"]>("GET", path);
+  const { attached_at, attempts, failure } = attachment;
+  console.log(`attached at ${attached_at}, ${attempts} attempts, failure: ${failure?.code}`);
+} finally {
+  const { data: detached } = await call<Schemas["PhoneNumberAnswer"]>("DELETE", path);
+  console.log(`${detached.number} sends under no campaign, as before: ${detached.carrier_line_option_status}`);
+}
 
 let count = 0;
 for await (const _ of phoneNumbers()) count += 1;

@@ -1,0 +1,132 @@
+"""Telnyx's own IDs of campaigns, beside TCR's."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from typing import Protocol
+from urllib.parse import quote
+
+from carriers.http import Answer
+from carriers.telnyx import json_format
+from carriers.telnyx.json_format import Assignment, KnownCampaign, is_success, is_unknown, raise_error
+
+PAGE_SIZE = 500
+"""The most that Telnyx documents for its lists of brands and campaigns; for that of numbers it documents none. A server
+that sends fewer is understood."""
+_TCR_ID = re.compile(r"C[0-9A-Z]{6,11}")
+
+
+class Get(Protocol):
+    """Asks Telnyx."""
+
+    def __call__(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """The answer to a GET below /v2/10dlc/."""
+
+
+class CampaignIds:
+    """Map TCR's ID of a campaign to Telnyx's own, and back, as far as Telnyx's answers have shown them.
+
+    By team-telnyx/openapi (`PhoneNumberCampaign.campaignId`) a campaign goes by its TCR ID if another provider shares
+    it with Telnyx, and by Telnyx's own ID otherwise. It is not verified that Telnyx takes the TCR ID for its own
+    campaigns too, so both are tried. An ID is never reused, so entries never expire; a new process learns them again.
+    """
+
+    def __init__(self, *, get: Get) -> None:
+        self._get = get
+        self._own_ids: dict[str, str] = {}
+        self._tcr_ids: dict[str, str] = {}
+
+    def through(self, get: Get) -> "CampaignIds":
+        """Return the same map, which asks Telnyx through `get`."""
+        bound = copy(self)
+        bound._get = get  # noqa: SLF001  (A copy of this one.)
+        return bound
+
+    def note(self, campaign: Assignment | KnownCampaign) -> None:
+        """Remember a pair that an answer has shown."""
+        if campaign.campaign_id is not None and campaign.tcr_campaign_id is not None:
+            self._own_ids[campaign.tcr_campaign_id] = campaign.campaign_id
+            self._tcr_ids[campaign.campaign_id] = campaign.tcr_campaign_id
+
+    def id_for(self, tcr_campaign_id: str) -> str:
+        """The ID to name the campaign by, as far as it is known."""
+        return self._own_ids.get(tcr_campaign_id, tcr_campaign_id)
+
+    def tcr_id_of(self, assignment: Assignment) -> str:
+        """The TCR ID of the number's campaign; Telnyx's own ID if Telnyx does not say. May ask Telnyx."""
+        return assignment.tcr_campaign_id or self._tcr_id(assignment.campaign_id) or assignment.campaign_id
+
+    def learn(self, tcr_campaign_id: str, tcr_brand_id: str | None) -> str | None:
+        """Return Telnyx's own ID, told by the brand's campaigns or by a number on the campaign; None if neither is."""
+        if tcr_brand_id is not None:
+            for brand in self._records("brand", {"tcrBrandId": tcr_brand_id}):
+                brand_id = json_format.read_brand_id(brand, tcr_brand_id=tcr_brand_id)
+                if brand_id is not None:
+                    self.of_brand(brand_id)
+        if tcr_campaign_id not in self._own_ids:
+            filters = {"filter[tcr_campaign_id]": tcr_campaign_id}
+            for record in self._records("phone_number_campaigns", filters, size=1):
+                self.note(json_format.assignment(record))
+                break
+        return self._own_ids.get(tcr_campaign_id)
+
+    def of_brand(self, brand_id: str) -> Sequence[str]:
+        """The TCR IDs of the campaigns of a brand, by Telnyx's own ID of it."""
+        campaigns = [json_format.campaign(record) for record in self._records("campaign", {"brandId": brand_id})]
+        for campaign in campaigns:
+            self.note(campaign)
+        return [campaign.tcr_campaign_id for campaign in campaigns if campaign.tcr_campaign_id is not None]
+
+    def of_campaign(self, campaign_id: str) -> Sequence[str]:
+        """The TCR ID of a campaign, by whichever ID it goes by at Telnyx."""
+        tcr_id = self._tcr_id(campaign_id)
+        return [] if tcr_id is None else [tcr_id]
+
+    def read(self, tcr_campaign_id: str, tcr_brand_id: str | None) -> KnownCampaign | None:
+        """The campaign, be it Telnyx's own or a shared one; None if Telnyx knows neither."""
+        campaign = self._ask("campaign", self.id_for(tcr_campaign_id)) or self._ask(
+            "partner_campaigns", tcr_campaign_id
+        )
+        if campaign is None and tcr_campaign_id not in self._own_ids:
+            own_id = self.learn(tcr_campaign_id, tcr_brand_id)
+            campaign = None if own_id is None else self._ask("campaign", own_id)
+        if campaign is not None and campaign.tcr_campaign_id not in (None, tcr_campaign_id):
+            raise json_format.unreadable()
+        return campaign
+
+    def _tcr_id(self, campaign_id: str) -> str | None:
+        if _TCR_ID.fullmatch(campaign_id):
+            return campaign_id
+        if campaign_id not in self._tcr_ids:
+            self._ask("campaign", campaign_id)
+        return self._tcr_ids.get(campaign_id)
+
+    def _ask(self, kind: str, campaign_id: str) -> KnownCampaign | None:
+        answer = self._get(f"{kind}/{quote(campaign_id, safe='')}")
+        # 422: an ID of another form than this endpoint's.
+        if answer.status == 422:
+            json_format.read_error(answer)
+            return None
+        if is_unknown(answer):
+            return None
+        if not is_success(answer):
+            raise_error(answer)
+        campaign = json_format.read_campaign(answer.body)
+        self.note(campaign)
+        return campaign
+
+    def _records(self, path: str, filters: Mapping[str, str], *, size: int = PAGE_SIZE) -> Iterator[object]:
+        page = seen = 0
+        total = 1
+        while seen < total:
+            page += 1
+            answer = self._get(path, {**filters, "page": str(page), "recordsPerPage": str(size)})
+            if is_unknown(answer):
+                return
+            if not is_success(answer):
+                raise_error(answer)
+            records, total = json_format.read_records(answer.body)
+            if not records:
+                return
+            seen += len(records)
+            yield from records

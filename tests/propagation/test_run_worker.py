@@ -1,0 +1,204 @@
+"""`manage.py run_worker` as a process of its own, on a PostgreSQL of its own that goes away and comes back."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from devserver.demo import INVENTORY
+from devserver.postgresql.account import new_account
+from devserver.postgresql.cluster import find_programs
+from devserver.processes import ending_with_us
+from tests.support.owners import ROOT, environment
+from tests.support.postgresql import Server
+from tests.support.waiting import DEADLINE, wait_until
+
+
+@dataclass
+class WorkerProcess:
+    """A worker, and what it has logged."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def events(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def count(self, event: str) -> int:
+        return sum(line["event"] == event for line in self.events())
+
+    def wait_for(self, event: str, *, more_than: int = 0) -> None:
+        wait_until(lambda: self.count(event) > more_than, f"it logs {event}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Its exit status."""
+        self.process.send_signal(how)
+        return self.process.wait(DEADLINE)
+
+
+class Installation:
+    """A PostgreSQL with the demo's data, and workers on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server = Server(folder / "postgresql", find_programs(new_account()))
+        self.server.create()
+        self.server.start()
+        self.server.sql("CREATE DATABASE agentmessage", database="postgres")
+        for words in (("migrate", "-v0"), ("load_inventory", str(INVENTORY))):
+            subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=self.environment(), check=True)
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        ours = {"DATABASE_URL": self.server.url(), "SECRET_KEY": "x" * 50, "READ_ENV_FILE": "off", "LOG_LEVEL": "INFO"}
+        return environment(**ours | changes)
+
+    @contextmanager
+    def worker(self, *words: str, **changes: str) -> Iterator[WorkerProcess]:
+        log = self.folder / f"worker-{os.urandom(4).hex()}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "run_worker", *words],
+                cwd=ROOT,
+                env=self.environment(**changes),
+                stdout=output,
+                stderr=output,
+                **ending_with_us(signal.SIGKILL),
+            )
+        try:
+            yield WorkerProcess(process, log)
+        finally:
+            process.kill()
+            process.wait()
+
+    def defer(self, task: str) -> int:
+        """The ID of a new job."""
+        ((job,),) = self.server.sql(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+            " VALUES ('propagation', %s, '{\"timestamp\": 0}') RETURNING id",
+            [task],
+        )
+        return int(job)
+
+    def status(self, job: int) -> str | None:
+        """The job's status; None once it has succeeded, for then it is deleted."""
+        rows = self.server.sql("SELECT status::text FROM procrastinate_jobs WHERE id = %s", [job])
+        return rows[0][0] if rows else None
+
+    def wait_until_done(self, job: int) -> None:
+        wait_until(lambda: self.status(job) is None, "the job is done")
+
+    def workers(self) -> set[int]:
+        return {row[0] for row in self.server.sql("SELECT id FROM procrastinate_workers")}
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    folder = Path(tempfile.mkdtemp(prefix="worker-", dir="/tmp"))
+    folder.chmod(0o755)
+    installation = Installation(folder)
+    yield installation
+    installation.server.stop()
+    shutil.rmtree(folder)
+
+
+def test_a_worker_outlives_its_database(installation: Installation) -> None:
+    """Absent at the start, stopped in order, crashed: the same process works again each time."""
+    installation.server.stop()
+    with installation.worker() as worker:
+        wait_until(lambda: "error connecting" in worker.log.read_text(), "it has tried to connect")
+        for how in (signal.SIGINT, signal.SIGQUIT, None):
+            installation.server.start()
+            job = installation.defer("tidy_up")
+            installation.wait_until_done(job)
+            assert worker.process.poll() is None
+            if how is not None:
+                before = worker.count("worker.reconnecting")
+                installation.server.stop(how)
+                worker.wait_for("worker.reconnecting", more_than=before)
+        newest = max(installation.workers())
+        assert worker.stop() == 0
+        assert newest not in installation.workers()
+        assert worker.events()[-1]["event"] == "worker.stopped"
+
+
+def test_a_worker_stops_while_its_database_is_away(installation: Installation) -> None:
+    installation.server.stop()
+    try:
+        with installation.worker() as worker:
+            wait_until(lambda: "error connecting" in worker.log.read_text(), "it has tried to connect")
+            assert worker.stop(signal.SIGINT) == 0
+            assert worker.count("worker.stopped") == 1
+    finally:
+        installation.server.start()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["after its grace", "when asked twice"])
+def test_a_worker_stops_in_spite_of_a_job_that_does_not_end(again: bool, installation: Installation) -> None:
+    """The carrier accepts connections and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(DEADLINE)
+        carrier = f"simulated://127.0.0.1:{silent.getsockname()[1]}"
+        with installation.worker("--grace", "55" if again else "0.5", CARRIER_URL=carrier) as worker:
+            job = installation.defer("sync_campaigns")
+            call, _address = silent.accept()
+            assert installation.status(job) == "doing"
+            if again:
+                worker.process.terminate()
+                worker.wait_for("worker.stopping")
+            assert worker.stop() == 0
+            call.close()
+            assert worker.events()[-1]["event"] == "worker.jobs_cut_off"
+            assert worker.count("worker.stopped") == 0
+    # As housekeeping does once its worker has been silent for long.
+    with installation.server.connect() as connection:
+        connection.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job])
+        connection.execute("DELETE FROM procrastinate_workers")
+
+
+def test_a_worker_waits_for_the_migrations(installation: Installation) -> None:
+    installation.server.sql("CREATE DATABASE empty", database="postgres")
+    with installation.worker(DATABASE_URL=installation.server.url("empty")) as worker:
+        worker.wait_for("worker.reconnecting", more_than=1)
+        assert "procrastinate" in worker.events()[-1].get("reason", "procrastinate")
+        assert worker.process.poll() is None
+        assert worker.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [((), "DATABASE_URL names no database"), (("--grace", "60"), "must be above 0 and at most 55")],
+)
+def test_what_cannot_be_put_right_by_waiting_ends_it_at_once(
+    words: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "run_worker", *words],
+        cwd=ROOT,
+        env=environment(SECRET_KEY="x" * 50, READ_ENV_FILE="off", DATA_DIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert ended.returncode != 0
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_server_of_these_tests_is_really_away(installation: Installation) -> None:
+    """The negative control."""
+    installation.server.stop()
+    with pytest.raises(psycopg.OperationalError):
+        installation.workers()
+    installation.server.start()
