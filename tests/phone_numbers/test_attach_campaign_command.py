@@ -227,6 +227,41 @@ def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monke
     assert [_campaign_of(number) for number in (moved, sold, stays)] == [third.id, None, world.other_campaign.id]
 
 
+def test_what_was_previewed_is_what_is_attached(world: World, slug: str, tmp_path: Path) -> None:
+    fresh, on, moved, porting = PhoneNumberFactory.create_batch(4, organization=world.organization)
+    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    attach(on, third)
+    PhoneNumber.objects.filter(id=porting.id).update(state=NumberState.PENDING)
+    numbers = [number for row in (fresh, on, moved, porting) for number in ("--number", row.number)]
+    preview, report = tmp_path / "preview.csv", tmp_path / "done.csv"
+    dry = _run("--organization", slug, *numbers, "--campaign", world.campaign.id, "--dry-run", "--report", preview)
+    assert dry.out.startswith("3 would be attached, 0 unchanged, 1 failed")
+    assert [row["previous_campaign_id"] for row in _rows(preview)] == ["", str(third.id), "", ""]
+
+    attach(moved, third)
+    PhoneNumber.objects.filter(id=porting.id).update(state=NumberState.ASSIGNED)
+    same = tmp_path / "link.csv"
+    same.symlink_to(preview)
+    for arguments, words in [
+        (("--campaign", world.campaign.id), "--previewed has the campaigns: leave out --campaign."),
+        (("--report", same), "--report would replace the file that --previewed reads."),
+    ]:
+        assert _run("--organization", slug, "--previewed", preview, *arguments) == Ended(2, "", words)
+    ended = _run("--organization", slug, "--previewed", preview, "--report", report)
+    assert ended.out.startswith("2 attached, 0 unchanged, 1 failed")
+    assert [(row["number"], row["code"]) for row in _rows(report)] == [
+        (fresh.number, ""),
+        (on.number, ""),
+        (moved.number, "PRECONDITION_FAILED"),
+    ]
+    campaigns = [_campaign_of(number) for number in (fresh, on, moved, porting)]
+    assert campaigns == [world.campaign.id, world.campaign.id, third.id, None]
+    (tmp_path / "in.csv").write_text("number\n")
+    assert _run("--organization", slug, "--previewed", tmp_path / "in.csv").err == (
+        f"{tmp_path / 'in.csv'}: is not a report of this command, which begins with {','.join(run.HEADER)}."
+    )
+
+
 @pytest.mark.parametrize("is_atomic", [False, True])
 def test_a_lost_database_leaves_a_whole_report(
     is_atomic: bool, transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,7 @@ from accounts.actors import Actor
 from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
 from phone_numbers.services.bulk_attach import Outcome, RowResult, bulk_attach
 
-HEADER = ("line", "number", "outcome", "code", "message")
+HEADER = ("line", "number", "outcome", "code", "message", "campaign_id", "previous_campaign_id")
 # Failed rows that are shown beside the counts; the report file has all.
 SHOWN = 20
 ROLLED_BACK = ("ROLLED_BACK", "another row failed, and --atomic was asked for")
@@ -63,7 +63,9 @@ class Report:
         if outcome in (Outcome.FAILED, Outcome.BUSY) and len(self.first_failures) < SHOWN:
             self.first_failures.append(f"line {line.place}: {line.number or '-'}: {code}: {message}")
         if self._file is not None:
-            self._writer.writerow((line.place, line.number, outcome.value, code, message))
+            campaign_id = None if line.row is None else line.row.campaign_id
+            previous_id = None if result is None else result.previous_campaign_id
+            self._writer.writerow((line.place, line.number, outcome.value, code, message, campaign_id, previous_id))
 
     def keep(self) -> None:
         """Write what has been added to the disk, so that it is there if this process is killed."""
@@ -73,7 +75,7 @@ class Report:
     def add_unfinished(self, lines: Iterable[Line], code: str, message: str) -> None:
         """Add rows of which no outcome is known to the CSV. They are not counted."""
         if self._file is not None:
-            self._writer.writerows((line.place, line.number, "unfinished", code, message) for line in lines)
+            self._writer.writerows((line.place, line.number, "unfinished", code, message, "", "") for line in lines)
 
     def finish(self, *, rolled_back: bool) -> None:
         """Puts the CSV in its place. `rolled_back`: what was told as attached was taken back."""
@@ -95,7 +97,7 @@ class Report:
             writer = csv.writer(new)
             for row in csv.reader(old):
                 if row[2] == Outcome.ATTACHED:
-                    row[2:] = [Outcome.UNCHANGED.value, *ROLLED_BACK]
+                    row[2:5] = [Outcome.UNCHANGED.value, *ROLLED_BACK]
                 writer.writerow(row)
         whole.replace(self._draft)
 

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 from uuid import UUID
@@ -27,6 +28,7 @@ from phone_numbers.management.bulk_attach.csv_lines import (
     bad_line,
     read_csv,
 )
+from phone_numbers.management.bulk_attach.previewed import previewed_lines
 from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk_attach import Outcome, Row
@@ -53,6 +55,8 @@ class Command(BaseCommand):
                             "tcr_campaign_id; or a Bandwidth TN export; - for standard input")  # fmt: skip
         source.add_argument("--number", action="append", metavar="+1…", help="may be repeated; needs --campaign")
         source.add_argument("--from-campaign", metavar="ID", help="every number that is on it; needs --campaign")
+        source.add_argument("--previewed", metavar="REPORT.csv", help="what the report of a dry run says would be "
+                            "attached, as far as it is still where the dry run saw it")  # fmt: skip
         parser.add_argument("--campaign", metavar="ID", help="for every row, whatever the file says")
         parser.add_argument("--dry-run", action="store_true", help="the same report and exit code; nothing is written")
         parser.add_argument("--atomic", action="store_true", help="one failed row, and nothing is attached")
@@ -67,7 +71,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["batch_size"] < 1 or options["lock_timeout"] <= 0:
             raise CommandError("--batch-size and --lock-timeout must be greater than 0.", returncode=USAGE)
-        if options["csv"] is None and options["campaign"] is None:
+        if options["previewed"] is not None and options["campaign"] is not None:
+            raise CommandError("--previewed has the campaigns: leave out --campaign.", returncode=USAGE)
+        if options["csv"] is None and options["previewed"] is None and options["campaign"] is None:
             raise CommandError("--number and --from-campaign need --campaign.", returncode=USAGE)
         owner: Organization = options["organization"]
         names = CampaignNames(owner.id)
@@ -142,6 +148,8 @@ def _lines(
             return read_csv(bar.reading(_open(stack, options["csv"])), names=names, campaign_id=campaign_id)
         except UnreadableFile as error:
             raise CommandError(f"{options['csv']}: {error}.", returncode=USAGE) from error
+    if options["previewed"] is not None:
+        return _previewed_lines(stack, options["previewed"], options["report"])
     assert campaign_id is not None  # noqa: S101  (Looked at before.)
     if options["number"] is not None:
         return _argument_lines(options["number"], campaign_id)
@@ -151,6 +159,16 @@ def _lines(
         raise CommandError(f"--from-campaign: the organization has no campaign {origin}.", returncode=USAGE)
     bar.expect(PhoneNumber.objects.filter(organization_id=organization_id, campaign_id=origin).count())
     return _campaign_lines(organization_id, origin, campaign_id)
+
+
+def _previewed_lines(stack: contextlib.ExitStack, name: str, report: str | None) -> Iterator[Line]:
+    file = stack.enter_context(TextIOWrapper(_open(stack, name), encoding="utf-8", errors="replace", newline=""))
+    if report is not None and Path(report).exists() and Path(report).samefile(file.name):
+        raise CommandError("--report would replace the file that --previewed reads.", returncode=USAGE)
+    try:
+        return previewed_lines(file)
+    except UnreadableFile as error:
+        raise CommandError(f"{name}: {error}.", returncode=USAGE) from error
 
 
 def _argument_lines(numbers: list[str], campaign_id: UUID) -> Iterator[Line]:
