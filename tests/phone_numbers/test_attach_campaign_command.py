@@ -392,11 +392,25 @@ def test_the_campaign_of_a_stranger_or_nobody_fails_every_row(world: World, slug
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: None) -> None:
+def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: None, tmp_path: Path) -> None:
     world = World()
     numbers = PhoneNumberFactory.create_batch(60, organization=world.organization)
-    command = [sys.executable, "manage.py", "attach_campaign", "--organization", world.organization.slug, "--csv", "-"]
-    command += ["--campaign", str(world.campaign.id), "--batch-size", "10", "--lock-timeout", str(DEADLINE), "--json"]
+    command = [sys.executable, "manage.py", "attach_campaign", "--organization", world.organization.slug]
+    file, report = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text("number\n" + "".join(f"{number.number}\n" for number in numbers))
+    command += [
+        "--csv",
+        str(file),
+        "--report",
+        str(report),
+        "--campaign",
+        str(world.campaign.id),
+        "--batch-size",
+        "10",
+        "--lock-timeout",
+        str(DEADLINE),
+        "--json",
+    ]
     code = (
         "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; import django; django.setup();"
         f" from django.db import connection; connection.settings_dict['NAME'] = {connection.settings_dict['NAME']!r};"
@@ -404,16 +418,10 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         " ManagementUtility(sys.argv[1:]).execute()"
     )
     command[1:2] = ["-c", code, "manage.py"]
-    lines = b"number\n" + b"".join(f"{number.number}\n".encode() for number in numbers)
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()
-    )
-    assert process.stdin
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy())
     # The third batch cannot go on before the signal has come.
     with transaction.atomic():
         lock_phone_number(organization_id=world.organization.id, phone_number_id=numbers[25].id)
-        process.stdin.write(lines)
-        process.stdin.flush()
         wait_until(connections_waiting_for_locks, "the third batch waits for its lock")
         process.send_signal(how)
     out, err = process.communicate(timeout=DEADLINE)
@@ -422,9 +430,11 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         assert process.returncode == 130
         assert json.loads(out)["attached"] == done == 30
         assert b"Interrupted after 30 rows: what is done stays done; run it again to go on." in err
+        told = [(row["outcome"], row["code"]) for row in _rows(report)]
+        assert told == [("attached", "")] * 30 + [("unfinished", "NOT_TRIED")] * 30
     else:
-        assert done == 20
-    again = subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, timeout=DEADLINE)
+        assert done == len(_rows(tmp_path / "out.csv.part")) == 20
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=DEADLINE)
     assert again.returncode == 0, again.stderr
     assert (json.loads(again.stdout)["attached"], json.loads(again.stdout)["unchanged"]) == (60 - done, done)
     assert CampaignAttachment.objects.count() == 60
