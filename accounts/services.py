@@ -19,7 +19,7 @@ from accounts.errors import MissingScope
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from agentmessage.db.prepared import fetch_one, instance, select
-from agentmessage.errors import InvalidInput, NotFound
+from agentmessage.errors import InvalidInput, NotFound, ValidationFailed
 
 # `last_used_at` is updated at most this often.
 USE_INTERVAL = timedelta(minutes=1)
@@ -73,11 +73,12 @@ def create_api_key(
         label: The owner's name for it.
         scopes: At least one scope.
         expires_at: When it stops working; None: never.
-        granted_by: The key that asks for the new one. It can only grant scopes that it has itself.
+        granted_by: The key that asks for the new one. It can only grant scopes that it has itself, and no longer life.
 
     Raises:
         InvalidInput: The label is blank or too long, a scope is unknown or repeated, or the expiry has passed.
         MissingScope: `granted_by` lacks one of the scopes.
+        ValidationFailed: The key would outlive `granted_by`.
     """
     if not label.strip() or len(label) > ApiKey.LABEL_LENGTH or "\x00" in label:
         raise InvalidInput(f"label must have 1 to {ApiKey.LABEL_LENGTH} characters")
@@ -92,6 +93,12 @@ def create_api_key(
         raise MissingScope
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidInput("expires_at must lie in the future")
+    if granted_by is not None and granted_by.expires_at is not None:
+        latest = granted_by.expires_at
+        if expires_at is None or expires_at > latest:
+            raise ValidationFailed(
+                details={"expires_at": f"must not be later than your own key's, {latest:%Y-%m-%dT%H:%M:%SZ}"}
+            )
     new = generate_key()
     with transaction.atomic(durable=True):
         key = ApiKey.objects.create(

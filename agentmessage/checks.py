@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import connections
 
+from agentmessage.db.configuration import TIMEOUTS
 from agentmessage.environment import LOCAL_HOSTS, env
 
 
@@ -72,22 +73,22 @@ def check_database_is_given(app_configs: Sequence[Any] | None, **kwargs: object)
 
 
 @register(Tags.database)
-def check_lock_timeout(
+def check_timeouts(
     app_configs: Sequence[Any] | None,  # noqa: ARG001  (Django's signature)
     databases: Collection[str] | None = None,
     **kwargs: object,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Check that lock waits are limited: behind pgbouncer this service cannot set lock_timeout."""
+    """Check that waits are limited: behind pgbouncer this service cannot set timeouts for its connections."""
     if not settings.DATABASE_PGBOUNCER or "default" not in (databases or ()):
         return []
     with connections["default"].cursor() as cursor:
-        cursor.execute("SHOW lock_timeout")
-        if cursor.fetchone() != ("0",):
-            return []
+        cursor.execute("SELECT name FROM pg_settings WHERE name = ANY (%s) AND setting = '0'", [list(TIMEOUTS)])
+        missing = sorted(name for (name,) in cursor)
     return [
         CheckWarning(
-            "Behind pgbouncer an attach waits for a row's lock for ever.",
-            hint="Set it in pgbouncer.ini: connect_query='SET lock_timeout = ''10s''' (docs/scale.md).",
+            f"Behind pgbouncer {name} is not set: a request may wait, or hold its locks, for ever.",
+            hint="Set it in pgbouncer.ini, in connect_query (docs/scale.md).",
             id="agentmessage.W002",
         )
+        for name in missing
     ]

@@ -134,16 +134,17 @@ _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 class Environment:
     """The list. An empty or blank value counts as unset."""
 
+    # manage.py switches it on: commands and workers have other database timeouts than web processes.
+    is_command = False
+
     SECRET_KEY = Setting(
         _TEXT, None, "signs operators' sessions; `make run` creates its own", shown="required", secret=True
     )
     DATABASE_URL = Setting(
         _POSTGRESQL, None, "PostgreSQL 15 to 18; `make run` has its own", shown="required", secret=True
     )
-    DATABASE_POOL = Setting(
-        _or_off(_integer(0, 1000), 0),
-        0,
-        "above 0, each thread keeps its connection between requests: the server's number of threads",
+    DATABASE_PERSISTENT = Setting(
+        _FLAG, True, "each thread keeps its connection between requests; off: one for each request, which is slow"
     )
     DATABASE_PREPARE = Setting(
         _FLAG, True, "prepares the statements of the hot path; off behind a pooler without prepared statements"
@@ -152,6 +153,22 @@ class Environment:
         _FLAG,
         False,
         "`DATABASE_URL` names a pgbouncer in transaction mode: for web processes ([docs/scale.md](docs/scale.md))",
+    )
+    DATABASE_LOCK_TIMEOUT = Setting(
+        _number(1, 3600), 10.0, "seconds that a web process waits for a row that another transaction has locked"
+    )
+    DATABASE_LOCK_WAITERS = Setting(
+        _integer(0, 1000),
+        2,
+        "threads of a web process that wait so long, fewer than it has (4); further ones give up after a quarter of a "
+        "second",
+    )
+    DATABASE_STATEMENT_TIMEOUT = Setting(_number(1, 3600), 30.0, "seconds that a statement of a web process may take")
+    DATABASE_BULK_STATEMENT_TIMEOUT = Setting(
+        _number(1, 86_400), 300.0, "the same for a statement of a bulk operation or an export"
+    )
+    DATABASE_IDLE_TIMEOUT = Setting(
+        _number(1, 3600), 60.0, "seconds that a web process may hold a transaction open without a statement"
     )
     DATABASE_DURABLE = Setting(_FLAG, True, "off: the database of `make run` does not wait for the disk")
     DATA_DIR = Setting(_text(r".+", "a folder"), ".data", "where `make run` keeps its database")

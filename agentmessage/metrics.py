@@ -7,10 +7,13 @@ without it a scrape shows those of the process that answers it (docs/adr/0011).
 import os
 from collections.abc import Callable, Iterable
 
+from django.db import Error
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from agentmessage.database_errors import Trouble, log_trouble
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _requests = CollectorRegistry()
@@ -41,8 +44,7 @@ def render() -> bytes:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # It has no types.
     else:
         registry.register(_Requests())
-    for collect in _collectors:
-        registry.register(_Asked(collect))
+    registry.register(_Registered())
     return generate_latest(registry)
 
 
@@ -51,9 +53,19 @@ class _Requests(Collector):
         return _requests.collect()
 
 
-class _Asked(Collector):
-    def __init__(self, collect: Collect) -> None:
-        self._collect = collect
-
+class _Registered(Collector):
     def collect(self) -> Iterable[Metric]:
-        return self._collect()
+        troubles = set()
+        for collect in _collectors:
+            try:
+                yield from list(collect())
+            except Error as error:
+                trouble = log_trouble(error)
+                if trouble is None:
+                    raise
+                troubles.add(trouble)
+        yield GaugeMetricFamily(
+            "agentmessage_database_up",
+            "Whether the database could be used; without it, the metrics that come from it are missing.",
+            value=Trouble.UNAVAILABLE not in troubles,
+        )

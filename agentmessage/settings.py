@@ -5,7 +5,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from agentmessage.db.configuration import database_settings
+from agentmessage.db.configuration import COMMAND_TIMEOUTS, TIMEOUTS, database_settings
 from agentmessage.environment import env
 from agentmessage.logs import configure_logging
 
@@ -43,11 +43,11 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
-# What stands below ServeApi is for people with a browser: requests below /v1 do not come there.
+# What stands below ServePrograms is for people with a browser: the requests of programs do not come there.
 MIDDLEWARE = [
     "agentmessage.api.middleware.RequestMiddleware",
     "agentmessage.api.middleware.CorsMiddleware",
-    "agentmessage.api.middleware.ServeApi",
+    "agentmessage.api.middleware.ServePrograms",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -76,13 +76,24 @@ TEMPLATES = [
 ]
 
 DATABASE_PGBOUNCER = env.DATABASE_PGBOUNCER
+# None: unlimited.
+DATABASE_LOCK_WAITERS = None if env.is_command else env.DATABASE_LOCK_WAITERS
+DATABASE_BULK_STATEMENT_TIMEOUT = env.DATABASE_BULK_STATEMENT_TIMEOUT
 DATABASES = {
     "default": database_settings(
         database_url=DATABASE_URL,
-        # Each thread keeps its connection between requests: a new one per request costs a factor of seven.
-        keep=env.DATABASE_POOL > 0,
+        persistent=env.DATABASE_PERSISTENT,
         prepare=env.DATABASE_PREPARE,
         behind_pgbouncer=DATABASE_PGBOUNCER,
+        timeouts=COMMAND_TIMEOUTS
+        if env.is_command
+        else dict(
+            zip(
+                TIMEOUTS,
+                (env.DATABASE_LOCK_TIMEOUT, env.DATABASE_STATEMENT_TIMEOUT, env.DATABASE_IDLE_TIMEOUT),
+                strict=True,
+            )
+        ),
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -5,7 +5,7 @@ from django.urls.resolvers import RoutePattern
 
 from agentmessage.api.document import OpenApiView, TypesView
 from agentmessage.reference import reference_page
-from agentmessage.views import healthz, metrics_view
+from agentmessage.views import healthz, metrics_view, readyz
 
 urlpatterns = [
     path("v1/", include("phone_numbers.api.urls")),
@@ -20,5 +20,7 @@ urlpatterns = [
     # `include` would import it now.
     URLResolver(RoutePattern("admin/"), "agentmessage.admin_urls", app_name="admin", namespace="admin"),
     path("healthz", healthz),
+    path("readyz", readyz),
     path("metrics", metrics_view, name="metrics"),
 ]
+handler500 = "agentmessage.views.handle_exception"

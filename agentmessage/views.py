@@ -1,21 +1,57 @@
 """Endpoints that belong to no app."""
 
+import sys
 from collections.abc import Mapping
+from functools import cache
 from hmac import compare_digest
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import server_error
 
 from agentmessage import metrics
+from agentmessage.api.errors import RETRY_AFTER, log_unexpected
 from agentmessage.clients import WrongSecrets
+from agentmessage.errors import ErrorCode
 
 wrong_tokens = WrongSecrets("metrics")
+
+
+class MigrationsPending(Exception):
+    """The database is not what this version of the service expects."""
+
+
+def handle_exception(request: HttpRequest) -> HttpResponse:
+    """Answer an exception outside of the API, as `handler500`: 503 for database trouble."""
+    if log_unexpected(sys.exc_info()[1]) is ErrorCode.SERVICE_UNAVAILABLE:
+        text = "The service is busy or its database is unavailable. Try again in a few seconds.\n"
+        return HttpResponse(text, status=503, content_type="text/plain", headers={"Retry-After": str(RETRY_AFTER)})
+    return server_error(request)
 
 
 def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  (Django's signature)
     """Return 200 while the process serves. It checks nothing else, so that a database outage restarts no process."""
     return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  (Django's signature)
+    """Return 200 if the database can be used and has this version's migrations, and 503 otherwise."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    try:
+        _check_migrations()
+    except MigrationsPending:
+        return JsonResponse({"status": "migrations pending"}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+@cache  # Of a success only: what has been applied once stays.
+def _check_migrations() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise MigrationsPending
 
 
 def metrics_view(request: HttpRequest) -> HttpResponse:
@@ -26,10 +62,7 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
     usage = wrong_tokens.block(request)
     given = request.META.get("HTTP_AUTHORIZATION", "")
     if usage is None and not compare_digest(given.encode(), f"Bearer {token}".encode()):
-        try:
-            usage = wrong_tokens.count(request)
-        except (OperationalError, InterfaceError):
-            return _refusal(503, "service unavailable")
+        usage = wrong_tokens.count(request)
         if usage is None or not usage.is_over:
             return _refusal(401, "authentication failed", {"WWW-Authenticate": "Bearer"})
     if usage is not None:

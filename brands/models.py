@@ -2,7 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts.models import Organization
 from agentmessage.ids import uuid7
@@ -28,8 +28,8 @@ class Brand(models.Model):
     name = models.CharField(max_length=255)
     tcr_brand_id = models.CharField("TCR brand id", max_length=12, null=True, blank=True)
     identity_status = models.CharField(max_length=20, choices=IdentityStatus.choices, null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["name", "id"]

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts.models import Organization
 from agentmessage.ids import uuid7
@@ -89,8 +89,8 @@ class Campaign(models.Model):
     number_pool = models.BooleanField(
         default=False, help_text="The carriers have approved a number pool, so the campaign has no limit of numbers."
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["name", "id"]

@@ -7,6 +7,7 @@ from django.db.models import BooleanField, Count, F, Func, OuterRef, QuerySet, S
 from django.db.models.functions import Coalesce
 
 from agentmessage.db.prepared import columns, fetch_one, instance
+from agentmessage.db.timeouts import waiting_for_lock
 from brands.models import Brand
 from campaigns.models import Campaign
 
@@ -30,7 +31,9 @@ def get_campaign_with_brand(*, organization_id: UUID, campaign_id: UUID) -> Camp
 
 def lock_campaigns(campaign_ids: Collection[UUID]) -> None:
     """Lock the campaigns until the transaction ends, in the order of their IDs. Attachments do not wait for it."""
-    list(Campaign.objects.select_for_update(no_key=True).filter(id__in=campaign_ids).order_by("id").values_list("id"))
+    campaigns = Campaign.objects.select_for_update(no_key=True).filter(id__in=campaign_ids).order_by("id")
+    with waiting_for_lock():
+        list(campaigns.values_list("id"))
 
 
 def visible_campaigns(*, organization_id: UUID) -> QuerySet[Campaign]:

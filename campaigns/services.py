@@ -28,12 +28,12 @@ def expire_campaigns() -> int:
     However often it runs, and however many days it has missed.
     """
     expired = Campaign.objects.filter(status=CampaignStatus.ACTIVE, expiration_date__lt=TruncDate(Now(), tzinfo=UTC))
-    return _change(expired, "campaign expired", status=CampaignStatus.EXPIRED)
+    return _change(expired, "campaign.expired", status=CampaignStatus.EXPIRED)
 
 
 def end_suspensions() -> int:
     """End the operators' suspensions whose time is over. Return how many. What the carrier says then holds."""
-    return _change(Campaign.objects.filter(suspended_until__lte=Now()), "campaign suspension ended", **NOT_SUSPENDED)
+    return _change(Campaign.objects.filter(suspended_until__lte=Now()), "campaign.suspension_ended", **NOT_SUSPENDED)
 
 
 def _change(campaigns: QuerySet[Campaign], event: str, **values: Any) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
@@ -219,31 +218,36 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or else by `x-ratelimit-reset`.
 
     The latter is Telnyx's; it is seconds, or the moment as seconds since 1970, which no wait is as long as. None if
-    both are absent or no such thing. Never over a day.
+    both are absent or no such thing. Never over a day. A moment is compared with the answer's own `Date`, so that a
+    machine whose clock is wrong waits as long as the others.
     """
-    told = _delay(headers.get("retry-after", "").strip())
+    now = _moment(headers.get("date", "")) or datetime.now(UTC)
+    told = _delay(headers.get("retry-after", "").strip(), now)
     if told is not None:
         return told
     reset = _digits(headers.get("x-ratelimit-reset", "").strip())
     if reset is None:
         return None
-    return _within_a_day(reset - time.time() if reset > _NO_WAIT else reset)
+    return _within_a_day(reset - now.timestamp() if reset > _NO_WAIT else reset)
 
 
 _NO_WAIT = 1_000_000_000
 
 
-def _delay(text: str) -> float | None:
+def _delay(text: str, now: datetime) -> float | None:
     seconds = _digits(text)
     if seconds is not None:
         return _within_a_day(seconds)
+    moment = _moment(text)
+    return None if moment is None else _within_a_day((moment - now).total_seconds())
+
+
+def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return _within_a_day((moment - datetime.now(UTC)).total_seconds())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _digits(text: str) -> int | None:

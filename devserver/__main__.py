@@ -68,6 +68,7 @@ def _serve_demo(folder: Path, server: Server) -> NoReturn:
     os.environ["DJANGO_SETTINGS_MODULE"] = "agentmessage.settings"
     os.environ.setdefault("HTTPS", "off")
     os.environ.setdefault("LOG_LEVEL", "WARNING")
+    env.is_command = True
     django.setup()
     from devserver import demo  # Its models need Django's setup.
 

@@ -130,7 +130,7 @@ def _server_environment(folder: Path) -> dict[str, str]:
     counters = folder / "metrics"
     shutil.rmtree(counters, ignore_errors=True)
     counters.mkdir(parents=True)
-    return {"DATABASE_POOL": str(THREADS), "METRICS_TOKEN": LOGIN, "PROMETHEUS_MULTIPROC_DIR": str(counters)}
+    return {"METRICS_TOKEN": LOGIN, "PROMETHEUS_MULTIPROC_DIR": str(counters)}
 
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> None:

@@ -1,7 +1,5 @@
 """Load an inventory: the use case."""
 
-from datetime import UTC, datetime
-
 from django.db import connection, transaction
 
 from accounts.actors import Actor
@@ -18,6 +16,7 @@ from inventory.staging import (
     unstage,
     wait_for_other_loads,
 )
+from phone_numbers.services.clock import database_now
 
 # After so many changes the planner's statistics are wrong.
 _ANALYZE_FROM = 1_000
@@ -60,7 +59,7 @@ def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCo
         lock_staged_phone_numbers(cursor)
         stored = lock_stored_rows(cursor, inventory)
         refuse_conflicts(cursor, inventory, stored)
-        now = datetime.now(UTC)
+        now = database_now()
         rows = {kind: merge_rows(inventory, kind, stored, now=now) for kind in MODELS}
         phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=total)
         unstage(cursor)

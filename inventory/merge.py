@@ -19,7 +19,6 @@ from inventory.reading import Inventory, entries
 from inventory.schema import MODELS, Stored
 from phone_numbers.models import LineOptionStatus, NumberState
 from phone_numbers.services.assignment import Move, move_many
-from phone_numbers.services.clock import database_now
 
 _BATCH = 1_000
 _BATCH_OF_MOVES = 10_000
@@ -107,8 +106,7 @@ SELECT s.position, s.id, whose.organization_id, s.number, s.number_type, s.state
     s.attachment_id, s.organization_id AS history_organization_id, p.campaign_id AS previous_campaign_id,
     p.id IS NULL AS is_new,
     wanted.campaign_id IS DISTINCT FROM p.campaign_id AS is_moved,
-    -- New numbers keep the order of the document. A change is later than the row's last one even if another machine's
-    -- clock runs ahead.
+    -- New numbers keep the order of the document. A change is later than the row's last one.
     CASE
         WHEN p.id IS NULL THEN %(now)s::timestamptz + s.position * interval '1 microsecond'
         ELSE greatest(%(now)s::timestamptz, p.updated_at + interval '1 microsecond')
@@ -198,8 +196,6 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
     # Organizations and campaigns are few. Their IDs arrive as text, since psycopg would make a UUID of each occurrence.
     parse = cache(UUID)
     campaigns: dict[str | None, Campaign | None] = {None: None}
-    # A machine whose clock is ahead delays no attempt.
-    due_at = min(now, database_now())
     count = 0
     while rows := cursor.fetchmany(_BATCH_OF_MOVES):
         unread = {campaign for *_, campaign in rows} - campaigns.keys()
@@ -211,7 +207,7 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
                 previous_campaign_id=parse(previous) if previous else None,
                 campaign=campaigns[campaign],
                 at=at,
-                due_at=due_at,
+                due_at=now,
                 attachment_id=attachment_id,
             )
             for phone_number_id, at, attachment_id, organization, previous, campaign in rows

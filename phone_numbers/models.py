@@ -3,8 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Coalesce, Concat, Upper
-from django.utils import timezone
+from django.db.models.functions import Coalesce, Concat, Now, Upper
 
 from accounts.actors import ActorKind
 from accounts.models import Organization
@@ -102,8 +101,8 @@ class PhoneNumber(models.Model):
     )
     sms_enabled = models.BooleanField("SMS enabled", default=True)
     mms_enabled = models.BooleanField("MMS enabled", default=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at", "-id"]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -30,7 +29,7 @@ def collect_propagation() -> Iterable[Metric]:
     for code, count in stats.failures.items():
         failed.add_metric([code], count)
     yield failed
-    oldest = 0.0 if stats.oldest is None else (datetime.now(UTC) - stats.oldest).total_seconds()
+    oldest = 0.0 if stats.oldest is None else (stats.at - stats.oldest).total_seconds()
     yield GaugeMetricFamily(
         "agentmessage_propagation_oldest_seconds", "Age of the oldest that waits for no approval.", value=oldest
     )
@@ -38,7 +37,7 @@ def collect_propagation() -> Iterable[Metric]:
         "agentmessage_propagation_waiting_seconds", "Age of the oldest, by what it waits for.", labels=["waits_for"]
     )
     for waits_for, since in stats.oldest_by.items():
-        waiting.add_metric([waits_for], 0.0 if since is None else (datetime.now(UTC) - since).total_seconds())
+        waiting.add_metric([waits_for], 0.0 if since is None else (stats.at - since).total_seconds())
     yield waiting
     yield GaugeMetricFamily("agentmessage_carrier_open_orders", "Orders that are open.", value=stats.open_orders)
     yield GaugeMetricFamily(
@@ -53,7 +52,7 @@ def collect_propagation() -> Iterable[Metric]:
     yield ended
     yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=stats.workers)
     if stats.last_heartbeat is not None:
-        silent = (datetime.now(UTC) - stats.last_heartbeat).total_seconds()
+        silent = (stats.at - stats.last_heartbeat).total_seconds()
         yield GaugeMetricFamily("agentmessage_worker_heartbeat_seconds", "Age of the newest heartbeat.", value=silent)
     numbers = GaugeMetricFamily("agentmessage_numbers", "Numbers by state at the carrier.", labels=["status"])
     for status, count in _numbers_by_status().items():

@@ -18,6 +18,7 @@ from propagation.services.calling import current_carrier, current_rate_limiter, 
 from propagation.services.dispatch import run_round
 from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders, expire_orders, expire_waiting
 from propagation.services.reconcile import reconcile
+from propagation.services.record import AttachmentFailure
 from propagation.services.send import process_orders_until
 from propagation.services.sync import announced_campaigns, sync_campaigns
 
@@ -85,7 +86,7 @@ def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
         _sync()
     except (CarrierUnavailable, CarrierRefused) as error:
         # The answers so far are recorded; the rest is asked again in an hour.
-        log.warning("sync.ended_early", reason=str(error))
+        _log_early_end("sync.ended_early", error)
 
 
 def _sync(tcr_campaign_ids: Collection[str] | None = None) -> None:
@@ -103,7 +104,7 @@ def sync_announced(campaign_id: str | None, brand_id: str | None) -> None:
         _sync(tcr_campaign_ids=campaigns)
     except (CarrierUnavailable, CarrierRefused) as error:
         # The sync of all campaigns asks again within the hour.
-        log.warning("sync.ended_early", reason=str(error))
+        _log_early_end("sync.ended_early", error)
 
 
 def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
@@ -127,10 +128,16 @@ def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
             max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
         )
     except (CarrierUnavailable, CarrierRefused) as error:
-        log.warning("reconciliation.ended_early", reason=str(error))
+        _log_early_end("reconciliation.ended_early", error)
         return
     counts = {drift.value: count for drift, count in report.counts.items()}
     log.info("reconciliation.completed", checked=report.checked, left=report.left, **counts)
+
+
+def _log_early_end(event: str, error: CarrierUnavailable | CarrierRefused) -> None:
+    log.warning(event, reason=str(error))
+    if isinstance(error, CarrierRefused):
+        AttachmentFailure.from_carrier(error.failure).log_for_operator()
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

@@ -9,7 +9,8 @@ env.remove_blank()
 os.environ["READ_ENV_FILE"] = "off"
 os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "x" * 50)
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
-os.environ["DATABASE_POOL"] = "0"
+# Threads of a test wait for locks as long as it takes.
+os.environ["DATABASE_LOCK_WAITERS"] = "1000"
 # Tests of the limits switch them on.
 os.environ["THROTTLE_RATE"] = os.environ["THROTTLE_UNAUTHORIZED_RATE"] = "off"
 

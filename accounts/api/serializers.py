@@ -102,5 +102,8 @@ class ApiKeyRequestSerializer(RequestBody):
     label = _LabelField(help_text="Your name for it.")  # type: ignore[assignment]  # As above.
     scopes = _ScopesField(help_text="What it may do: scopes that your own key has.")
     expires_at = _MomentField(
-        required=False, allow_null=True, help_text="A time in the future; null or left out: it does not expire."
+        required=False,
+        allow_null=True,
+        help_text="A time in the future, at most your own key's; left out: your own key's; null: it does not expire, "
+        "which only a key can grant that does not expire.",
     )

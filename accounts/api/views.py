@@ -38,14 +38,14 @@ class ApiKeysView(TenantView):
     def post(self, request: Request) -> HttpResponse:
         """Create an API key.
 
-        A new key for your organization. A key can give the scopes that it has itself, and no others. The answer shows
-        the key whole, this one time.
+        A new key for your organization. A key can give the scopes that it has itself, and no others, and no key that
+        outlives it. The answer shows the key whole, this one time.
         """
         key, plain = create_api_key(
             organization_id=self.organization_id,
             label=self.body["label"],
             scopes=self.body["scopes"],
-            expires_at=self.body.get("expires_at"),
+            expires_at=self.body.get("expires_at", self.api_key.expires_at),
             granted_by=self.api_key,
         )
         return success(ApiKeySerializer(key).data | {"key": plain}, status=201)

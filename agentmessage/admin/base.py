@@ -1,7 +1,7 @@
 """The base of all admin pages: search by the kind of each word, narrow writes, and deletion that asks first."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any, ClassVar
@@ -11,7 +11,8 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import PROTECT, ManyToOneRel, Model, Q, QuerySet
+from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, QuerySet
+from django.db.models.functions import Greatest, Now
 from django.forms import Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.dateparse import parse_date, parse_time
@@ -87,12 +88,17 @@ class RowAdmin(ModelAdmin):
         return any_of(self.search_fields, word)
 
     def save_model(self, request: HttpRequest, obj: Model, form: Form, change: Any) -> None:
-        """Save only the changed fields: the rest of the row may be newer than the page."""
+        """Save only the changed fields: the rest of the row may be newer than the page.
+
+        `updated_at` moves on by the database's clock, and past what it is: the history of a number must be in order.
+        """
         assert isinstance(form, ModelForm)  # noqa: S101  (The admin builds every form from RowForm.)
         if not change:
             super().save_model(request, obj, form, change)
         elif form.changed_data:
             stamp = ["updated_at"] if self._has_field("updated_at") else []
+            for field in stamp:
+                setattr(obj, field, Greatest(Now(), F(field) + timedelta(microseconds=1)))
             obj.save(update_fields=[*form.changed_data, *stamp])
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:

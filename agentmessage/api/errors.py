@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import structlog
-from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
 
 from agentmessage.api.envelope import AnyRequest, Envelope, failure, request_id_of
+from agentmessage.database_errors import log_trouble
 from agentmessage.errors import DomainError, ErrorCode, InvalidInput, ValidationFailed
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ ERRORS: Mapping[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.INTERNAL_ERROR: ErrorKind(500, "Unexpected error. Contact support and quote the request ID."),
     ErrorCode.SERVICE_UNAVAILABLE: ErrorKind(
-        503, "The service cannot reach its database; wait for `Retry-After` seconds."
+        503, "The database is unavailable, or busy for too long; wait for `Retry-After` seconds."
     ),
 }
 
@@ -74,8 +74,6 @@ _FRAMEWORK_CODES: Mapping[type[Exception], ErrorCode] = {
     exceptions.UnsupportedMediaType: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
     exceptions.Throttled: ErrorCode.RATE_LIMITED,
     Http404: ErrorCode.NOT_FOUND,
-    OperationalError: ErrorCode.SERVICE_UNAVAILABLE,
-    InterfaceError: ErrorCode.SERVICE_UNAVAILABLE,
 }
 
 
@@ -93,7 +91,10 @@ class PayloadTooLarge(DomainError):
 
 def refuse(request: AnyRequest, code: ErrorCode) -> Envelope:
     """Return the response to a request that is refused with the code's own message."""
-    return failure(code, code.message, request_id=request_id_of(request), status=ERRORS[code].status)
+    response = failure(code, code.message, request_id=request_id_of(request), status=ERRORS[code].status)
+    if code is ErrorCode.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelope:
@@ -113,20 +114,22 @@ def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelo
         )
     code = next(
         (code for kind, code in _FRAMEWORK_CODES.items() if isinstance(exception, kind)),
-        ErrorCode.INTERNAL_ERROR,
+        None,
     )
-    response = refuse(request, code)
-    match code:
-        case ErrorCode.UNAUTHORIZED:
-            response["WWW-Authenticate"] = "Bearer"
-        case ErrorCode.RATE_LIMITED:
-            response["Retry-After"] = str(getattr(exception, "wait", None) or RETRY_AFTER)
-        case ErrorCode.SERVICE_UNAVAILABLE:
-            log.error("database.unavailable", error=str(exception))
-            response["Retry-After"] = str(RETRY_AFTER)
-        case ErrorCode.INTERNAL_ERROR:
-            log.error("request.failed", exc_info=exception)
+    response = refuse(request, code or log_unexpected(exception))
+    if code is ErrorCode.UNAUTHORIZED:
+        response["WWW-Authenticate"] = "Bearer"
+    elif code is ErrorCode.RATE_LIMITED:
+        response["Retry-After"] = str(getattr(exception, "wait", None) or RETRY_AFTER)
     return response
+
+
+def log_unexpected(exception: BaseException | None) -> ErrorCode:
+    """Log an exception that no view expects, and return its code: database trouble, or a defect."""
+    if log_trouble(exception) is not None:
+        return ErrorCode.SERVICE_UNAVAILABLE
+    log.error("request.failed", exc_info=exception)
+    return ErrorCode.INTERNAL_ERROR
 
 
 def _sentences(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:

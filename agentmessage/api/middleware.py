@@ -25,6 +25,7 @@ log = structlog.get_logger("agentmessage.request")
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 # `v1` as the first word of a path, however it is written: /V1/, //v1/, /./v1, /\v1, /v1;x, and /%761/ after decoding.
+_PAGES_FOR_PROGRAMS = frozenset({"/healthz", "/readyz", "/metrics"})
 _BEGINS_WITH_V1 = re.compile(r"\W*v1(?!\w)", re.IGNORECASE)
 
 
@@ -79,22 +80,24 @@ class CorsMiddleware(_CorsMiddleware):
         super().__init__(get_response)
 
 
-class ServeApi:
-    """Answers what is below /v1 at once, so that it does not pass through the middleware that comes after this one.
+class ServePrograms:
+    """Answers what programs call at once, so that it does not pass through the middleware that comes after this one.
 
     That is Django's for people with a browser: sessions, messages, CSRF and sign-in cost 40 µs a request, and a caller
-    with a key has no use for them.
+    with a key has no use for them. Nor does it compare the Host header with ALLOWED_HOSTS, because a load balancer, a
+    scrape and a carrier's webhook send whatever address they reach the service by.
     """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer below /v1/, or pass the request on."""
-        if not is_api_path(request.path_info):
+        """Answer a program, or pass the request on."""
+        path = request.path_info
+        if not (is_api_path(path) or path.startswith("/carrier/") or path in _PAGES_FOR_PROGRAMS):
             return self.get_response(request)
         try:
-            match = resolve_api(request.path_info)
+            match = resolve_api(path)
         except Resolver404:
             # With or without a key, and never a redirect: there is nothing here to protect.
             return refuse(request, ErrorCode.NOT_FOUND)

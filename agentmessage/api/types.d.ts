@@ -294,7 +294,7 @@ export interface paths {
         put?: never;
         /**
          * Create an API key
-         * @description A new key for your organization. A key can give the scopes that it has itself, and no others. The answer shows the key whole, this one time.
+         * @description A new key for your organization. A key can give the scopes that it has itself, and no others, and no key that outlives it. The answer shows the key whole, this one time.
          *
          *     Requires the `apikeys:write` scope.
          */
@@ -377,7 +377,7 @@ export interface components {
             scopes: ("numbers:read" | "numbers:write" | "campaigns:read" | "brands:read" | "apikeys:read" | "apikeys:write")[];
             /**
              * Format: date-time
-             * @description A time in the future; null or left out: it does not expire.
+             * @description A time in the future, at most your own key's; left out: your own key's; null: it does not expire, which only a key can grant that does not expire.
              */
             expires_at?: string | null;
         };
@@ -567,7 +567,7 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's own words. */
@@ -873,27 +873,29 @@ export interface components {
         CampaignNumberLimitError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "CAMPAIGN_NUMBER_LIMIT";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["CampaignNumberLimitErrorBody"];
+        };
+        CampaignNumberLimitErrorBody: {
+            /** @constant */
+            code: "CAMPAIGN_NUMBER_LIMIT";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description The operator does not allow numbers of this type on campaigns. */
         NumberTypeNotEligibleError: {
             /** @constant */
             success: false;
-            error: {
-                /** @constant */
-                code: "NUMBER_TYPE_NOT_ELIGIBLE";
-                /** @description One sentence for people. */
-                message: string;
-                /** @description The same as in `X-Request-Id`. */
-                request_id: string;
-            };
+            error: components["schemas"]["NumberTypeNotEligibleErrorBody"];
+        };
+        NumberTypeNotEligibleErrorBody: {
+            /** @constant */
+            code: "NUMBER_TYPE_NOT_ELIGIBLE";
+            /** @description One sentence for people. */
+            message: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: string;
         };
         /** @description There is no failed propagation to send again. */
         NotFailedError: {
@@ -979,7 +981,7 @@ export interface components {
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description The service cannot reach its database; wait for `Retry-After` seconds. */
+        /** @description The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
         ServiceUnavailableError: {
             /** @constant */
             success: false;
@@ -1196,7 +1198,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1315,7 +1317,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1452,7 +1454,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1645,7 +1647,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1782,7 +1784,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1919,7 +1921,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2112,7 +2114,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2301,7 +2303,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2490,7 +2492,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2620,7 +2622,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2735,7 +2737,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2872,7 +2874,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2985,7 +2987,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3122,7 +3124,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3233,7 +3235,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3394,7 +3396,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3570,7 +3572,7 @@ export interface operations {
                     "application/json": components["schemas"]["InternalError"];
                 };
             };
-            /** @description `SERVICE_UNAVAILABLE`: The service cannot reach its database; wait for `Retry-After` seconds. */
+            /** @description `SERVICE_UNAVAILABLE`: The database is unavailable, or busy for too long; wait for `Retry-After` seconds. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

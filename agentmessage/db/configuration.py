@@ -1,35 +1,51 @@
 """The entry of `DATABASES`, made from DATABASE_URL."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-# An attach that waits for a row lock fails after this long instead of hanging with its client.
-_LOCK_TIMEOUT_OPTION = "-c lock_timeout=10s"
+# Seconds, with what the URL says winning. A server that cannot be reached, or that vanishes without a word, is noticed
+# before the client gives up.
+_CONNECT_TIMEOUT = 5
+_TCP_USER_TIMEOUT = 30
+TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+# What commands and workers have instead of the settings of web processes: a migration may take long, a terminal that is
+# suspended in a transaction must not hold its locks for ever.
+COMMAND_TIMEOUTS: Mapping[str, float] = {"lock_timeout": 10, "idle_in_transaction_session_timeout": 600}
 _SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
 
 
 def database_settings(
-    *, database_url: str | None, keep: bool = False, prepare: bool = True, behind_pgbouncer: bool = False
+    *,
+    database_url: str | None,
+    persistent: bool = True,
+    prepare: bool = True,
+    behind_pgbouncer: bool = False,
+    timeouts: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return the settings of the default database.
 
     Args:
         database_url: The server and database. Without one the settings can be imported, for commands that need no
             database, and the first connection raises `agentmessage.db.postgresql.base.NoDatabase`.
-        keep: Each thread keeps its connection from one request to the next; otherwise each request opens one.
+        persistent: Each thread keeps its connection from one request to the next; otherwise each request opens one.
         prepare: Statements of `agentmessage.db.prepared` are prepared. Off for a pooler in front of the server that
             cannot keep prepared statements apart.
         behind_pgbouncer: The URL names a pgbouncer in transaction mode. It takes no options for its server's sessions:
-            the lock timeout is for its `connect_query` to set, and a system check asks whether it does.
+            the timeouts are for its `connect_query` to set, and a system check asks whether it does.
+        timeouts: PostgreSQL's timeouts by their names, in seconds. One that is not given has no limit.
 
     Raises:
         ImproperlyConfigured: The URL is not a PostgreSQL one.
     """
     config = _parse(database_url) if database_url else {"NAME": ""}
     config["ENGINE"] = "agentmessage.db.postgresql"
-    options = config.setdefault("OPTIONS", {})
+    options = config["OPTIONS"] = {
+        "connect_timeout": _CONNECT_TIMEOUT,
+        "tcp_user_timeout": _TCP_USER_TIMEOUT * 1000,
+    } | config.get("OPTIONS", {})
     # From the first execution on. The ORM prepares nothing, whatever the value.
     options["prepare_threshold"] = 0 if prepare and not behind_pgbouncer else None
     if behind_pgbouncer:
@@ -38,8 +54,9 @@ def database_settings(
         config["DISABLE_SERVER_SIDE_CURSORS"] = True
     else:
         # What the URL says comes later and therefore wins.
-        options["options"] = " ".join(filter(None, (_LOCK_TIMEOUT_OPTION, options.get("options"))))
-    if keep:
+        given = [f"-c {name}={round(seconds * 1000)}" for name, seconds in (timeouts or {}).items()]
+        options["options"] = " ".join(filter(None, (*given, options.get("options"))))
+    if persistent:
         config["CONN_MAX_AGE"] = None
         config["CONN_HEALTH_CHECKS"] = True
     return config

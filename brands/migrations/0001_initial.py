@@ -1,7 +1,7 @@
 """Brands."""
 
 import django.db.models.deletion
-import django.utils.timezone
+import django.db.models.functions.datetime
 from django.db import migrations, models
 
 import agentmessage.ids
@@ -39,8 +39,14 @@ class Migration(migrations.Migration):
                         null=True,
                     ),
                 ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
                 (
                     "organization",
                     models.ForeignKey(

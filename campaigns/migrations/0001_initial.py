@@ -1,7 +1,7 @@
 """Campaigns."""
 
 import django.db.models.deletion
-import django.utils.timezone
+import django.db.models.functions.datetime
 from django.db import migrations, models
 
 import agentmessage.ids
@@ -109,8 +109,14 @@ class Migration(migrations.Migration):
                         help_text="The carriers have approved a number pool, so the campaign has no limit of numbers.",
                     ),
                 ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
                 (
                     "brand",
                     models.ForeignKey(

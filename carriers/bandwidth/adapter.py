@@ -72,14 +72,15 @@ class Address:
 
     @property
     def token_url(self) -> str:
-        """Where the second API issues tokens, on whichever host is configured."""
-        return self.origin + _TOKEN_PATH
+        """Where the second API issues tokens: on the configured host, but never on the first API's."""
+        return self.origin.replace(_HOSTS["1"], _HOSTS["2"]) + _TOKEN_PATH
 
     @classmethod
     def read(cls, url: SplitResult) -> Self:
         """`bandwidth://user:secret@host[:port]/accounts/ID?version=1|2[&scheme=http][&batch=1000]`.
 
-        Version 2 if none is said. Without a host, or with either of Bandwidth's own, it is the version's.
+        Version 2 if none is said. A host is used as written, because the documents disagree on that of version 2;
+        without one it is the version's.
 
         Raises ValueError, whose sentence repeats no part of the URL in which a secret can be: a `/`, `?` or `#` that is
         not percent-encoded there ends the host, so that the path is wrong, which is looked at before the query.
@@ -347,10 +348,8 @@ def _origin(url: SplitResult, scheme: str, version: str) -> str:
     except ValueError:
         raise ValueError("the port must be a number; a / in the secret must be percent-encoded.") from None
     host = url.hostname or _HOSTS[version]
-    if host in _HOSTS.values():
-        if scheme == "http":
-            raise ValueError("scheme=http would send the secret to Bandwidth in the clear.")
-        host = _HOSTS[version]
+    if host in _HOSTS.values() and scheme == "http":
+        raise ValueError("scheme=http would send the secret to Bandwidth in the clear.")
     if ":" in host:
         host = f"[{host}]"
     return f"{scheme}://{host}" + ("" if port is None else f":{port}")

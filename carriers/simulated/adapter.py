@@ -127,7 +127,7 @@ def _report(order: dict[str, Any]) -> OrderReport:
 def _failure(said: object) -> Failure:
     match said:
         case {"reason": str() as reason, "message": str() as message}:
-            return Failure(_KINDS.get(reason, FailureKind.REJECTED), message, reason)
+            return Failure(_KINDS.get(reason, FailureKind.UNKNOWN_CARRIER_ANSWER), message, reason)
     raise _unreadable()
 
 

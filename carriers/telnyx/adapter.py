@@ -116,7 +116,11 @@ class TelnyxCarrier:
             # It may know the campaign only under its own ID.
             if refused.failure.kind == FailureKind.NOT_CONFIGURED:
                 raise
-            own_id = self._campaigns.learn(order.tcr_campaign_id, order.tcr_brand_id)
+            try:
+                own_id = self._campaigns.learn(order.tcr_campaign_id, order.tcr_brand_id)
+            except CarrierRefused:
+                # This is about another question; the refusal of the order is what counts.
+                raise refused from None
             if own_id is None or own_id == campaign_id:
                 raise
         return self._attach(number, order.tcr_campaign_id, own_id)
@@ -217,7 +221,7 @@ class TelnyxCarrier:
             return OrderReport()
         if not is_success(answer):
             raise_error(answer)
-        if not answer.body.strip():
+        if answer.status == 204:
             return OrderReport(is_open=True)
         assignment = json_format.read_assignment(answer.body, number=number)
         # It may still show the record as it was before.

@@ -6,6 +6,7 @@ from copy import copy
 from typing import Protocol
 from urllib.parse import quote
 
+from carriers.base import CarrierUnavailable
 from carriers.http import Answer
 from carriers.telnyx import json_format
 from carriers.telnyx.json_format import Assignment, KnownCampaign, is_success, is_unknown, raise_error
@@ -13,7 +14,7 @@ from carriers.telnyx.json_format import Assignment, KnownCampaign, is_success, i
 PAGE_SIZE = 500
 """The most that Telnyx documents for its lists of brands and campaigns; for that of numbers it documents none. A server
 that sends fewer is understood."""
-_TCR_ID = re.compile(r"C[0-9A-Z]{6,11}")
+_TCR_ID, _TCR_BRAND_ID = re.compile(r"C[0-9A-Z]{6,11}"), re.compile(r"B[0-9A-Z]{6,11}")
 
 
 class Get(Protocol):
@@ -59,10 +60,7 @@ class CampaignIds:
     def learn(self, tcr_campaign_id: str, tcr_brand_id: str | None) -> str | None:
         """Return Telnyx's own ID, told by the brand's campaigns or by a number on the campaign; None if neither is."""
         if tcr_brand_id is not None:
-            for brand in self._records("brand", {"tcrBrandId": tcr_brand_id}):
-                brand_id = json_format.read_brand_id(brand, tcr_brand_id=tcr_brand_id)
-                if brand_id is not None:
-                    self.of_brand(brand_id)
+            self.of_brand(tcr_brand_id)
         if tcr_campaign_id not in self._own_ids:
             filters = {"filter[tcr_campaign_id]": tcr_campaign_id}
             for record in self._records("phone_number_campaigns", filters, size=1):
@@ -71,8 +69,17 @@ class CampaignIds:
         return self._own_ids.get(tcr_campaign_id)
 
     def of_brand(self, brand_id: str) -> Sequence[str]:
-        """The TCR IDs of the campaigns of a brand, by Telnyx's own ID of it."""
-        campaigns = [json_format.campaign(record) for record in self._records("campaign", {"brandId": brand_id})]
+        """The TCR IDs of the campaigns of a brand, by TCR's ID of it or Telnyx's own."""
+        own_ids: list[str | None] = [brand_id]
+        if _TCR_BRAND_ID.fullmatch(brand_id):
+            brands = self._records("brand", {"tcrBrandId": brand_id})
+            own_ids = [json_format.read_brand_id(brand, tcr_brand_id=brand_id) for brand in brands]
+        campaigns = [
+            json_format.campaign(record)
+            for own_id in own_ids
+            if own_id is not None
+            for record in self._records("campaign", {"brandId": own_id})
+        ]
         for campaign in campaigns:
             self.note(campaign)
         return [campaign.tcr_campaign_id for campaign in campaigns if campaign.tcr_campaign_id is not None]
@@ -125,7 +132,11 @@ class CampaignIds:
                 return
             if not is_success(answer):
                 raise_error(answer)
+            before = total
             records, total = json_format.read_records(answer.body)
+            if page > 1 and total != before:
+                # What was looked for may have slipped between two pages.
+                raise CarrierUnavailable("Telnyx's list changed while it was read.", was_sent=False)
             if not records:
                 return
             seen += len(records)

@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet, URLField
-from django.forms import Form
+from django.db.models import QuerySet, URLField
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,8 +17,6 @@ from phone_numbers.admin.history import AttachmentInline
 from phone_numbers.admin.operations import begin_operation
 from phone_numbers.bulk_operations import BulkAction
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
-from phone_numbers.services.clock import moment_after
-from phone_numbers.services.locking import lock_phone_number
 
 
 class HasCampaignFilter(DropdownFilter):
@@ -104,14 +101,6 @@ class PhoneNumberAdmin(RowAdmin):
         if condition is not None:
             return queryset.filter(condition), False
         return super().get_search_results(request, queryset, search_term)
-
-    def save_model(self, request: HttpRequest, obj: Model, form: Form, change: Any) -> None:
-        """Moves `updated_at` on under the row's lock, as an attach that happens now would."""
-        assert isinstance(obj, PhoneNumber)  # noqa: S101  (The admin's own model.)
-        if change and obj.organization_id is not None:
-            locked = lock_phone_number(organization_id=obj.organization_id, phone_number_id=obj.id)
-            obj.updated_at = moment_after((locked or obj).updated_at)
-        super().save_model(request, obj, form, change)
 
     @display(
         description="state",

@@ -156,8 +156,14 @@ class Migration(migrations.Migration):
                 ("carrier_line_option_propagated_at", models.DateTimeField(blank=True, null=True)),
                 ("sms_enabled", models.BooleanField(default=True, verbose_name="SMS enabled")),
                 ("mms_enabled", models.BooleanField(default=True, verbose_name="MMS enabled")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
                 (
                     "campaign",
                     models.ForeignKey(

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.actors import Actor
+from agentmessage.db.timeouts import allow_bulk_statements, waiting_for_lock
 from agentmessage.errors import DomainError
 from campaigns.models import Campaign
 from campaigns.selectors import get_campaign_with_brand
@@ -151,12 +152,14 @@ def _attach_rows(
     dry_run: bool = False,
     atomic: bool = False,
 ) -> list[RowResult]:
+    allow_bulk_statements()
     names = {row.phone_number for row in rows}
     busy: list[PhoneNumber] = []
     if dry_run:
         found = list(matching_phone_numbers(organization_id=organization_id, names=names))
     elif lock_seconds is None:
-        found = list(lock_matching_phone_numbers(organization_id=organization_id, names=names))
+        with waiting_for_lock():
+            found = list(lock_matching_phone_numbers(organization_id=organization_id, names=names))
     else:
         found, busy = lock_free_phone_numbers(organization_id=organization_id, names=names, seconds=lock_seconds)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Lookup, Q, QuerySet, UUIDField
 from django.db.models.functions import Now
@@ -15,6 +15,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from psycopg.errors import LockNotAvailable
 
 from agentmessage.db.compiled import CompiledQueryset, Param
+from agentmessage.db.timeouts import set_timeout, waiting_for_lock
 from phone_numbers.errors import ChangedMeanwhile
 from phone_numbers.models import PhoneNumber
 
@@ -34,22 +35,33 @@ class Seen:
             raise ChangedMeanwhile
 
 
-_LOCK_ONE = CompiledQueryset(
-    lambda: (
-        PhoneNumber.objects.select_for_update(no_key=True, of=("self",))
-        .filter(organization_id=Param("organization_id", UUIDField()), id=Param("phone_number_id", UUIDField()))
-        .order_by()
+def _lock_one(*, skip_locked: bool) -> CompiledQueryset[PhoneNumber]:
+    return CompiledQueryset(
+        lambda: (
+            PhoneNumber.objects.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+            .filter(organization_id=Param("organization_id", UUIDField()), id=Param("phone_number_id", UUIDField()))
+            .order_by()
+        )
     )
-)
+
+
+_LOCK_FREE, _LOCK = _lock_one(skip_locked=True), _lock_one(skip_locked=False)
 # What the rules and a move read of a number.
 _BULK_FIELDS = ("id", "number", "number_type", "state", "campaign_id", "updated_at")
 
 
 def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:
-    """Lock the organization's number until the transaction ends. Return None if there is no such number."""
+    """Lock the organization's number until the transaction ends. Return None if there is no such number.
+
+    Only one that is missing or held by another transaction costs a second statement.
+    """
     if phone_number_id is None:
         return None
-    return _LOCK_ONE.first(organization_id=organization_id, phone_number_id=phone_number_id)
+    free = _LOCK_FREE.first(organization_id=organization_id, phone_number_id=phone_number_id)
+    if free is not None:
+        return free
+    with waiting_for_lock():
+        return _LOCK.first(organization_id=organization_id, phone_number_id=phone_number_id)
 
 
 def matching_phone_numbers(*, organization_id: UUID | None, names: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
@@ -87,8 +99,7 @@ def lock_free_phone_numbers(
     """
     try:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{max(1, round(seconds * 1000))}ms"])
+            set_timeout("lock_timeout", seconds)
             return list(lock_matching_phone_numbers(organization_id=organization_id, names=names)), []
     except OperationalError as error:
         if not isinstance(error.__cause__, LockNotAvailable):

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
+from phone_numbers.services.clock import database_now
 from propagation.models import CarrierOrder
 
 MINUTES = (1, 60)
@@ -42,6 +43,8 @@ class Rate:
 class Stats:
     """The state of propagation now."""
 
+    at: datetime
+    """The time by the database's clock, to which the other times are compared."""
     unsettled: dict[str, int]
     """Attachments by what they wait for: a worker, the carrier, the next attempt, the campaign's approval."""
     oldest: datetime | None
@@ -71,6 +74,7 @@ def current_stats() -> Stats:
     workers, last_heartbeat = worker_heartbeats()
     open_orders = CarrierOrder.objects.filter(ended_at__isnull=True)
     return Stats(
+        at=database_now(),
         unsettled=unsettled,
         oldest=min((at for waits_for, at in oldest_by.items() if at and waits_for != "approval"), default=None),
         failures=_failures_by_code(),

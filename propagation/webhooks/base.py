@@ -5,7 +5,7 @@ from functools import wraps
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
@@ -47,7 +47,7 @@ def webhook(
                 return _limited(view, request, present)
             except Unauthorized as error:
                 return _error_response(request, error.code, {"WWW-Authenticate": challenge} if challenge else {})
-            except (DomainError, Throttled, OperationalError, InterfaceError) as error:
+            except (DomainError, Throttled, Error) as error:
                 return render_exception(error, {"request": request})
 
         return answer

@@ -1,6 +1,6 @@
 """/v1/api-keys: a key is shown once, gives what it has, and its use is written down."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +55,54 @@ def test_a_key_can_only_give_what_it_has(world: World, api: ApiClient) -> None:
     response = api.post("/v1/api-keys", {"label": "x", "scopes": ["numbers:write", "brands:read"]})
     assert_refused(response, 403, "FORBIDDEN", "missing required scope")
     assert ApiKey.objects.filter(label="x").count() == 0
+
+
+EXPIRES_AT = datetime(2099, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
+
+
+@pytest.fixture
+def expiring(world: World) -> ApiClient:
+    """A client whose key expires."""
+    return ApiClient(make_key(world.organization, Scope.APIKEYS_WRITE, expires_at=EXPIRES_AT)[1])
+
+
+@pytest.mark.parametrize(
+    "expires_at", ["2100-01-01T00:00:00Z", "2099-12-31T23:59:59.500001Z", "2099-12-31T23:59:59.6-00:30", None]
+)
+def test_a_key_grants_no_key_that_outlives_it(world: World, expiring: ApiClient, expires_at: str | None) -> None:
+    response = expiring.post("/v1/api-keys", {"label": "x", "scopes": ["apikeys:write"], "expires_at": expires_at})
+    details = {"expires_at": "must not be later than your own key's, 2099-12-31T23:59:59Z"}
+    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
+    assert not ApiKey.objects.filter(label="x").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ({}, EXPIRES_AT),
+        ({"expires_at": "2099-12-31T23:59:59.5Z"}, EXPIRES_AT),
+        ({"expires_at": "2100-01-01T00:59:59+01:00"}, EXPIRES_AT.replace(microsecond=0)),
+        ({"expires_at": "2098-01-01T00:00:00Z"}, datetime(2098, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_key_grants_the_time_that_it_has(
+    world: World, expiring: ApiClient, given: dict[str, str], stored: datetime
+) -> None:
+    response = expiring.post("/v1/api-keys", {"label": "x", "scopes": ["apikeys:write"]} | given)
+    assert response.status_code == 201
+    assert ApiKey.objects.get(label="x").expires_at == stored
+    # The same holds for the key that it has granted.
+    granted = ApiClient(response.json()["data"]["key"])
+    assert granted.post("/v1/api-keys", {"label": "y", "scopes": ["apikeys:write"]}).status_code == 201
+    assert ApiKey.objects.get(label="y").expires_at == stored
+
+
+@pytest.mark.parametrize(("given", "stored"), [({}, None), ({"expires_at": None}, None)])
+def test_a_key_that_does_not_expire_grants_one_that_does_not(
+    api: ApiClient, given: dict[str, None], stored: None
+) -> None:
+    assert api.post("/v1/api-keys", {"label": "x", "scopes": ["numbers:write"]} | given).status_code == 201
+    assert ApiKey.objects.get(label="x").expires_at is stored
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from agentmessage.db.postgresql.base import NoDatabase
 
 def test_the_url_names_server_and_database() -> None:
     url = "postgres://user:p%40ss@db.example:5433/name?sslmode=require&options=-c%20statement_timeout%3D5s"
-    assert database_settings(database_url=url) == {
+    assert database_settings(database_url=url, timeouts={"lock_timeout": 10, "statement_timeout": 2.5}) == {
         "ENGINE": "agentmessage.db.postgresql",
         "NAME": "name",
         "USER": "user",
@@ -20,9 +20,13 @@ def test_the_url_names_server_and_database() -> None:
         "PORT": 5433,
         "OPTIONS": {
             "sslmode": "require",
-            "options": "-c lock_timeout=10s -c statement_timeout=5s",
+            "options": "-c lock_timeout=10000 -c statement_timeout=2500 -c statement_timeout=5s",
             "prepare_threshold": 0,
+            "connect_timeout": 5,
+            "tcp_user_timeout": 30000,
         },
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
     }
 
 
@@ -41,9 +45,14 @@ def test_a_service_file_may_name_the_database() -> None:
     assert parameters["service"] == "numbers"
 
 
-def test_connections_can_be_kept() -> None:
-    found = database_settings(database_url="postgres://user@host/name?conn_max_age=60", keep=True)
-    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (None, True)
+def test_one_setting_switches_persistent_connections_off() -> None:
+    found = database_settings(database_url="postgres://user@host/name", persistent=False)
+    assert "CONN_MAX_AGE" not in found  # Django's default closes them.
+
+
+def test_the_url_has_the_last_word() -> None:
+    found = database_settings(database_url="postgres://user@host/name?connect_timeout=60")
+    assert int(found["OPTIONS"]["connect_timeout"]) == 60
 
 
 def test_without_prepared_statements() -> None:
@@ -62,8 +71,10 @@ def test_other_urls_are_refused_without_the_password(url: str) -> None:
 
 
 def test_nothing_is_kept_between_transactions_behind_pgbouncer() -> None:
-    found = database_settings(database_url="postgres://user@db.example/name", behind_pgbouncer=True, keep=True)
+    found = database_settings(
+        database_url="postgres://user@db.example/name", behind_pgbouncer=True, timeouts={"lock_timeout": 10}
+    )
     # No "options": pgbouncer refuses a connection that has them.
-    assert found["OPTIONS"] == {"prepare_threshold": None}
+    assert found["OPTIONS"] == {"prepare_threshold": None, "connect_timeout": 5, "tcp_user_timeout": 30000}
     assert found["CONN_MAX_AGE"] is None
     assert found["DISABLE_SERVER_SIDE_CURSORS"] is True

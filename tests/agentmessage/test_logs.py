@@ -67,14 +67,25 @@ def _is_log_method(node: ast.expr) -> bool:
 
 
 def _events(source: str) -> Iterator[str]:
-    """Every event of a module as source text: the first argument of `log.info(…)` and of `partial(log.info, …)`."""
-    for call in ast.walk(ast.parse(source)):
+    """Every event in a module's source.
+
+    It is the first argument of `log.info(…)` and of `partial(log.info, …)`, or what a function takes as `event`.
+    """
+    tree = ast.parse(source)
+    takes_event = {
+        function.name: [argument.arg for argument in function.args.args].index("event")
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and "event" in (argument.arg for argument in function.args.args)
+    }
+    for call in ast.walk(tree):
         if isinstance(call, ast.Call):
             name, *arguments = [call.func, *call.args]
             if ast.unparse(name) == "partial":
                 name, *arguments = arguments
-            if _is_log_method(name):
+            if _is_log_method(name) and ast.unparse(arguments[0]) != "event":
                 yield ast.unparse(arguments[0])
+            elif ast.unparse(name) in takes_event:
+                yield ast.unparse(arguments[takes_event[ast.unparse(name)]])
 
 
 def test_an_event_is_named_by_its_domain() -> None:
@@ -88,8 +99,9 @@ def test_an_event_is_named_by_its_domain() -> None:
 
 def test_an_event_without_a_domain_is_found() -> None:
     """The negative control."""
-    source = "log.info('order sent'); write = partial(log.warning, 'webhook', x=1); log.error(name)"
-    assert list(_events(source)) == ["'order sent'", "'webhook'", "name"]
+    source = "log.info('order sent'); write = partial(log.warning, 'webhook', x=1); log.error(name); tell(1, 'expired')"
+    source += "\ndef tell(count, event): log.info(event)"
+    assert sorted(_events(source)) == ["'expired'", "'order sent'", "'webhook'", "name"]
 
 
 def test_a_request_says_who_asked(api: ApiClient, world: World, log_lines: list[MutableMapping[str, Any]]) -> None:

@@ -29,7 +29,11 @@ NO_RATES = ("0", "0/s", "-1/s", "100", "/s", "1/week", "100/seconds", "100/mins"
 REFUSED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(FLAGS, ("of", "2", "-1", "enabled", "on off", "ON!", "ok")),
     "DATABASE_URL": ("127.0.0.1:5432", "postgres:/x", "postgres://a b"),
-    "DATABASE_POOL": (*NO_NUMBERS, "1.5", "1001"),
+    "DATABASE_LOCK_TIMEOUT": (*NO_NUMBERS, "0", "0.9", "3601", "10s"),
+    "DATABASE_LOCK_WAITERS": (*NO_NUMBERS, "1.5", "1001"),
+    "DATABASE_STATEMENT_TIMEOUT": (*NO_NUMBERS, "0", "3601"),
+    "DATABASE_BULK_STATEMENT_TIMEOUT": (*NO_NUMBERS, "0", "86401"),
+    "DATABASE_IDLE_TIMEOUT": (*NO_NUMBERS, "0", "3601"),
     "PORT": (*NO_NUMBERS, "0", "65536", "80.0"),
     "ALLOWED_HOSTS": (
         "https://a.example",
@@ -71,8 +75,8 @@ ACCEPTED: list[tuple[str, str, Any]] = [
         for text, value in (("on", True), ("Off", False), ("TRUE", True), ("0", False))
     ),
     ("SECRET_KEY", "$not-a-reference", "$not-a-reference"),
-    ("DATABASE_POOL", "0", 0),
-    ("DATABASE_POOL", " 1000 ", 1000),
+    ("DATABASE_LOCK_WAITERS", "0", 0),
+    ("DATABASE_LOCK_WAITERS", " 1000 ", 1000),
     ("PORT", "1", 1),
     ("PORT", "65535", 65535),
     (

@@ -8,7 +8,6 @@ layer and psycopg. All take turns. Seconds are the processor's, which other work
 """
 
 import argparse
-import os
 import resource
 import signal
 import statistics
@@ -80,7 +79,7 @@ def _memory_of_a_worker() -> None:
         *("--port", str(port), "--workers", "2", "--blocking-threads", "4", "--log-level", "warning"),
         *("--workers-kill-timeout", "5", "agentmessage.wsgi:application"),
     ]
-    server = subprocess.Popen(command, env=os.environ | {"DATABASE_POOL": "4"}, **ending_with_us(signal.SIGTERM))
+    server = subprocess.Popen(command, **ending_with_us(signal.SIGTERM))
     try:
         for path, words in (("healthz", "after its start"), ("v1/openapi.json", "after making the document")):
             _get(f"http://127.0.0.1:{port}/{path}")

@@ -30,6 +30,7 @@ BASE = "/api/accounts/14"
 ORDERS = f"{BASE}/tnoptions"
 IMPORTED, REGISTERED = (f"{BASE}/campaignManagement/10dlc/campaigns/{kind}CABC123" for kind in ("imports/", ""))
 XML = "application/xml"
+API = "https://api.bandwidth.com"
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 HTML = "<!doctype html><html><body>Not here<br></body></html>"
 
@@ -483,17 +484,19 @@ def test_who_waits_for_a_token_does_not_wait_for_ever(httpserver: HTTPServer) ->
 
 
 @pytest.mark.parametrize(
-    ("url", "origin"),
+    ("url", "origin", "token_origin"),
     [
-        ("bandwidth://u:s@dashboard.bandwidth.com/accounts/1?version=1", "https://dashboard.bandwidth.com"),
-        ("bandwidth://u:s@dashboard.bandwidth.com/accounts/1?version=2", "https://api.bandwidth.com"),
-        ("bandwidth://u:s@api.bandwidth.com/accounts/1?version=1", "https://dashboard.bandwidth.com"),
-        ("bandwidth://u:s@/accounts/1", "https://api.bandwidth.com"),
-        ("bandwidth://u:s@[::1]:8080/accounts/1?scheme=http", "http://[::1]:8080"),
+        ("u:s@dashboard.bandwidth.com/accounts/1?version=1", "https://dashboard.bandwidth.com", API),
+        ("u:s@dashboard.bandwidth.com/accounts/1?version=2", "https://dashboard.bandwidth.com", API),
+        ("u:s@api.bandwidth.com/accounts/1?version=1", API, API),
+        ("u:s@/accounts/1?version=1", "https://dashboard.bandwidth.com", API),
+        ("u:s@/accounts/1", API, API),
+        ("u:s@[::1]:8080/accounts/1?scheme=http", "http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_where_it_is_asked(url: str, origin: str) -> None:
-    assert Address.read(urlsplit(url)).origin == origin
+def test_where_it_is_asked(url: str, origin: str, token_origin: str) -> None:
+    address = Address.read(urlsplit(f"bandwidth://{url}"))
+    assert (address.origin, address.token_url) == (origin, f"{token_origin}/api/v1/oauth2/token")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 import time_machine
@@ -149,6 +151,15 @@ def test_retry_after(text: str, seconds: float | None) -> None:
 )
 def test_the_reset_of_a_rate(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_a_moment_is_compared_with_the_answers_own_date(days: int) -> None:
+    now = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
+    until, date = now + timedelta(seconds=90), format_datetime(now, usegmt=True)
+    with time_machine.travel(now + timedelta(days=days), tick=False):
+        assert retry_after({"retry-after": format_datetime(until, usegmt=True), "date": date}) == 90
+        assert retry_after({"x-ratelimit-reset": str(int(until.timestamp())), "date": date}) == 90
 
 
 @time_machine.travel(1_800_000_000, tick=False)

@@ -20,7 +20,7 @@ from carriers.base import (
 from carriers.choose import build_carrier
 from carriers.telnyx import TelnyxCarrier
 from tests.support.fake_telnyx import BRAND, KEY, FakeTelnyx, error
-from tests.support.serving import Fault, Reply, foreign, json_reply
+from tests.support.serving import Call, Fault, Reply, foreign, json_reply
 
 NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
 ATTACH = OrderRequest(order_id="one", action=OrderAction.ATTACH, tcr_campaign_id=TCR, numbers=(NUMBER,))
@@ -224,6 +224,31 @@ def test_a_campaign_that_is_known_by_its_own_id_only(fake: FakeTelnyx, carrier: 
     assert carrier.submit(replace(ATTACH, numbers=("+19192491002",))) == DONE
     assert fake.methods() == ["POST", "GET", "GET", "GET", "POST", "POST"]
     assert carrier.campaign_status(TCR) == CampaignDecision.APPROVED
+
+
+def test_a_list_of_campaigns_that_changes_while_it_is_read(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    """A campaign that slipped between two pages is not one that Telnyx lacks."""
+    fake.takes_tcr_ids, fake.page_limit = False, 1
+
+    def leave(call: Call) -> None:
+        if call.query.get("page") == "2":
+            fake.campaigns.pop(own_id(fake, TCR))
+
+    fake.on_call = leave
+    order = replace(ATTACH, tcr_campaign_id=OTHER, tcr_brand_id="BBRAND1")
+    with pytest.raises(CarrierUnavailable) as raised:
+        carrier.submit(order)
+    assert not raised.value.was_sent
+    fake.on_call = None
+    assert carrier.submit(order) == DONE
+
+
+def test_a_refusal_of_the_question_does_not_hide_that_of_the_order(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.takes_tcr_ids = False
+    fake.faults = [Fault("GET", error("10010", status=403))]
+    with pytest.raises(CarrierRefused) as raised:
+        carrier.submit(replace(ATTACH, tcr_brand_id="BBRAND1"))
+    assert (raised.value.failure.kind, raised.value.failure.carrier_code) == (FailureKind.REJECTED, "10005")
 
 
 def test_a_campaign_of_an_unknown_brand_is_learned_from_a_number(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -48,7 +49,7 @@ VOLATILE = [
 
 @pytest.fixture
 def api(db: None) -> ApiClient:
-    """A client of the demo's first organization. Its two keys have ids that stay; the first is used."""
+    """A client of the demo's first organization. Its two keys have IDs that stay; the first is used, and expires."""
     call_command("load_inventory", str(INVENTORY), verbosity=0)
     acme = Organization.objects.get(slug="acme")
     for number, label, plain in ((1, "Front office", PLAIN), (2, "Old laptop", "am_live_" + "y" * 43)):
@@ -59,6 +60,7 @@ def api(db: None) -> ApiClient:
             prefix=plain[:16],
             digest=digest_of(plain),
             scopes=Scope.values,
+            expires_at=datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC) if plain == PLAIN else None,
         )
     return ApiClient(PLAIN)
 

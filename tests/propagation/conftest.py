@@ -11,6 +11,7 @@ from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.clock import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
+from tests.support.carrier_webhooks import CREDENTIALS, PRIVATE_KEY, Post
 from tests.support.ports import closed_port
 from tests.support.propagation import Worker
 from tests.support.worlds import World
@@ -60,6 +61,14 @@ def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[Simulator
     calling.current_carrier().close()
     for cached in caches:
         cached.cache_clear()
+
+
+@pytest.fixture
+def post(settings: Settings) -> Post:
+    """Both webhooks are on."""
+    settings.CARRIER_WEBHOOK_CREDENTIALS = CREDENTIALS
+    settings.TELNYX_PUBLIC_KEY = PRIVATE_KEY.public_key().public_bytes_raw()
+    return Post()
 
 
 @pytest.fixture

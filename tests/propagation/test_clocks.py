@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from uuid import UUID
 
 import pytest
 import time_machine
+from django.core.management import call_command
 
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.bulk_attach import Row, bulk_attach
 from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.update import update_phone_number
+from propagation.metrics import collect_propagation
+from tests.support.factories import PhoneNumberFactory
+from tests.support.inventories import load
 from tests.support.propagation import ACTOR, Worker, attach, detach, fail_propagation, standing
 from tests.support.worlds import World
 
@@ -28,11 +33,18 @@ def _bulk(world: World) -> None:
     bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=5)
 
 
+def _inventory(world: World) -> None:
+    number = {"id": str(world.phone_number.id), "number": world.phone_number.number, "number_type": "local"}
+    organization = {"id": str(world.organization.id), "name": "Same", "slug": world.organization.slug}
+    number |= {"state": "ASSIGNED", "campaign_id": str(world.campaign.id)}
+    load({"organizations": [organization | {"phone_numbers": [number]}]})
+
+
 def _retry(world: World) -> None:
     retry_propagation(organization_id=world.organization.id, phone_number_id=world.phone_number.id)
 
 
-@pytest.mark.parametrize("change", [_attach, _bulk, _retry])
+@pytest.mark.parametrize("change", [_attach, _bulk, _inventory, _retry])
 @pytest.mark.parametrize("days", [1, -1])
 def test_what_a_wrong_clock_writes_is_due_at_once(
     world: World, worker: Worker, change: Callable[[World], None], days: int
@@ -43,8 +55,34 @@ def test_what_a_wrong_clock_writes_is_due_at_once(
         change(world)
     attachment = CampaignAttachment.objects.get()
     assert attachment.next_attempt_at is not None
-    assert abs(attachment.next_attempt_at - datetime.now(UTC)) < timedelta(hours=1)
+    for moment in (attachment.next_attempt_at, attachment.created_at, attachment.phone_number.updated_at):
+        assert abs(moment - datetime.now(UTC)) < timedelta(hours=1)
     assert worker.claim().claimed == 1
+
+
+def test_a_number_that_a_wrong_clock_adds_has_the_right_times(world: World) -> None:
+    with _clock_off_by(timedelta(days=1)):
+        added = PhoneNumberFactory.create(organization=world.organization)
+    assert added.created_at == added.updated_at
+    assert added.updated_at - datetime.now(UTC) < timedelta(hours=1)
+    added.refresh_from_db()
+    assert added.updated_at - datetime.now(UTC) < timedelta(hours=1)
+
+
+def test_ages_are_compared_with_the_databases_clock(world: World) -> None:
+    attach(world.phone_number, world.campaign)
+    with _clock_off_by(timedelta(days=1)):
+        samples = {
+            sample.name: sample.value
+            for metric in collect_propagation()
+            for sample in metric.samples
+            if sample.name.endswith("_seconds")
+        }
+        said = StringIO()
+        call_command("propagation_status", stdout=said)
+    assert samples
+    assert max(samples.values()) < 3600
+    assert "day" not in said.getvalue()
 
 
 def _patch(number_id: UUID, world: World) -> None:

@@ -166,7 +166,7 @@ def test_news_during_a_submit_does_not_end_the_lease(
     worker.run()
     assert taken_meanwhile == [0], "The worker that submits the order still holds it."
     assert CarrierOrder.objects.get().carrier_order_id is not None
-    assert "lease lost" not in [line["event"] for line in log_lines]
+    assert "order.lease_lost" not in [line["event"] for line in log_lines]
     assert worker.claim().orders == 1, "It is due once it has been submitted."
     worker.work()
     assert worker.claim().orders == 0, "News is followed once."

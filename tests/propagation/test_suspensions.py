@@ -98,7 +98,7 @@ def test_a_suspension_outlasts_sync_and_inventory(
         "Lifted the suspension.",
         "Changed Suspension reason.",
     ]
-    assert {entry.user.get_username() for entry in log} == {"ada"}  # type: ignore[attr-defined]
+    assert set(log.values_list("user__username", flat=True)) == {"ada"}
 
 
 def test_a_number_leaves_a_suspended_campaign(
@@ -151,7 +151,7 @@ def test_a_suspension_ends_by_the_databases_clock(
     campaign = Campaign.objects.get(id=world.campaign.id)
     assert (campaign.suspension_reason, campaign.suspended_by, campaign.suspended_at) == ("", "", None)
     assert Campaign.objects.get(id=world.other_campaign.id).suspension_reason
-    told = [line["campaign_id"] for line in log_lines if line["event"] == "campaign suspension ended"]
+    told = [line["campaign_id"] for line in log_lines if line["event"] == "campaign.suspension_ended"]
     assert told == [str(campaign.id)]
 
 

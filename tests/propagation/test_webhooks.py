@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import closing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -16,7 +16,6 @@ import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -24,46 +23,10 @@ from carriers.base import CampaignDecision, Deadline, OrderReport, OrderRequest
 from carriers.telnyx import TelnyxCarrier
 from propagation.models import CarrierOrder
 from tests.support.api import assert_refused
+from tests.support.carrier_webhooks import CREDENTIALS, PRIVATE_KEY, Post, event
 from tests.support.fake_telnyx import FakeTelnyx
 from tests.support.propagation import Worker, attach, detach, is_anything_open, standing
 from tests.support.worlds import World
-
-if TYPE_CHECKING:
-    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
-
-CREDENTIALS = "carrier:pässword:with colons"
-PRIVATE_KEY = Ed25519PrivateKey.generate()
-
-
-class Post:
-    """Sends what a carrier would, and what it would not."""
-
-    def __init__(self) -> None:
-        self.client = Client(raise_request_exception=False, enforce_csrf_checks=True)
-
-    def bandwidth(self, body: str | bytes, *, credentials: str | None = CREDENTIALS) -> "Answer":
-        headers = {}
-        if credentials is not None:
-            headers["Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
-        return self.client.post("/carrier/bandwidth", data=body, content_type="application/xml", headers=headers)
-
-    def telnyx(self, content: Any, *, at: float | str | None = None, signed: bytes | None = None) -> "Answer":
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        moment = at if isinstance(at, str) else str(int(time.time() if at is None else at))
-        signature = PRIVATE_KEY.sign(moment.encode() + b"|" + (body if signed is None else signed))
-        return self.raw_telnyx(body, moment, base64.b64encode(signature).decode())
-
-    def raw_telnyx(self, body: bytes, moment: str, signature: str) -> "Answer":
-        headers = {"telnyx-timestamp": moment, "telnyx-signature-ed25519": signature}
-        return self.client.post("/carrier/telnyx", data=body, content_type="application/json", headers=headers)
-
-
-@pytest.fixture
-def post(settings: Settings) -> Post:
-    """Both webhooks are on."""
-    settings.CARRIER_WEBHOOK_CREDENTIALS = CREDENTIALS
-    settings.TELNYX_PUBLIC_KEY = PRIVATE_KEY.public_key().public_bytes_raw()
-    return Post()
 
 
 class Busy:
@@ -133,12 +96,6 @@ def notification(order_id: object, *, status: str = "COMPLETE") -> str:
     )
 
 
-def event(number: object, *, kind: str = "10dlc.phone_number.update", status: str = "ASSIGNED") -> dict[str, Any]:
-    """As Telnyx writes it."""
-    payload = {"phoneNumber": number, "campaignId": "x", "type": "ASSIGNMENT", "status": status, "reasons": []}
-    return {"data": {"record_type": "event", "id": str(uuid4()), "event_type": kind, "payload": payload}}
-
-
 # What they do.
 
 
@@ -169,7 +126,6 @@ def test_what_is_not_ours_changes_nothing(post: Post, order: CarrierOrder, world
     assert post.bandwidth(notification("somebody's 17")).status_code == 200
     assert post.bandwidth("<Notification><OrderId>bw-1</OrderId></Notification>").status_code == 200
     assert post.telnyx(event(world.stranger.phone_number.number)).status_code == 200
-    assert post.telnyx(event(world.phone_number.number, kind="10dlc.campaign.update")).status_code == 200
     assert post.telnyx({"data": {"event_type": "message.received", "payload": None}}).status_code == 200
     assert not is_due(order)
 

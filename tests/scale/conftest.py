@@ -51,7 +51,7 @@ class Machines:
     @property
     def of_a_web_process(self) -> dict[str, str]:
         """The environment of a process that reaches PostgreSQL through pgbouncer."""
-        return self.environment(DATABASE_URL=self.pgbouncer.url, DATABASE_PGBOUNCER="on", DATABASE_POOL="4")
+        return self.environment(DATABASE_URL=self.pgbouncer.url, DATABASE_PGBOUNCER="on")
 
     def manage(self, *words: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         """`manage.py` with these words, on PostgreSQL directly unless an environment is given."""

@@ -113,7 +113,7 @@ class Documents:
         if isinstance(described, str) and described.startswith("@"):
             described = self._content["groups"][described[1:]]
         if isinstance(described, str):
-            if len(element) or not re.fullmatch(described, (element.text or "").strip()):
+            if len(element) or not re.fullmatch(described, (element.text or "").strip(), re.DOTALL):
                 yield f"{where}: {element.text!r} does not match {described}"
             return
         counts = Counter(child.tag for child in element)

@@ -50,8 +50,8 @@ class Served:
 
 
 @contextmanager
-def granian(log: Path) -> Iterator[Served]:
-    """One worker with four threads, until the block ends."""
+def granian(log: Path, **changes: str) -> Iterator[Served]:
+    """One worker with four threads, until the block ends. `changes` are settings."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1"),
@@ -60,7 +60,12 @@ def granian(log: Path) -> Iterator[Served]:
     ]
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, env=_environment(), stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=settings.BASE_DIR,
+            env=environment() | changes,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             _wait_until_it_serves(server, port, log)
@@ -70,13 +75,15 @@ def granian(log: Path) -> Iterator[Served]:
             server.wait(SECONDS)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the environment of a process of the service on the database of the tests."""
     connection.ensure_connection()
     info = connection.connection.info
     user, password, host = (quote(text, safe="") for text in (info.user, info.password, info.host))
     return os.environ | {
         "DJANGO_SETTINGS_MODULE": "agentmessage.settings",
         "DATABASE_URL": f"postgres://{user}:{password}@{host}:{info.port}/{info.dbname}",
+        "DATABASE_LOCK_WAITERS": "",
         "LOG_LEVEL": "INFO",
     }
 

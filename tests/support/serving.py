@@ -96,6 +96,11 @@ class FakeCarrier:
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
+    @property
+    def url(self) -> str:
+        """The CARRIER_URL for it."""
+        raise NotImplementedError
+
     def stop(self) -> None:
         """End the server. Raises AssertionError if anything was not as the documents say."""
         self._server.shutdown()

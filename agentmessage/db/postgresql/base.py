@@ -1,11 +1,12 @@
 """Django's PostgreSQL backend, where two of its habits cost each request more than the request's own SQL."""
 
+import os
 import select
 from typing import Any
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.db.backends.postgresql import base, operations
 from django.db.backends.utils import CursorWrapper
 from psycopg import pq
@@ -90,3 +91,16 @@ def _read_times_fast(cursor: "psycopg.Cursor[Any]") -> None:
     Django reads them in Python to support any time zone. The time zone of these connections is always UTC.
     """
     cursor.adapters.register_loader("timestamptz", _TIMES)
+
+
+_of_parent: list[Any] = []
+
+
+def _leave_connections_to_parent() -> None:
+    """Open new connections in a process that was forked: two processes cannot share one. The parent's go on."""
+    for wrapper in connections.all(initialized_only=True):
+        _of_parent.append(wrapper.connection)  # Kept, because what is collected is closed.
+        wrapper.connection = None
+
+
+os.register_at_fork(after_in_child=_leave_connections_to_parent)

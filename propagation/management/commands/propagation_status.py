@@ -1,7 +1,7 @@
 """`manage.py propagation_status`: statistics of propagation."""
 
 import json
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -43,10 +43,13 @@ class Command(BaseCommand):
                 f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
             )
         console.print(f"open orders: {stats.open_orders:,}")
-        heard = "" if stats.last_heartbeat is None else f", the last heartbeat {_age(stats.last_heartbeat)} ago"
+        heard = (
+            "" if stats.last_heartbeat is None else f", the last heartbeat {_age(stats.at - stats.last_heartbeat)} ago"
+        )
         console.print(f"workers: {stats.workers:,}{heard}")
         if stats.oldest is not None:
-            console.print(f"oldest pending: recorded {_age(stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
+            age = _age(stats.at - stats.oldest)
+            console.print(f"oldest pending: recorded {age} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _show(console: Console, title: str, counts: dict[str, int]) -> None:
@@ -58,8 +61,8 @@ def _show(console: Console, title: str, counts: dict[str, int]) -> None:
     console.print(table)
 
 
-def _age(since: datetime) -> str:
-    seconds = int((datetime.now(UTC) - since).total_seconds())
+def _age(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"

@@ -1,25 +1,25 @@
 """Runs the rounds and says what came of them."""
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from tests.benchmarks.api.wrk import Load
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of request, what it is called, and which share of the floor's speed it must reach."""
+    """One kind of request, what it is called, and which share of each rival's speed it must reach."""
 
     name: str
     title: str
-    target: float
+    targets: Mapping[str, float]
 
 
 SCENARIOS = (
-    Scenario("attach", "Attach: half moves, half re-attaches", 0.5),
-    Scenario("get", "Get one number", 0.4),
-    Scenario("list", "List 100 numbers", 0.4),
+    Scenario("attach", "Attach: half moves, half re-attaches", {"floor": 0.4, "peer": 1.1}),
+    Scenario("get", "Get one number", {"floor": 0.4}),
+    Scenario("list", "List 100 numbers", {"floor": 0.4}),
 )
 # The most that the 99th percentile may be, in medians.
 TAIL = 4.0
@@ -27,54 +27,45 @@ TAIL = 4.0
 
 @dataclass
 class Comparison:
-    """The rounds of one scenario."""
+    """The rounds of one scenario, by contestant."""
 
     scenario: Scenario
-    floor: list[Load] = field(default_factory=list)
-    service: list[Load] = field(default_factory=list)
+    loads: dict[str, list[Load]]
 
-    @property
-    def ratios(self) -> list[float]:
-        """The service's requests per second in shares of the floor's, round by round."""
-        return [ours.per_second / floor.per_second for floor, ours in zip(self.floor, self.service, strict=True)]
+    def ratios(self, rival: str) -> list[float]:
+        """The service's requests per second in shares of the rival's, round by round."""
+        pairs = zip(self.loads[rival], self.loads["service"], strict=True)
+        return [ours.per_second / theirs.per_second for theirs, ours in pairs]
 
-    @property
-    def ratio(self) -> float:
+    def ratio(self, rival: str) -> float:
         """The median of the rounds."""
-        return statistics.median(self.ratios)
+        return statistics.median(self.ratios(rival))
 
-    @property
-    def tail(self) -> float:
-        """The service's p99 in p50s: the median of the rounds."""
-        return median(self.service, _tail)
+    def per_second(self, contestant: str) -> float:
+        """The median of the rounds."""
+        return statistics.median(load.per_second for load in self.loads[contestant])
 
-    @property
-    def floor_tail(self) -> float:
-        """The floor's own: what of a long tail is the machine's."""
-        return median(self.floor, _tail)
+    def tail(self, contestant: str) -> float:
+        """The p99 in p50s, the median of the rounds. What of a long tail the floor has too is the machine's."""
+        return statistics.median(load.p99 / load.p50 for load in self.loads[contestant])
 
-
-def median(loads: list[Load], what: Callable[[Load], float]) -> float:
-    """The median of the rounds."""
-    return statistics.median(map(what, loads))
-
-
-def _tail(load: Load) -> float:
-    return load.p99 / load.p50
+    def misses(self) -> list[str]:
+        """Return the rivals, or `tail`, whose target is missed."""
+        missed = [rival for rival, target in self.scenario.targets.items() if self.ratio(rival) < target]
+        return [*missed, "tail"] if self.tail("service") > TAIL else missed
 
 
 def compare(scenario: Scenario, *, run: Callable[[str, str, int, int], Load], rounds: int, seconds: int) -> Comparison:
-    """Rounds of floor and service that take turns at going first, after one of a second each that counts for nothing.
+    """Let the contestants take turns, each going first in turn, after a round of a second each that counts for nothing.
 
     `run` takes the contestant, the scenario, the number of the round (one that no other run has) and its seconds.
     """
-    comparison = Comparison(scenario)
-    number = 0
+    names = [*scenario.targets, "service"]
+    comparison = Comparison(scenario, {name: [] for name in names})
     for round_ in range(-1, rounds):
-        order = ("floor", "service") if round_ % 2 else ("service", "floor")
-        for contestant in order:
-            load = run(contestant, scenario.name, number, seconds if round_ >= 0 else 1)
-            number += 1
+        for name in names:
+            load = run(name, scenario.name, round_ + 1, seconds if round_ >= 0 else 1)
             if round_ >= 0:
-                getattr(comparison, contestant).append(load)
+                comparison.loads[name].append(load)
+        names.append(names.pop(0))
     return comparison

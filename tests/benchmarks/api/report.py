@@ -4,9 +4,9 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
-from tests.benchmarks.api.comparison import TAIL, Comparison, median
-from tests.benchmarks.api.wrk import Load
+from tests.benchmarks.api.comparison import TAIL, Comparison
 
 _BEGIN = "<!-- measured: written by make bench -->"
 _END = "<!-- /measured -->"
@@ -18,17 +18,19 @@ def table(comparisons: Sequence[Comparison]) -> str:
 
 
 def _lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    yield "| | floor | service | of the floor | rounds | target | p50, p99 of the service | p99 / p50 | floor's |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "| | beside | its speed | service | ratio | rounds | target | p50, p99 of the service | p99 / p50 | its own |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for comparison in comparisons:
-        floor, service = (median(loads, _per_second) for loads in (comparison.floor, comparison.service))
-        p50, p99 = median(comparison.service, _p50), median(comparison.service, _p99)
-        yield (
-            f"| {comparison.scenario.title} | {floor:,.0f}/s | {service:,.0f}/s | **{comparison.ratio:.2f}** "
-            f"| {min(comparison.ratios):.2f} to {max(comparison.ratios):.2f} | ≥ {comparison.scenario.target} "
-            f"| {p50:.1f} ms, {p99:.1f} ms | {comparison.tail:.1f} (≤ {TAIL:.0f}) "
-            f"| {comparison.floor_tail:.1f} |"
-        )
+        service = comparison.loads["service"]
+        p50, p99 = (median(getattr(load, name) for load in service) for name in ("p50", "p99"))
+        for rival, target in comparison.scenario.targets.items():
+            ratios = comparison.ratios(rival)
+            yield (
+                f"| {comparison.scenario.title} | {rival} | {comparison.per_second(rival):,.0f}/s "
+                f"| {comparison.per_second('service'):,.0f}/s | **{comparison.ratio(rival):.2f}** "
+                f"| {min(ratios):.2f} to {max(ratios):.2f} | ≥ {target} | {p50:.1f} ms, {p99:.1f} ms "
+                f"| {comparison.tail('service'):.1f} (≤ {TAIL:.0f}) | {comparison.tail(rival):.1f} |"
+            )
 
 
 def describe(*, command: str, rounds: int, seconds: int) -> str:
@@ -46,15 +48,3 @@ def write(path: Path, text: str) -> None:
     if not begin or not end:
         raise ValueError(f"{path} has lost its marks: {_BEGIN} and {_END}")
     path.write_text(f"{before}{_BEGIN}\n\n{text}\n{_END}{after}", encoding="utf-8")
-
-
-def _per_second(load: Load) -> float:
-    return load.per_second
-
-
-def _p50(load: Load) -> float:
-    return load.p50
-
-
-def _p99(load: Load) -> float:
-    return load.p99
