@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.scopes import Scope
 from agentmessage.ids import uuid7
+from agentmessage.validators import LABEL_LENGTH, validate_label, validate_name
 
 
 class Operator(AbstractUser):
@@ -35,7 +36,7 @@ class Organization(models.Model):
     """A tenant. Every lookup for a key is limited to the key's organization."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, validators=[validate_name])
     slug = models.SlugField(max_length=63, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -55,11 +56,9 @@ class Organization(models.Model):
 class ApiKey(models.Model):
     """A key of one organization. The key itself is shown once; its digest and a readable prefix are stored."""
 
-    LABEL_LENGTH = 100
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="api_keys", db_index=False)
-    label = models.CharField(max_length=LABEL_LENGTH)
+    label = models.CharField(max_length=LABEL_LENGTH, validators=[validate_label])
     prefix = models.CharField(max_length=16, db_index=True, editable=False)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope.choices))

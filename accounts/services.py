@@ -7,11 +7,12 @@ there is nothing to guess that a slow one would protect.
 import hashlib
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -19,7 +20,8 @@ from accounts.errors import MissingScope
 from accounts.models import ApiKey
 from accounts.scopes import Scope
 from agentmessage.db.prepared import fetch_one, instance, select
-from agentmessage.errors import InvalidInput, NotFound, ValidationFailed
+from agentmessage.errors import NotFound, ValidationFailed, shown
+from agentmessage.validators import validate_label
 
 # `last_used_at` is updated at most this often.
 USE_INTERVAL = timedelta(minutes=1)
@@ -76,23 +78,14 @@ def create_api_key(
         granted_by: The key that asks for the new one. It can only grant scopes that it has itself, and no longer life.
 
     Raises:
-        InvalidInput: The label is blank or too long, a scope is unknown or repeated, or the expiry has passed.
+        ValidationFailed: The label is not one, a scope is unknown or repeated, the expiry has passed, or the key would
+            outlive `granted_by`.
         MissingScope: `granted_by` lacks one of the scopes.
-        ValidationFailed: The key would outlive `granted_by`.
     """
-    if not label.strip() or len(label) > ApiKey.LABEL_LENGTH or "\x00" in label:
-        raise InvalidInput(f"label must have 1 to {ApiKey.LABEL_LENGTH} characters")
-    if not scopes:
-        raise InvalidInput("scopes must name at least one scope")
-    for scope in scopes:
-        if scope not in Scope.values:
-            raise InvalidInput(f"unknown scope {scope!r}; the scopes are {', '.join(Scope.values)}")
-    if len(set(scopes)) != len(scopes):
-        raise InvalidInput("scopes must not repeat")
+    if refused := dict(_refusals(label, scopes, expires_at)):
+        raise ValidationFailed(details=refused)
     if granted_by is not None and not set(scopes) <= set(granted_by.scopes):
         raise MissingScope
-    if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidInput("expires_at must lie in the future")
     if granted_by is not None and granted_by.expires_at is not None:
         latest = granted_by.expires_at
         if expires_at is None or expires_at > latest:
@@ -110,6 +103,23 @@ def create_api_key(
             expires_at=expires_at,
         )
     return key, new.plain
+
+
+def _refusals(label: str, scopes: Sequence[str], expires_at: datetime | None) -> Iterator[tuple[str, str]]:
+    """Yield a sentence about each field of a new key that cannot be accepted."""
+    try:
+        validate_label(label)
+    except ValidationError as error:
+        yield "label", f"{shown(label)} {error.message}"
+    if not scopes:
+        yield "scopes", "must name at least one scope"
+    for index, scope in enumerate(scopes):
+        if scope not in Scope.values:
+            yield "scopes", f"{shown(scope)} is not one of {', '.join(Scope.values)}"
+        elif scope in scopes[:index]:
+            yield "scopes", f"{shown(scope)} is repeated"
+    if expires_at is not None and expires_at <= timezone.now():
+        yield "expires_at", f"{shown(expires_at.isoformat())} is not in the future"
 
 
 def revoke_api_key(*, organization_id: UUID, api_key_id: UUID) -> ApiKey:

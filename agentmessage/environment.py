@@ -269,9 +269,6 @@ class Environment:
     PROPAGATION_DETACH_DAYS = Setting(
         _number(1, 365), 14.0, "a detach that is not confirmed after so long fails with DETACH_EXPIRED"
     )
-    RECONCILE_MAX_DETACH_SHARE = Setting(
-        _number(0, 1), 0.05, "share of an organization's numbers that one reconciliation may detach"
-    )
 
     CAMPAIGN_NUMBER_LIMIT = Setting(
         _integer(1, 1_000_000), 49, "numbers that a campaign without a number pool may have; T-Mobile's limit is 49"

@@ -1,8 +1,13 @@
 """Domain errors: a code, a sentence, and details. They know no HTTP: `agentmessage.api.errors` has the statuses."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, Self
+
+# A response or a command names this many things that are wrong, and counts the others.
+MOST_SHOWN = 20
+LONGEST_SHOWN = 60
 
 
 class ErrorCode(StrEnum):
@@ -70,3 +75,14 @@ class PreconditionFailed(DomainError):
     """The resource is not in the state that the caller's precondition names. Nothing was changed."""
 
     code = ErrorCode.PRECONDITION_FAILED
+
+
+def shown(value: object) -> str:
+    """Return a value as JSON, in one line and not too long, with invisible characters escaped."""
+    if isinstance(value, dict | list):
+        return ("{…}" if isinstance(value, dict) else "[…]") if value else json.dumps(value)
+    is_cut = isinstance(value, str) and len(value) > LONGEST_SHOWN
+    text = json.dumps(f"{value[:LONGEST_SHOWN]}…" if is_cut else value, ensure_ascii=False, default=str)  # type: ignore[index]  # A string.
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
+    return text if is_cut or len(text) <= 2 * LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

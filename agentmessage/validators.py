@@ -1,7 +1,8 @@
 """Validators of values that enter through several interfaces: API, admin, command line, inventory document.
 
 They are Django validators, so models, forms and DRF serializers call them. A message continues a sentence that begins
-with the field or the value: "must be a valid https URL".
+with the field or the value: "must be a valid https URL". Their codes are none of those for which Django's fields have
+messages of their own.
 """
 
 import re
@@ -27,7 +28,15 @@ def validate_label(text: str) -> None:
     if not is_one_line(text):
         raise ValidationError("must not contain line breaks or control characters", "control_character")
     if not has_visible_characters(text):
-        raise ValidationError("must not be blank", "blank")
+        raise ValidationError("must not be blank", "invisible")
+
+
+def validate_name(text: str) -> None:
+    """Accept text that PostgreSQL can store and a person can see."""
+    if "\x00" in text:
+        raise ValidationError("must not contain NUL", "null_characters_not_allowed")
+    if not has_visible_characters(text):
+        raise ValidationError("must not be blank", "invisible")
 
 
 def validate_https_url(text: str) -> None:

@@ -1,14 +1,17 @@
 """Brands, in TCR's words."""
 
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from accounts.models import Organization
 from agentmessage.ids import uuid7
+from agentmessage.validators import validate_name
 
 # Seven capitals and digits in TCR's own form; carriers import IDs of up to twelve.
 TCR_BRAND_ID = "B[A-Z0-9]{6,11}"
+validate_tcr_brand_id = RegexValidator(rf"\A{TCR_BRAND_ID}\Z", "must be B and 6 to 11 capitals or digits")
 
 
 class IdentityStatus(models.TextChoices):
@@ -25,8 +28,10 @@ class Brand(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="brands", db_index=False)
-    name = models.CharField(max_length=255)
-    tcr_brand_id = models.CharField("TCR brand id", max_length=12, null=True, blank=True)
+    name = models.CharField(max_length=255, validators=[validate_name])
+    tcr_brand_id = models.CharField(
+        "TCR brand id", max_length=12, null=True, blank=True, validators=[validate_tcr_brand_id]
+    )
     identity_status = models.CharField(max_length=20, choices=IdentityStatus.choices, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -1,16 +1,19 @@
 """10DLC campaigns, in TCR's words."""
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from accounts.models import Organization
 from agentmessage.ids import uuid7
+from agentmessage.validators import validate_name
 from brands.models import Brand
 
 # Seven capitals and digits in TCR's own form; carriers import IDs of up to twelve.
 TCR_CAMPAIGN_ID = "C[A-Z0-9]{6,11}"
+validate_tcr_campaign_id = RegexValidator(rf"\A{TCR_CAMPAIGN_ID}\Z", "must be C and 6 to 11 capitals or digits")
 
 
 class CampaignStatus(models.TextChoices):
@@ -74,10 +77,12 @@ class Campaign(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="campaigns", db_index=False)
     # The composite foreign key (organization, brand) of the first migration stands in for the simple one.
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="campaigns", db_constraint=False)
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, validators=[validate_name])
     usecase = models.CharField("use case", max_length=40, choices=Usecase.choices)
     description = models.TextField(blank=True, default="")
-    tcr_campaign_id = models.CharField("TCR campaign id", max_length=12, null=True, blank=True)
+    tcr_campaign_id = models.CharField(
+        "TCR campaign id", max_length=12, null=True, blank=True, validators=[validate_tcr_campaign_id]
+    )
     status = models.CharField(max_length=10, choices=CampaignStatus.choices, default=CampaignStatus.PENDING)
     carrier_status = models.CharField(max_length=10, choices=CarrierStatus.choices, default=CarrierStatus.PENDING)
     # An operator's suspension is in force while it has a reason, whatever `carrier_status` becomes.

@@ -83,17 +83,50 @@ class OrderReport:
     """The state of an order at the carrier.
 
     While `is_open` the carrier is still working on it and nothing else counts. Afterwards a number failed if it is in
-    `failures`, by its E.164; all of them failed if `failure` is set; the others succeeded.
+    `failures`, by its E.164; all of them failed if `failure` is set; the carrier still works on those in `unfinished`;
+    the others succeeded.
     """
 
     carrier_order_id: str | None = None
     is_open: bool = False
     failures: Mapping[str, Failure] = field(default_factory=dict)
     failure: Failure | None = None
+    unfinished: frozenset[str] = frozenset()
 
     def failure_of(self, number: str) -> Failure | None:
         """Why this number failed; None if it succeeded."""
         return self.failure or self.failures.get(number)
+
+
+class AssignmentState(StrEnum):
+    """What the carrier says of a number and the campaign beside it."""
+
+    ASSIGNED = "ASSIGNED"
+    PENDING = "PENDING"
+    """On its way onto the campaign, or off it."""
+    FAILED = "FAILED"
+    """Not on the campaign: the carrier could not put it there."""
+    UNKNOWN = "UNKNOWN"
+    """The record does not say. An absent field is not a number without a campaign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One record of the carrier's list: an E.164 number, and its campaign if the record names one."""
+
+    number: str
+    tcr_campaign_id: str | None
+    state: AssignmentState
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentPage:
+    """One page of the carrier's list. `unreadable` records are not among its `assignments`."""
+
+    assignments: Sequence[Assignment]
+    next_position: int | None
+    """Where to continue, after an interruption too; None: this was the last page."""
+    unreadable: int = 0
 
 
 class CarrierUnavailable(Exception):
@@ -133,6 +166,10 @@ class CarrierRefused(Exception):
         self.failure = failure
 
 
+class ListUnavailable(Exception):
+    """The carrier has no list of its numbers, or not for this account: numbers are looked up instead."""
+
+
 class Carrier(Protocol):
     """One carrier. Its methods block, are safe to call from many threads, and end within the caller's time limit."""
 
@@ -140,6 +177,12 @@ class Carrier(Protocol):
     """Names the carrier in orders, rate limits and logs."""
     batch_size: int
     """The most numbers in one order."""
+    lookup_size: int
+    """The most numbers that one call of `assignments` looks up in one request."""
+    page_size: int
+    """The most numbers on a page of the carrier's list."""
+    page_step: int
+    """How far the positions of two pages are apart, so that a page that cannot be read can be skipped."""
 
     def until(self, deadline: Deadline) -> Self:
         """Return this carrier with one deadline for everything that is called through the result.
@@ -159,7 +202,14 @@ class Carrier(Protocol):
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
         """Yield each of these E.164 numbers with the TCR ID of its campaign at the carrier, None for none.
 
-        Raises CarrierRefused, CarrierUnavailable.
+        Numbers of which the carrier does not say it are left out. Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """Yield the carrier's list of all numbers from `position` on, which is 0 or that of an earlier page's end.
+
+        The list may change while it is read: a number on none of its pages may still be at the carrier. Raises
+        ListUnavailable, CarrierRefused, CarrierUnavailable.
         """
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:

@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db.backends.utils import CursorWrapper
 
 from accounts.models import Organization
+from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
-from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries, shown
+from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
 
 

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from agentmessage.errors import ValidationFailed
+from agentmessage.errors import LONGEST_SHOWN, MOST_SHOWN, ValidationFailed, shown
+from agentmessage.files import binary_format
 from inventory.schema import KINDS, NOT_A_UUID, UNIQUE, UNIQUE_IN_ORGANIZATION, Document, OrganizationEntry
 
-MOST_PROBLEMS = 20
-_LONGEST_SHOWN = 60
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TRAILING_COMMA = re.compile(r",\s*[\]}]")
 _DOCUMENT = TypeAdapter(Document)
@@ -44,8 +43,8 @@ class InventoryRefused(ValidationFailed):
         sentences: dict[str, str] = {}
         for problem in problems:
             sentences.setdefault(_path(problem.place), problem.sentence)
-        super().__init__(message, details=dict(islice(sentences.items(), MOST_PROBLEMS)))
-        self.hidden = max(0, len(sentences) - MOST_PROBLEMS)
+        super().__init__(message, details=dict(islice(sentences.items(), MOST_SHOWN)))
+        self.hidden = max(0, len(sentences) - MOST_SHOWN)
 
 
 def read_inventory(document: bytes) -> Inventory:
@@ -76,30 +75,14 @@ def entries(inventory: Inventory, kind: str) -> Iterator[tuple[Place, Organizati
             yield from (((*place, kind, number), organization, entry) for number, entry in enumerate(inner))
 
 
-def shown(value: object) -> str:
-    """Return a value as JSON, in one line and not too long, with invisible characters escaped."""
-    if isinstance(value, dict | list):
-        return ("{…}" if isinstance(value, dict) else "[…]") if value else json.dumps(value)
-    is_cut = isinstance(value, str) and len(value) > _LONGEST_SHOWN
-    text = json.dumps(f"{value[:_LONGEST_SHOWN]}…" if is_cut else value, ensure_ascii=False, default=str)  # type: ignore[index]  # A string.
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
-    return text if is_cut or len(text) <= 2 * _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-
-
 # The text
 
 
 def _decode(document: bytes) -> str:
     if not document.strip():
         raise InventoryRefused("it is empty")
-    if document.startswith(b"\x1f\x8b"):
-        raise InventoryRefused("it is compressed with gzip; unpack it first")
-    if document.startswith(b"PK\x03\x04"):
-        raise InventoryRefused("it is a ZIP archive or a spreadsheet, not JSON")
-    if document.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in document[:4]:
-        is_utf32 = b"\x00\x00" in document[:4]
-        raise InventoryRefused(f"it is {'UTF-32' if is_utf32 else 'UTF-16'}; save it as UTF-8")
+    if found := binary_format(document):
+        raise InventoryRefused(f"it is {found}; an inventory is JSON in UTF-8")
     try:
         return document.decode()
     except UnicodeDecodeError as error:
@@ -225,4 +208,4 @@ def _path(place: Place) -> str:
 
 
 def _step(key: str) -> str:
-    return f".{key}" if _PLAIN_KEY.fullmatch(key) and len(key) <= _LONGEST_SHOWN else f"[{shown(key)}]"
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) and len(key) <= LONGEST_SHOWN else f"[{shown(key)}]"

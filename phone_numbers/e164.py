@@ -28,7 +28,7 @@ _INVISIBLE = re.compile("[\u034f\ufe00-\ufe0f]")
 _TRUNK_PREFIX = "(0)"
 _DIAL_ABROAD = "011"
 # Longer texts are not numbers. The regular expressions take quadratic time for some of them.
-_LONGEST = 100
+LONGEST_WRITTEN = 100
 _NOT_A_SHORT_CODE = "is not a short code of 5 or 6 digits"
 
 
@@ -45,7 +45,7 @@ def to_e164(text: str, *, number_type: str | None = None) -> str:
     Raises:
         ValidationError: The message continues a sentence that begins with the value: "is not a valid phone number".
     """
-    number = text if _NORTH_AMERICAN.fullmatch(text) else _read(_plain(text))
+    number = text if _NORTH_AMERICAN.fullmatch(text) else _read(plain_text(text))
     if number is None:
         is_short_code = number_type == NumberType.SHORT_CODE
         raise ValidationError(_NOT_A_SHORT_CODE if is_short_code else "is not a valid phone number", "invalid")
@@ -59,7 +59,7 @@ def number_fragment(text: str) -> str | None:
 
     This is for searches: "(919) 555" finds +19195550100.
     """
-    parts = _PUNCTUATED.fullmatch(_plain(text))
+    parts = _PUNCTUATED.fullmatch(plain_text(text))
     return None if parts is None else parts[1] + _digits(parts[2])
 
 
@@ -110,9 +110,9 @@ def _check_type(number: str, number_type: str) -> None:
         raise ValidationError(f"is not toll-free; the area codes are {', '.join(_TOLL_FREE_AREA_CODES)}", "number_type")
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Return the text with ASCII digits and punctuation, without invisible marks, `tel:` and what keeps it a text."""
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST_WRITTEN:
         return ""
     plain = text if text.isascii() and text.isprintable() else "".join(map(_plain_character, text))
     plain = plain.strip()

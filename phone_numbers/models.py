@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce, Concat, Now, Upper
 from accounts.actors import ActorKind
 from accounts.models import Organization
 from agentmessage.ids import uuid7
+from agentmessage.validators import LABEL_LENGTH, URL_LENGTH, validate_https_url, validate_label
 from campaigns.models import Campaign
 from phone_numbers.bulk_operations import BulkOperation  # noqa: F401  (Django finds an app's models here.)
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
@@ -58,9 +59,6 @@ class PhoneNumber(models.Model):
     `campaign` changes only through `phone_numbers.services`: every change writes a `CampaignAttachment` too.
     """
 
-    LABEL_LENGTH = 100
-    URL_LENGTH = 2048
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
         Organization,
@@ -73,9 +71,14 @@ class PhoneNumber(models.Model):
     number = models.CharField(max_length=16, help_text="E.164, or the digits of a short code")
     number_type = models.CharField(max_length=10, choices=NumberType.choices, default=NumberType.LOCAL)
     state = models.CharField(max_length=11, choices=NumberState.choices, default=NumberState.AVAILABLE)
-    label = models.CharField(max_length=LABEL_LENGTH, null=True, blank=True)
-    inbound_url = models.URLField("inbound URL", max_length=URL_LENGTH, null=True, blank=True)
-    status_url = models.URLField("status URL", max_length=URL_LENGTH, null=True, blank=True)
+    label = models.CharField(max_length=LABEL_LENGTH, null=True, blank=True, validators=[validate_label])
+    # Not a URLField: its forms repair what they are given, and the API would refuse the same text.
+    inbound_url = models.CharField(
+        "inbound URL", max_length=URL_LENGTH, null=True, blank=True, validators=[validate_https_url]
+    )
+    status_url = models.CharField(
+        "status URL", max_length=URL_LENGTH, null=True, blank=True, validators=[validate_https_url]
+    )
     # The composite foreign key (organization, campaign) in constraints.sql replaces the simple one.
     campaign = models.ForeignKey(
         Campaign,

@@ -3,11 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Upper
 
 from agentmessage.db.prepared import fetch_one
 from agentmessage.errors import NotFound
+from agentmessage.validators import LABEL_LENGTH
+from phone_numbers.e164 import number_fragment
 from phone_numbers.models import SEARCHED, CampaignAttachment, NumberState, PhoneNumber
 
 # What /v1 shows of a number, by the names that the columns have too.
@@ -37,12 +39,15 @@ def visible_phone_numbers(*, organization_id: UUID) -> QuerySet[PhoneNumber]:
 
 
 def search_phone_numbers(rows: QuerySet[PhoneNumber], text: str) -> QuerySet[PhoneNumber]:
-    """Those whose number or label has `text` in it, in either case."""
-    if len(text) > PhoneNumber.LABEL_LENGTH:
+    """Those whose number or label has `text` in it, in either case. A number may be written as people write it."""
+    if len(text) > LABEL_LENGTH:
         # Nothing is that long, and the trigrams of a long text take the index seconds.
         return rows.none()
     # The database makes both sides upper case. Python would make SS of ß, and find no label that has it.
-    return rows.alias(searched=SEARCHED).filter(searched__contains=Upper(Value(text)))
+    found = Q(searched__contains=Upper(Value(text)))
+    if fragment := number_fragment(text):
+        found |= Q(searched__contains=fragment)
+    return rows.alias(searched=SEARCHED).filter(found)
 
 
 def read_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> dict[str, Any]:

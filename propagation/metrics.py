@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from propagation.services.stats import current_stats, numbers_by_status
+from propagation.services.stats import LastReading, current_stats, numbers_by_status
 
 # The one statistic that reads all numbers: seconds for ten million of them.
 _MAX_AGE_SECONDS = 300.0
@@ -50,6 +51,7 @@ def collect_propagation() -> Iterable[Metric]:
         ended.add_metric([str(rate.minutes), "succeeded"], rate.succeeded)
         ended.add_metric([str(rate.minutes), "failed"], rate.failed)
     yield ended
+    yield from _drift(stats.readings, stats.at)
     yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=stats.workers)
     if stats.last_heartbeat is not None:
         silent = (stats.at - stats.last_heartbeat).total_seconds()
@@ -58,6 +60,20 @@ def collect_propagation() -> Iterable[Metric]:
     for status, count in _numbers_by_status().items():
         numbers.add_metric([status], count)
     yield numbers
+
+
+def _drift(readings: Iterable[LastReading], now: datetime) -> Iterable[Metric]:
+    about = "at the last reconciliation (numbers) or sync (campaigns)"
+    drift = GaugeMetricFamily("agentmessage_drift", f"How many differed {about}.", labels=["subject"])
+    left = GaugeMetricFamily("agentmessage_drift_left", f"Left because too many differed {about}.", labels=["subject"])
+    unreadable = GaugeMetricFamily("agentmessage_drift_unreadable", f"Without an answer {about}.", labels=["subject"])
+    age = GaugeMetricFamily("agentmessage_drift_age_seconds", "Since the last one ended.", labels=["subject"])
+    for reading in readings:
+        drift.add_metric([reading.subject], reading.drifted)
+        left.add_metric([reading.subject], reading.left)
+        unreadable.add_metric([reading.subject], reading.unreadable)
+        age.add_metric([reading.subject], (now - reading.ended_at).total_seconds())
+    return drift, left, unreadable, age
 
 
 def _numbers_by_status() -> dict[str, int]:

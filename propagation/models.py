@@ -1,11 +1,13 @@
-"""Orders to the carrier, and the rate at which all workers together may call it."""
+"""Orders to the carrier, what it says of numbers and campaigns, and the rate at which workers may call it."""
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from accounts.models import Organization
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
+from phone_numbers.models import PhoneNumber
 
 
 class CarrierOrder(models.Model):
@@ -78,3 +80,81 @@ class CarrierRateLimit(models.Model):
 
     def __str__(self) -> str:
         return self.carrier
+
+
+class CarrierReading(models.Model):
+    """One reading of what the carrier has, for reconciliation or for sync: how far it is, and what came of it.
+
+    It is read in pieces by jobs and commands, of which any may die; the next one continues.
+    """
+
+    class Subject(models.TextChoices):
+        """What is read. News: the campaigns that the carrier has announced within an hour."""
+
+        NUMBERS = "numbers"
+        CAMPAIGNS = "campaigns"
+        NEWS = "news"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    carrier = models.CharField(max_length=20)
+    subject = models.CharField(max_length=9, choices=Subject.choices)
+    # NULL: of all organizations.
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+", null=True, db_index=False
+    )
+    is_dry_run = models.BooleanField(default=False)
+    started_at = models.DateTimeField(db_default=Now())
+    # Where to continue in the carrier's list. NULL: the list has been read, or there is none.
+    position = models.PositiveBigIntegerField(default=0, null=True)
+    # The last row that was looked up. Rows without an answer are looked up twice.
+    last_id = models.UUIDField(null=True)
+    is_second_pass = models.BooleanField(default=False)
+    read_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    # Numbers on pages that were skipped, and rows for which the carrier gave no usable answer.
+    skipped = models.PositiveIntegerField(default=0)
+    unreadable = models.PositiveIntegerField(default=0)
+    # How many were compared, differed, and were left because they were more than the limit.
+    compared = models.PositiveIntegerField(default=0)
+    drifted = models.PositiveIntegerField(default=0)
+    left = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-started_at"]
+        indexes = [models.Index(fields=["subject", "-started_at"], name="propagation_reading_newest")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class CarrierAnswer(models.Model):
+    """What the carrier said of one number (the TCR ID of its campaign) or campaign (its status) in a reading.
+
+    Deleted when the reading ends. The rows are many and short-lived, so the foreign keys have no constraints.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    reading = models.ForeignKey(CarrierReading, on_delete=models.CASCADE, related_name="answers", db_index=False)
+    phone_number = models.ForeignKey(
+        PhoneNumber, on_delete=models.DO_NOTHING, related_name="+", null=True, db_constraint=False, db_index=False
+    )
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.DO_NOTHING, related_name="+", null=True, db_constraint=False, db_index=False
+    )
+    # NULL: on no campaign.
+    answer = models.CharField(max_length=64, null=True)
+    # The carrier said something, but not this.
+    is_known = models.BooleanField(default=True)
+    # It was drift, and has been recorded.
+    is_corrected = models.BooleanField(default=False, db_default=False)
+    # From before the carrier was asked, by the database's clock: what changed here since is not compared.
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["reading", "phone_number"], name="propagation_answer_number"),
+            models.UniqueConstraint(fields=["reading", "campaign"], name="propagation_answer_campaign"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.answer)

@@ -1,11 +1,11 @@
 """The tasks of `manage.py run_worker`. Jobs carry IDs and read the present state."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -13,14 +13,23 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.actors import Actor
 from campaigns.services import end_suspensions, expire_campaigns
-from carriers.base import CarrierRefused, CarrierUnavailable, Deadline
+from carriers.base import CarrierRefused, CarrierUnavailable, Deadline, carriers_words
+from phone_numbers.services.clock import database_now
 from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
 from propagation.services.dispatch import run_round
-from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders, expire_orders, expire_waiting
-from propagation.services.reconcile import reconcile
+from propagation.services.drift import Extent
+from propagation.services.housekeeping import (
+    delete_lost_jobs,
+    delete_old_orders,
+    delete_old_readings,
+    expire_orders,
+    expire_waiting,
+)
+from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
+from propagation.services.reconcile import Report, reconcile
 from propagation.services.record import AttachmentFailure
 from propagation.services.send import process_orders_until
-from propagation.services.sync import announced_campaigns, sync_campaigns
+from propagation.services.sync import Decision, SyncReport, sync_announcement, sync_campaigns
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +38,9 @@ QUEUE = "propagation"
 MAX_JOBS = 60
 # A job takes no further order after this, so that a worker that is told to stop soon does.
 JOB_SECONDS = 15.0
+# Long tasks are done in pieces, behind everything that is due: a piece delays the end of a worker for as long.
+PIECE_SECONDS = 50.0
+BACKGROUND = -10
 
 
 @app.periodic(cron="* * * * * */2")
@@ -61,12 +73,13 @@ def process_orders(order_ids: list[str], lease: str) -> None:
 @app.periodic(cron="*/5 * * * *")
 @app.task(queue=QUEUE, queueing_lock="tidy_up", name="tidy_up")
 def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
-    """Every five minutes: end what has lasted for too long, and delete old orders and the jobs of dead workers."""
+    """Every five minutes: end what has waited for too long, and delete old orders and the jobs of dead workers."""
     close_old_connections()
     expire_orders()
     expire_waiting()
     end_suspensions()
     delete_old_orders()
+    delete_old_readings()
     delete_lost_jobs()
 
 
@@ -78,37 +91,41 @@ def expire_due_campaigns(timestamp: int) -> None:  # noqa: ARG001
     expire_campaigns()
 
 
-@app.periodic(cron="23 * * * *")
-@app.task(queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", name="sync_campaigns")
+@app.periodic(cron="* * * * *")
+@app.task(
+    queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", priority=BACKGROUND, name="sync_campaigns"
+)
 def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
-    """Every hour: ask the carrier which campaigns it has approved."""
-    try:
-        _sync()
-    except (CarrierUnavailable, CarrierRefused) as error:
-        # The answers so far are recorded; the rest is asked again in an hour.
-        _log_early_end("sync.ended_early", error)
+    """Every hour, a minute of work at a time: ask the carrier which campaigns it has approved."""
+    with _piece("sync"):
+        report = sync_campaigns(
+            carrier=current_carrier(),
+            since=_latest(minute=23),
+            deadline=Deadline.after(PIECE_SECONDS),
+            on_decision=_log_decision,
+        )
+        if report is not None:
+            log.info("sync.completed", **_counts(report))
+            _log_excess(report.extent)
 
 
-def _sync(tcr_campaign_ids: Collection[str] | None = None) -> None:
-    for decision in sync_campaigns(carrier=current_carrier(), tcr_campaign_ids=tcr_campaign_ids):
-        if decision.is_new:
-            log.info("campaign.decided", campaign_id=str(decision.campaign.id), carrier_status=decision.status)
-
-
-@app.task(queue=QUEUE, lock="sync_campaigns", name="sync_announced")
+@app.task(queue=QUEUE, lock="sync_campaigns", priority=BACKGROUND, name="sync_announced")
 def sync_announced(campaign_id: str | None, brand_id: str | None) -> None:
     """After a carrier's news of a campaign, or of a brand and so of all its campaigns: ask what it has decided."""
-    close_old_connections()
-    try:
-        campaigns = announced_campaigns(carrier=current_carrier(), campaign_id=campaign_id, brand_id=brand_id)
-        _sync(tcr_campaign_ids=campaigns)
-    except (CarrierUnavailable, CarrierRefused) as error:
-        # The sync of all campaigns asks again within the hour.
-        _log_early_end("sync.ended_early", error)
+    # What is left undone here, the sync of all campaigns does within the hour.
+    with _piece("sync after news"):
+        report = sync_announcement(
+            carrier=current_carrier(),
+            campaign_id=campaign_id,
+            brand_id=brand_id,
+            deadline=Deadline.after(PIECE_SECONDS),
+            on_decision=_log_decision,
+        )
+        _log_excess(report.extent)
 
 
 def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
-    """Queue `sync_announced` unless the same is queued already. Return whether it was queued."""
+    """Queue `sync_after_news` unless the same is queued already. Return whether it was queued."""
     lock = f"sync_announced {campaign_id or brand_id}"
     try:
         sync_announced.configure(queueing_lock=lock).defer(campaign_id=campaign_id, brand_id=brand_id)
@@ -117,27 +134,64 @@ def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool
     return True
 
 
-@app.periodic(cron="43 3 * * *")
-@app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", name="reconcile")
+@app.periodic(cron="* * * * *")
+@app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", priority=BACKGROUND, name="reconcile")
 def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
-    """Every night: compare with what the carrier reports, and correct the drift."""
-    try:
+    """Every night, a minute of work at a time: compare with what the carrier reports, and correct the drift."""
+    with _piece("reconciliation"):
         report = reconcile(
             carrier=current_carrier(),
             actor=Actor.for_worker("reconcile"),
-            max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
+            since=_latest(hour=3, minute=43),
+            deadline=Deadline.after(PIECE_SECONDS),
         )
-    except (CarrierUnavailable, CarrierRefused) as error:
-        _log_early_end("reconciliation.ended_early", error)
-        return
-    counts = {drift.value: count for drift, count in report.counts.items()}
-    log.info("reconciliation.completed", checked=report.checked, left=report.left, **counts)
+        if report is not None:
+            counts = {drift.value: count for drift, count in report.counts.items()}
+            log.info("reconciliation.completed", **_counts(report), **counts)
+            _log_excess(report.extent)
 
 
-def _log_early_end(event: str, error: CarrierUnavailable | CarrierRefused) -> None:
-    log.warning(event, reason=str(error))
-    if isinstance(error, CarrierRefused):
-        AttachmentFailure.from_carrier(error.failure).log_for_operator()
+@contextmanager
+def _piece(name: str) -> Iterator[None]:
+    """Do one piece of a long task. What is left, the job of the next minute continues."""
+    close_old_connections()
+    try:
+        yield
+    except OutOfTime:
+        log.info("task.interrupted", task=name)
+    except ReadingTaken:
+        log.info("task.taken_over", task=name)
+    except (TooManyErrors, CarrierRefused, CarrierUnavailable) as error:
+        log.warning("task.ended_early", task=name, reason=carriers_words(str(error), otherwise=""))
+        if isinstance(error, CarrierRefused):
+            AttachmentFailure.from_carrier(error.failure).log_for_operator()
+
+
+def _latest(*, hour: int | None = None, minute: int) -> datetime:
+    """Return the latest time, by the database's clock, when a task was to start: in this hour, or on this day."""
+    now = database_now().astimezone(UTC)
+    start = now.replace(hour=now.hour if hour is None else hour, minute=minute, second=0, microsecond=0)
+    return start if start <= now else start - (timedelta(hours=1) if hour is None else timedelta(days=1))
+
+
+def _log_decision(decision: Decision) -> None:
+    if decision.status is not None and decision.reason is None:
+        log.info("campaign.decided", campaign_id=str(decision.campaign_id), carrier_status=decision.status)
+
+
+def _counts(report: Report | SyncReport) -> dict[str, int]:
+    return {
+        "checked": report.extent.compared,
+        "drifted": report.extent.drifted,
+        "left": report.left,
+        "unknown": report.unknown,
+        "unreadable": report.unreadable,
+    }
+
+
+def _log_excess(extent: Extent) -> None:
+    if extent.excess is not None:
+        log.error("drift.left", reason=extent.excess)
 
 
 def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:

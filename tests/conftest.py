@@ -42,7 +42,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_truncate")
 
 
-_OUR_PACKAGES = ("agentmessage", "accounts", "campaigns", "phone_numbers", "propagation")
+_OUR_PACKAGES = ("agentmessage", "accounts", "campaigns", "carriers", "phone_numbers", "propagation")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from accounts.scopes import Scope
 from accounts.services import create_api_key, revoke_api_key
 from agentmessage.admin.base import RowAdmin, selected_ids
 from agentmessage.admin.unfold_typing import action, display
-from agentmessage.errors import InvalidInput
+from agentmessage.errors import ValidationFailed
 
 # The response is the page with the key, so there is no next page to choose.
 _ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
@@ -131,8 +131,9 @@ class ApiKeyAdmin(RowAdmin):
                     scopes=fields["scopes"],
                     expires_at=fields["expires_at"],
                 )
-            except InvalidInput as error:
-                form.add_error(None, error.sentence)
+            except ValidationFailed as refused:
+                for field, sentence in (refused.details or {}).items():
+                    form.add_error(field, f"{sentence}.")
             else:
                 self.log_addition(request, key, [{"added": {}}])
                 return self._show_once(request, key, plain)

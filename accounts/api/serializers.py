@@ -7,9 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import ApiKey
 from accounts.scopes import Scope
 from agentmessage.api.requests import RequestBody
+from agentmessage.validators import LABEL_LENGTH
 
 # RFC 3339, section 5.6. `fromisoformat` alone takes weeks, dates without separators and times without seconds too.
 _MOMENT = re.compile(
@@ -41,7 +41,7 @@ class NewApiKeySerializer(ApiKeySerializer):
     {
         "type": "string",
         "minLength": 1,
-        "maxLength": ApiKey.LABEL_LENGTH,
+        "maxLength": LABEL_LENGTH,
         "pattern": "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$",
     }
 )

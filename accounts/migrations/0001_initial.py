@@ -8,6 +8,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import agentmessage.ids
+import agentmessage.validators
 from accounts.groups import grant
 
 
@@ -107,7 +108,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
-                ("name", models.CharField(max_length=200)),
+                ("name", models.CharField(max_length=200, validators=[agentmessage.validators.validate_name])),
                 ("slug", models.SlugField(max_length=63, unique=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
@@ -131,7 +132,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
-                ("label", models.CharField(max_length=100)),
+                ("label", models.CharField(max_length=100, validators=[agentmessage.validators.validate_label])),
                 ("prefix", models.CharField(db_index=True, editable=False, max_length=16)),
                 ("digest", models.BinaryField(max_length=32, unique=True)),
                 (

@@ -7,6 +7,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
+from agentmessage.errors import shown
+
 
 class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a form class per model from it.
     """Validate the whole row against its model's constraints.
@@ -23,6 +25,15 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a f
         super()._post_clean()  # type: ignore[misc]  # The stubs leave out what Django's own forms override.
         del self.instance.validate_constraints
         self._check_constraints()
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        """Put the value before what `agentmessage.validators` say of it, which continues a sentence."""
+        for field, found in errors.error_dict.items() if hasattr(errors, "error_dict") else ():
+            for error in found:
+                if str(error.message)[:1].islower():
+                    # Without parameters, Django does not look for placeholders in the value.
+                    error.message, error.params = f"{shown(self.cleaned_data.get(field))} {error.message}.", None
+        super()._update_errors(errors)  # type: ignore[misc]  # As above.
 
     def _check_constraints(self) -> None:
         """Add an error for each constraint that the row violates, unless one of its fields already has an error."""

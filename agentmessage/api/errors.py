@@ -10,7 +10,7 @@ from rest_framework import exceptions
 
 from agentmessage.api.envelope import AnyRequest, Envelope, failure, request_id_of
 from agentmessage.database_errors import log_trouble
-from agentmessage.errors import DomainError, ErrorCode, InvalidInput, ValidationFailed
+from agentmessage.errors import MOST_SHOWN, DomainError, ErrorCode, InvalidInput, ValidationFailed
 
 log = structlog.get_logger(__name__)
 
@@ -133,12 +133,20 @@ def log_unexpected(exception: BaseException | None) -> ErrorCode:
 
 
 def _sentences(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the first sentence about each field that a serializer refused. `ids[3]` is an entry of a list."""
+    """Yield the first sentence about each field that a serializer refused. `ids[3]` is an entry of a list.
+
+    Of a list, the first entries are named and the others counted.
+    """
     if not isinstance(detail, dict):
         yield place, str(detail[0])
         return
+    entries = 0
     for key, inner in detail.items():
         if isinstance(key, int):
-            yield from _sentences(inner, f"{place}[{key}]")
+            entries += 1
+            if entries <= MOST_SHOWN:
+                yield from _sentences(inner, f"{place}[{key}]")
         else:
             yield from _sentences(inner, f"{place}.{key}" if place else key)
+    if entries > MOST_SHOWN:
+        yield place, f"{entries - MOST_SHOWN} more of its entries cannot be accepted"

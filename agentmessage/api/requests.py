@@ -6,7 +6,7 @@ DRF's own JSON parser turns a deep nest into a 500 and takes NaN and lone surrog
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, ClassVar
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from agentmessage.api.errors import MalformedPathId, PayloadTooLarge
-from agentmessage.errors import InvalidInput, ValidationFailed
+from agentmessage.errors import MOST_SHOWN, InvalidInput, ValidationFailed, shown
 from agentmessage.ids import parse_uuid
 
 NOT_A_UUID = "must be a UUID, as 36 characters in the hyphenated form"
@@ -95,10 +95,6 @@ def check_representation(request: Request) -> None:
         raise UnsupportedMediaType(declared)
 
 
-# How many keys that are not fields a response names.
-_MOST_UNKNOWN = 20
-
-
 class RequestBody(serializers.Serializer[Any]):
     """The keys of a JSON object that an endpoint takes: with none declared, the body must be empty or `{}`.
 
@@ -111,7 +107,7 @@ class RequestBody(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields' values. Raises InvalidInput and DRF's ValidationError."""
-        unknown = [name for name in data if name not in self.fields][:_MOST_UNKNOWN]
+        unknown = [name for name in data if name not in self.fields][:MOST_SHOWN]
         taken = f"the fields are {', '.join(self.fields)}" if self.fields else "there are none"
         if unknown and not self.unknown_keys_in_details:
             raise InvalidInput(f"unknown field {unknown[0]!r}; {taken}")
@@ -119,10 +115,23 @@ class RequestBody(serializers.Serializer[Any]):
         try:
             values: dict[str, Any] = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError({**refused, **error.detail}) from error  # type: ignore[dict-item]  # A serializer's errors are a dict.
+            named = {name: _naming(detail, data[name]) if name in data else detail for name, detail in _by_name(error)}
+            raise serializers.ValidationError(refused | named) from error
         if refused:
             raise serializers.ValidationError(refused)
         return values
+
+
+def _by_name(error: serializers.ValidationError) -> Iterable[tuple[str, Any]]:
+    faults: dict[str, Any] = error.detail  # type: ignore[assignment]  # A serializer's errors are a dict.
+    return faults.items()
+
+
+def _naming(detail: Any, value: Any) -> Any:
+    """Put the value before each sentence about it; `detail` may have the sentences about entries of a list."""
+    if isinstance(detail, dict):
+        return {key: _naming(inner, value[key]) for key, inner in detail.items()}
+    return [f"{shown(value)} {detail[0]}"]
 
 
 class RequestQuery(serializers.Serializer[Any]):
@@ -176,9 +185,8 @@ def read_query(request: Request, query: RequestQuery) -> dict[str, Any]:
     try:
         read: dict[str, Any] = query.run_validation(given)
     except serializers.ValidationError as error:
-        faults: dict[str, Any] = error.detail  # type: ignore[assignment]  # As above.
-        name, sentences = next(iter(faults.items()))
-        raise InvalidInput(f"{name} {sentences[0]}") from error
+        name, sentences = next(iter(_by_name(error)))
+        raise InvalidInput(f"{name} {_naming(sentences, given[name])[0]}") from error
     return read
 
 

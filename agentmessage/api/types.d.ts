@@ -17,7 +17,7 @@ export interface paths {
          * Attach a campaign to many phone numbers
          * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the call, a number's (5 and 6) fail its row, and the others go on. A number that is given twice is attached once and unchanged the second time.
          *
-         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `unchanged`. With `dry_run` the answer is the same and nothing is written.
+         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `rolled_back`. With `dry_run` the answer is the same and nothing is written.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -486,6 +486,8 @@ export interface components {
             attached: number;
             unchanged: number;
             failed: number;
+            /** @description Numbers that `atomic` left as they were. */
+            rolled_back: number;
             /** @description In the order sent. */
             results: components["schemas"]["BulkResult"][];
         };
@@ -505,7 +507,7 @@ export interface components {
             /** Format: uuid */
             phone_number_id: string;
             /** @enum {string} */
-            outcome: "attached" | "unchanged" | "failed";
+            outcome: "attached" | "unchanged" | "failed" | "rolled_back";
             /** @description Only where it failed. */
             error?: components["schemas"]["BulkError"];
         };

@@ -1,10 +1,12 @@
 """Brands."""
 
+import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
 import agentmessage.ids
+import agentmessage.validators
 from accounts.groups import grant
 
 
@@ -23,8 +25,21 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
-                ("name", models.CharField(max_length=255)),
-                ("tcr_brand_id", models.CharField(blank=True, max_length=12, null=True, verbose_name="TCR brand id")),
+                ("name", models.CharField(max_length=255, validators=[agentmessage.validators.validate_name])),
+                (
+                    "tcr_brand_id",
+                    models.CharField(
+                        blank=True,
+                        max_length=12,
+                        null=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\AB[A-Z0-9]{6,11}\\Z", "must be B and 6 to 11 capitals or digits"
+                            )
+                        ],
+                        verbose_name="TCR brand id",
+                    ),
+                ),
                 (
                     "identity_status",
                     models.CharField(

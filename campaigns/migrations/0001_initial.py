@@ -1,10 +1,12 @@
 """Campaigns."""
 
+import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
 import agentmessage.ids
+import agentmessage.validators
 from accounts.groups import grant
 
 
@@ -24,7 +26,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
-                ("name", models.CharField(max_length=255)),
+                ("name", models.CharField(max_length=255, validators=[agentmessage.validators.validate_name])),
                 (
                     "usecase",
                     models.CharField(
@@ -63,7 +65,17 @@ class Migration(migrations.Migration):
                 ("description", models.TextField(blank=True, default="")),
                 (
                     "tcr_campaign_id",
-                    models.CharField(blank=True, max_length=12, null=True, verbose_name="TCR campaign id"),
+                    models.CharField(
+                        blank=True,
+                        max_length=12,
+                        null=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\AC[A-Z0-9]{6,11}\\Z", "must be C and 6 to 11 capitals or digits"
+                            )
+                        ],
+                        verbose_name="TCR campaign id",
+                    ),
                 ),
                 (
                     "status",

@@ -7,21 +7,24 @@ Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
 
-from carriers.bandwidth import xml_format
+from carriers.bandwidth import tendlc, xml_format
 from carriers.bandwidth.oauth import Token
 from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
 from carriers.bandwidth.xml_format import Order, OrderError
 from carriers.base import (
+    AssignmentPage,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Deadline,
     Failure,
     FailureKind,
+    ListUnavailable,
     OrderAction,
     OrderReport,
     OrderRequest,
@@ -30,6 +33,7 @@ from carriers.http import Answer, HttpCaller
 
 _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
 _DETAILS = "TelephoneNumberResponse"
+_XML = "application/xml"
 _REFUSING = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 # About the account, whatever the code: credentials, funds, permission, an account that is not there.
 _ACCOUNT = (
@@ -120,6 +124,8 @@ class BandwidthCarrier:
     """
 
     name = "bandwidth"
+    lookup_size = 1
+    page_size = page_step = tendlc.PAGE_SIZE
 
     def __init__(self, *, address: Address, pace: Callable[[], None]) -> None:
         self.batch_size = address.batch_size
@@ -131,6 +137,7 @@ class BandwidthCarrier:
         credentials = (address.user, address.secret)
         self._basic = credentials if address.version == "1" else None
         self._token = Token(url=address.token_url, credentials=credentials) if address.version == "2" else None
+        self._list_access = tendlc.Access()
 
     @classmethod
     def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
@@ -153,7 +160,8 @@ class BandwidthCarrier:
             element = xml_format.parse(answer.body, _RESPONSE).find(_ORDER)
             if element is None:
                 raise xml_format.unreadable()
-            return report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
+            placed = report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
+            return tendlc.with_registration(self._get_json, self._list_access, order, placed)
         if answer.status == HTTPStatus.CONFLICT:
             # It is not documented whether an ID that exists already is a conflict; if so, it is not a failure.
             try:
@@ -172,6 +180,12 @@ class BandwidthCarrier:
 
     def find(self, order: OrderRequest) -> OrderReport | None:
         """See `Carrier`."""
+        report = self._find(order)
+        if report is None:
+            return None
+        return tendlc.with_registration(self._get_json, self._list_access, order, report)
+
+    def _find(self, order: OrderRequest) -> OrderReport | None:
         sent, unsupported = self._formatted(order.numbers, order.action)
         if order.carrier_order_id is not None:
             known = self._order(order, order.carrier_order_id)
@@ -194,15 +208,22 @@ class BandwidthCarrier:
         return report_of(listed, sent, unsupported)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """See `Carrier`. One call for each number: `GET /tns/{tn}/tndetails`, which belongs to no account's path.
+        """See `Carrier`. One call for each number.
 
-        A number that Bandwidth cannot read is left out. Source: numbers.yml, `RetrieveTnDetails`, whose examples have
-        `CampaignId` in hosted details only; that a number of the account's own has it in the same place is not shown.
+        That is for its record in the list of 10DLC numbers, where the account may read it, or else for
+        `GET /tns/{tn}/tndetails`, which belongs to no account's path.
+        A number that Bandwidth cannot read is left out, and so is one whose details have no `CampaignId`. Source:
+        numbers.yml, `RetrieveTnDetails`, whose examples have it in hosted details only, so its absence says nothing.
         """
         for number in numbers:
             sent = next(iter(self._formatted([number])[0]), None)
             if sent is None:
                 continue
+            try:
+                yield from tendlc.look_up(self._get_json, self._list_access, number)
+                continue
+            except ListUnavailable:
+                pass
             answer = self._call("GET", f"{self._api}/tns/{quote(sent, safe='')}/tndetails")
             if _is_absent(answer, _DETAILS):
                 # Bandwidth/cli, cmd/number/details.go: not on this account.
@@ -214,7 +235,13 @@ class BandwidthCarrier:
                     continue
                 raise exception
             details = xml_format.parse(answer.body, _DETAILS)
-            yield number, xml_format.read_campaign_of_number(details, account=self._account, number=number)
+            campaign = xml_format.read_campaign_of_number(details, account=self._account, number=number)
+            if campaign is not None:
+                yield number, campaign
+
+    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `Carrier`. 250 numbers a request."""
+        return tendlc.pages(self._get_json, self._list_access, position)
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
@@ -281,29 +308,36 @@ class BandwidthCarrier:
     def _call(
         self, method: str, url: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
     ) -> Answer:
-        if self._token is None:
-            answer = self._exchange(method, url, content, params, token=None)
-        else:
-            token = self._token.value(self._caller)
-            answer = self._exchange(method, url, content, params, token=token)
-            if answer.status == HTTPStatus.UNAUTHORIZED:
-                # The token may have been revoked early. A second 401 is about more than the token.
-                answer = self._exchange(
-                    method, url, content, params, token=self._token.value(self._caller, instead_of=token)
-                )
+        answer = self._authorized(method, url, content, params)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise _exception_for(answer)
         return answer
 
-    def _exchange(
-        self, method: str, url: str, content: bytes | None, params: Mapping[str, str] | None, *, token: str | None
+    def _get_json(self, path: str, params: Mapping[str, str] | None) -> Answer:
+        if self._token is None:
+            # These pages belong to the second API.
+            raise ListUnavailable
+        answer = self._authorized("GET", f"{self._base}/{path}", None, params, "application/json")
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise _exception_for(answer)
+        return answer
+
+    def _authorized(
+        self, method: str, url: str, content: bytes | None, params: Mapping[str, str] | None, accept: str = _XML
     ) -> Answer:
-        headers = {"Accept": "application/xml"}
+        headers = {"Accept": accept}
         if content is not None:
-            headers["Content-Type"] = "application/xml; charset=utf-8"
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        return self._caller.call(method, url, headers=headers, content=content, params=params, auth=self._basic)
+            headers["Content-Type"] = f"{_XML}; charset=utf-8"
+        call = partial(self._caller.call, method, url, content=content, params=params)
+        if self._token is None:
+            return call(headers=headers, auth=self._basic)
+        token = self._token.value(self._caller)
+        answer = call(headers={**headers, "Authorization": f"Bearer {token}"})
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            # The token may have been revoked early. A second 401 is about more than the token.
+            token = self._token.value(self._caller, instead_of=token)
+            answer = call(headers={**headers, "Authorization": f"Bearer {token}"})
+        return answer
 
 
 def _ours(answered: Order, order: OrderRequest) -> Order:

@@ -89,7 +89,12 @@ def is_north_american(number: str) -> bool:
 
 def takes(number: str, action: OrderAction) -> bool:
     """Whether the action exists for this North American number: toll-free numbers have no `delete`."""
-    return action is OrderAction.ATTACH or number[2:5] not in _TOLL_FREE
+    return action is OrderAction.ATTACH or not is_toll_free(number)
+
+
+def is_toll_free(number: str) -> bool:
+    """Whether this North American number is toll-free."""
+    return number[2:5] in _TOLL_FREE
 
 
 def parse(body: bytes, *roots: str) -> Element:

@@ -7,12 +7,14 @@ from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
 
 from carriers.base import (
+    AssignmentPage,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Deadline,
     Failure,
     FailureKind,
+    ListUnavailable,
     OrderReport,
     OrderRequest,
     carriers_words,
@@ -34,7 +36,7 @@ class SimulatedCarrier:
     name = "simulated"
 
     def __init__(self, *, base: str, pace: Callable[[], None], batch_size: int = DEFAULT_BATCH) -> None:
-        self.batch_size = batch_size
+        self.batch_size = self.lookup_size = self.page_size = self.page_step = batch_size
         self._base = base
         self._caller = HttpCaller(pace=pace)
 
@@ -88,6 +90,10 @@ class SimulatedCarrier:
                 raise _unreadable()
             for number in some:
                 yield number, found.get(number)
+
+    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `Carrier`. A look-up takes as many numbers as a page would have."""
+        raise ListUnavailable
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """See `Carrier`."""

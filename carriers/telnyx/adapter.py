@@ -7,13 +7,15 @@ src/telnyx/resources/messaging_10dlc/.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from math import ceil
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
 
 import orjson
 
+from carriers import base
 from carriers.base import (
+    AssignmentPage,
+    AssignmentState,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -33,10 +35,15 @@ from carriers.telnyx.campaign_ids import PAGE_SIZE, CampaignIds
 from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_success, is_unknown, raise_error
 
 HOST = "api.telnyx.com"
-FEW = 20
-"""So many numbers are asked for one by one without looking how long the list is."""
 
 _DUPLICATE = "10012"
+_STATES: dict[str | None, AssignmentState] = {
+    AssignmentStatus.ASSIGNED: AssignmentState.ASSIGNED,
+    AssignmentStatus.FAILED_UNASSIGNMENT: AssignmentState.ASSIGNED,
+    AssignmentStatus.FAILED_ASSIGNMENT: AssignmentState.FAILED,
+    AssignmentStatus.PENDING_ASSIGNMENT: AssignmentState.PENDING,
+    AssignmentStatus.PENDING_UNASSIGNMENT: AssignmentState.PENDING,
+}
 _CAMPAIGN_STATUSES = {
     "TCR_PENDING": CampaignDecision.PENDING,
     "TCR_ACCEPTED": CampaignDecision.PENDING,
@@ -61,7 +68,8 @@ class TelnyxCarrier:
     """
 
     name = "telnyx"
-    batch_size = 1
+    batch_size = lookup_size = page_step = 1
+    page_size = PAGE_SIZE
 
     def __init__(self, *, origin: str, key: str, pace: Callable[[], None]) -> None:
         self._base = f"{origin}/v2/10dlc"
@@ -142,23 +150,27 @@ class TelnyxCarrier:
         return _after_attach(assignment)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """See `Carrier`. By the pages of the account's list where that takes fewer calls than one a number.
+        """See `Carrier`. One call for each number."""
+        for number in numbers:
+            assignment = self._read(number)
+            record = None if assignment is None else self._listed(assignment)
+            if record is None or record.state is AssignmentState.FAILED:
+                yield number, None
+            elif record.state is AssignmentState.ASSIGNED:
+                yield number, record.tcr_campaign_id
 
-        A number in a state that Telnyx does not document is left out.
-        """
-        wanted = list(dict.fromkeys(numbers))
-        listed: dict[str, Assignment] = {}
-        is_complete = False
-        if len(wanted) > FEW:
-            page = self._page(1)
-            pages = ceil(page.total / len(page.assignments)) if page.assignments else 1
-            if pages < len(wanted):
-                listed, is_complete = self._list(page)
-        for number in wanted:
-            # What is not in a list that changed while it was read may have slipped between two pages.
-            assignment = listed[number] if number in listed else None if is_complete else self._read(number)
-            if assignment is None or assignment.is_documented:
-                yield number, self._settled_campaign(assignment)
+    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `Carrier`. The position is the number of the page before."""
+        while True:
+            page = self._page(position + 1)
+            position += 1
+            records = len(page.assignments) + page.unreadable
+            # Only the last page may be shorter than the others; after it an empty one ends the list.
+            is_last = records == 0 or position * records >= page.total
+            listed = [self._listed(assignment) for assignment in page.assignments]
+            yield AssignmentPage(listed, None if is_last else position, page.unreadable)
+            if is_last:
+                return
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """See `Carrier`.
@@ -227,14 +239,14 @@ class TelnyxCarrier:
         # It may still show the record as it was before.
         return _after_detach(assignment) or OrderReport(is_open=True)
 
-    def _settled_campaign(self, assignment: Assignment | None) -> str | None:
-        """The TCR id of the campaign that the number is on or coming onto."""
-        if assignment is None or assignment.status in (
-            AssignmentStatus.FAILED_ASSIGNMENT,
-            AssignmentStatus.PENDING_UNASSIGNMENT,
-        ):
-            return None
-        return self._campaigns.tcr_id_of(assignment)
+    def _listed(self, assignment: Assignment) -> base.Assignment:
+        """Convert a record. The state is unknown unless Telnyx says it, and the TCR ID of the campaign."""
+        try:
+            campaign = self._campaigns.tcr_id_of(assignment)
+        except CarrierRefused:
+            campaign = None
+        state = AssignmentState.UNKNOWN if campaign is None else _STATES.get(assignment.status, AssignmentState.UNKNOWN)
+        return base.Assignment(assignment.number, campaign, state)
 
     def _read(self, number: str) -> Assignment | None:
         """The number's record; None if it is on no campaign."""
@@ -253,19 +265,6 @@ class TelnyxCarrier:
         if not is_success(answer):
             raise_error(answer)
         return json_format.read_page(answer.body)
-
-    def _list(self, first: json_format.Page) -> tuple[dict[str, Assignment], bool]:
-        """Every record by its number, and whether the list stayed as it was while it was read."""
-        listed = {assignment.number: assignment for assignment in first.assignments}
-        page, total, number = first, first.total, 1
-        while page.assignments and len(listed) < total:
-            number += 1
-            page = self._page(number)
-            before = len(listed)
-            listed.update((assignment.number, assignment) for assignment in page.assignments)
-            if page.total != total or len(listed) == before:
-                return listed, False
-        return listed, len(listed) == total
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         return self._call("GET", path, params=params)

@@ -53,9 +53,9 @@ class CampaignIds:
         """The ID to name the campaign by, as far as it is known."""
         return self._own_ids.get(tcr_campaign_id, tcr_campaign_id)
 
-    def tcr_id_of(self, assignment: Assignment) -> str:
-        """The TCR ID of the number's campaign; Telnyx's own ID if Telnyx does not say. May ask Telnyx."""
-        return assignment.tcr_campaign_id or self._tcr_id(assignment.campaign_id) or assignment.campaign_id
+    def tcr_id_of(self, assignment: Assignment) -> str | None:
+        """The TCR ID of the number's campaign; None if Telnyx does not say. May ask Telnyx."""
+        return assignment.tcr_campaign_id or self._tcr_id(assignment.campaign_id)
 
     def learn(self, tcr_campaign_id: str, tcr_brand_id: str | None) -> str | None:
         """Return Telnyx's own ID, told by the brand's campaigns or by a number on the campaign; None if neither is."""

@@ -5,6 +5,7 @@ Sources: team-telnyx/openapi openapi/spec3.json (`PhoneNumberCampaign`, `TelnyxC
 developers.telnyx.com/development/api-fundamentals/api-errors. The classification of errors is ours.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -59,10 +60,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the list, which has `total` records in all."""
+    """One page of the list, which has `total` records in all. `unreadable` ones are not among its assignments."""
 
     assignments: list[Assignment]
     total: int
+    unreadable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,12 @@ def read_assignment(body: bytes, *, number: str) -> Assignment:
 def read_page(body: bytes) -> Page:
     """Raises CarrierUnavailable."""
     records, total = read_records(body)
-    return Page([assignment(record) for record in records], total)
+    assignments: list[Assignment] = []
+    for record in records:
+        # One record that cannot be read costs one number, not the page.
+        with suppress(CarrierUnavailable):
+            assignments.append(assignment(record))
+    return Page(assignments, total, len(records) - len(assignments))
 
 
 def read_records(body: bytes) -> tuple[list[object], int]:

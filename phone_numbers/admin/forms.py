@@ -1,6 +1,5 @@
 """What operators type on the pages of numbers."""
 
-import re
 from typing import Any
 
 from django import forms
@@ -10,11 +9,10 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from agentmessage.admin.base import any_of
 from agentmessage.admin.forms import RowForm
-from agentmessage.errors import DomainError
+from agentmessage.errors import DomainError, shown
 from campaigns.models import Campaign
+from phone_numbers.e164 import number_fragment, to_e164
 from phone_numbers.services.attach import check_campaign
-
-_LIKE_A_NUMBER = re.compile(r"[+0-9][0-9 ().\-]*")
 
 
 class PhoneNumberForm(RowForm):
@@ -34,19 +32,16 @@ class PhoneNumberForm(RowForm):
         ),
     }
 
-    def clean_inbound_url(self) -> str | None:
-        """HTTPS, as /v1 asks for it."""
-        return self._https("inbound_url")
-
-    def clean_status_url(self) -> str | None:
-        """HTTPS, as /v1 asks for it."""
-        return self._https("status_url")
-
-    def _https(self, name: str) -> str | None:
-        url: str | None = self.cleaned_data[name]
-        if url is not None and not url.lower().startswith("https://"):
-            raise forms.ValidationError("The URL begins with https://.")
-        return url
+    def clean(self) -> dict[str, Any] | None:
+        """Read the number as people write it, and compare it with its type."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"number", "number_type"} <= cleaned.keys():
+            written = cleaned["number"]
+            try:
+                cleaned["number"] = to_e164(written, number_type=cleaned["number_type"])
+            except forms.ValidationError as error:
+                self.add_error("number", f"{shown(written)} {error.message}.")
+        return cleaned
 
 
 class CampaignSelect(UnfoldAdminSelect2Widget):
@@ -97,13 +92,13 @@ class AttachForm(forms.Form):
 def number_condition(term: str, *, field: str) -> Q | None:
     """Numbers that begin as `term` does, or None if it is no part of a number.
 
-    Punctuation is left out, as is a `+` or a North American `+1` that the operator left out. Each prefix is a range of
-    the number's index; a match in the middle would read the whole table.
+    A `+` or a North American `+1` may be left out. Each prefix is a range of the number's index; a match in the middle
+    would read the whole table.
     """
-    if _LIKE_A_NUMBER.fullmatch(term.strip()) is None:
+    fragment = number_fragment(term)
+    if fragment is None:
         return None
-    digits = re.sub(r"[^0-9]", "", term)
-    prefixes = [f"+{digits}"] if term.strip().startswith("+") else [f"+{digits}", f"+1{digits}", digits]
+    prefixes = [fragment] if fragment.startswith("+") else [f"+{fragment}", f"+1{fragment}", fragment]
     condition = Q()
     for prefix in prefixes:
         condition |= any_of([f"{field}__startswith"], prefix)

@@ -3,7 +3,7 @@
 One page serves one number and many, and what runs at once and what workers run: it shows the operation as it is stored.
 """
 
-import csv
+import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from agentmessage.admin.base import ReadOnlyMixin, RowAdmin
 from agentmessage.admin.unfold_typing import display
 from agentmessage.api.envelope import request_id_of
 from agentmessage.errors import ErrorCode, ValidationFailed
+from agentmessage.files import CsvWriter
 from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm
 from phone_numbers.bulk_operations import (
@@ -165,11 +166,11 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         rows = _not_done(self._visible(request, object_id)).order_by("position")
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="not-done.csv"'
-        # No cell is an operator's or a tenant's own text.
-        writer = csv.writer(response)
-        writer.writerow(("number", "outcome", "message"))
+        file = io.StringIO(newline="")
+        writer = CsvWriter(file, ("number", "outcome", "message"))
         for number, outcome, code in rows.values_list("number", "outcome", "code").iterator():
-            writer.writerow((number, outcome or "not tried", _reason(outcome, code)))
+            writer.write((number, outcome or "not tried", _reason(outcome, code)))
+        response.write(file.getvalue())
         return response
 
     def _visible(self, request: HttpRequest, object_id: str) -> BulkOperation:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet, URLField
+from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -16,6 +16,7 @@ from phone_numbers.admin.forms import PhoneNumberForm, number_condition
 from phone_numbers.admin.history import AttachmentInline
 from phone_numbers.admin.operations import begin_operation
 from phone_numbers.bulk_operations import BulkAction
+from phone_numbers.e164 import LONGEST_WRITTEN
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 
 
@@ -42,7 +43,6 @@ class PhoneNumberAdmin(RowAdmin):
     """
 
     form = PhoneNumberForm
-    formfield_overrides = {URLField: {"assume_scheme": "https"}}
     list_display = ("number", "organization", "standing", "campaign", "carrier_side", "label", "number_type")
     list_select_related = ("organization", "campaign")
     list_filter = (
@@ -78,6 +78,12 @@ class PhoneNumberAdmin(RowAdmin):
     add_fieldsets = fieldsets[:2]
     actions = ("attach_selected", "detach_selected", "retry_selected", "release_selected")
     actions_detail = ("attach_one", "detach_one", "retry_one", "release_one")
+
+    def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
+        """Leave room for a number as people write it, which is longer than what is stored."""
+        if db_field.name == "number":
+            kwargs["max_length"] = LONGEST_WRITTEN
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Everything but the label and how messages go."""

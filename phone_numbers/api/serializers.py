@@ -1,10 +1,8 @@
 """What /v1 takes and shows of phone numbers and their attachments."""
 
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError as DjangoValidationError
-from django.core.validators import URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -16,10 +14,10 @@ from agentmessage.api.requests import (
     ChoiceField,
     RequestBody,
     UUIDField,
-    has_control_characters,
 )
 from agentmessage.errors import ErrorCode
 from agentmessage.ids import parse_uuid
+from agentmessage.validators import LABEL_LENGTH, URL_LENGTH
 from phone_numbers.failures import FailureCode, remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, NumberType, PhoneNumber
 from phone_numbers.readiness import BlockerCode
@@ -29,7 +27,6 @@ _STATUS = (
     "What the carrier knows. `pending`: recorded here, not confirmed there; `propagated`: confirmed; `failed`: the "
     "carrier refused; `removing`: detached here, not confirmed there; null: nothing to know."
 )
-_is_https = URLValidator(schemes=["https"])
 
 # The most numbers that one bulk attach takes.
 BULK_LIMIT = 1000
@@ -201,28 +198,26 @@ class _Changed(serializers.Field[Any, Any, Any, Any]):
 
 
 class _ChangedText(_Changed):
-    """Text that an empty string clears."""
+    """Text that an empty string clears. The validators are those of the model's field."""
 
     default_error_messages = {"invalid": "must be a string, or null to leave it as it is"}
-    form: ClassVar[str]
 
     def to_internal_value(self, data: Any) -> str:
         """Return the text."""
         if not isinstance(data, str):
             self.fail("invalid")
-        if data and not self.is_valid(data):
-            raise serializers.ValidationError(self.form)
         return data
 
-    def is_valid(self, text: str) -> bool:
-        """Return whether the text has the field's form."""
-        raise NotImplementedError
+    def run_validators(self, value: str | None) -> None:
+        """Check the text, unless it clears."""
+        if value:
+            super().run_validators(value)
 
 
 @extend_schema_field(
     {
         "anyOf": [
-            {"type": "string", "format": "uri", "maxLength": PhoneNumber.URL_LENGTH},
+            {"type": "string", "format": "uri", "maxLength": URL_LENGTH},
             {"type": "string", "const": ""},
             {"type": "null"},
         ]
@@ -231,32 +226,16 @@ class _ChangedText(_Changed):
 class _ChangedUrl(_ChangedText):
     """An https URL, or nothing."""
 
-    form = f"must be an https URL of at most {PhoneNumber.URL_LENGTH} characters"
-
-    def is_valid(self, text: str) -> bool:
-        """Return whether the text is an https URL that fits."""
-        try:
-            _is_https(text)
-        except DjangoValidationError:
-            return False
-        return len(text) <= PhoneNumber.URL_LENGTH and not has_control_characters(text)
-
 
 @extend_schema_field(
     {
         "type": ["string", "null"],
-        "maxLength": PhoneNumber.LABEL_LENGTH,
-        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        "maxLength": LABEL_LENGTH,
+        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$",
     }
 )
 class _ChangedLabel(_ChangedText):
     """One line of text."""
-
-    form = f"must have at most {PhoneNumber.LABEL_LENGTH} characters and no control characters"
-
-    def is_valid(self, text: str) -> bool:
-        """Return whether the text is one line that fits."""
-        return len(text) <= PhoneNumber.LABEL_LENGTH and not has_control_characters(text)
 
 
 @extend_schema_field(UUID_SCHEMA | {"type": ["string", "null"]})
@@ -264,12 +243,22 @@ class _ChangedId(_Changed, UUIDField):
     """An ID, or null."""
 
 
+def _validators(name: str) -> list[Any]:
+    return PhoneNumber._meta.get_field(name).validators  # type: ignore[union-attr]  # They are columns.
+
+
 class PhoneNumberChangesSerializer(RequestBody):
     """What to change. A field that is left out, or null, stays as it is; an empty string clears it."""
 
-    inbound_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
-    status_url = _ChangedUrl(required=False, help_text='An https URL; `""` clears it.')
-    label = _ChangedLabel(required=False, help_text='One line of text; `""` clears it.')  # type: ignore[assignment]  # As above.
+    inbound_url = _ChangedUrl(
+        required=False, validators=_validators("inbound_url"), help_text='An https URL; `""` clears it.'
+    )
+    status_url = _ChangedUrl(
+        required=False, validators=_validators("status_url"), help_text='An https URL; `""` clears it.'
+    )
+    label = _ChangedLabel(
+        required=False, validators=_validators("label"), help_text='One line of text; `""` clears it.'
+    )  # type: ignore[assignment]  # As above.
     campaign_id = _ChangedId(
         required=False, help_text="Attaches by the six rules. It cannot be cleared: detach instead."
     )
@@ -351,7 +340,7 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     """What became of one number."""
 
     phone_number_id = serializers.UUIDField()
-    outcome = serializers.ChoiceField(choices=["attached", "unchanged", "failed"])
+    outcome = serializers.ChoiceField(choices=["attached", "unchanged", "failed", "rolled_back"])
     error = BulkErrorSerializer(required=False, help_text="Only where it failed.")
 
 
@@ -361,4 +350,5 @@ class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     attached = serializers.IntegerField(min_value=0)
     unchanged = serializers.IntegerField(min_value=0)
     failed = serializers.IntegerField(min_value=0)
+    rolled_back = serializers.IntegerField(min_value=0, help_text="Numbers that `atomic` left as they were.")
     results = BulkResultSerializer(many=True, help_text="In the order sent.")

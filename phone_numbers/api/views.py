@@ -278,7 +278,7 @@ class CampaignPhoneNumbersView(TenantView):
         unchanged the second time.
 
         With `atomic`, one failed row leaves every number as it was: those that would have been attached are
-        `unchanged`. With `dry_run` the answer is the same and nothing is written.
+        `rolled_back`. With `dry_run` the answer is the same and nothing is written.
         """
         # A malformed campaign ID counts as rule 2, as a malformed number ID of a single attach counts as rule 5.
         phone_number_ids: list[UUID] = self.body["phone_number_ids"]
@@ -296,6 +296,7 @@ class CampaignPhoneNumbersView(TenantView):
                 "attached": counts[Outcome.ATTACHED],
                 "unchanged": counts[Outcome.UNCHANGED],
                 "failed": counts[Outcome.FAILED],
+                "rolled_back": counts[Outcome.ROLLED_BACK],
                 "results": [_render_row(*row) for row in zip(phone_number_ids, results, strict=True)],
             }
         )

@@ -11,6 +11,7 @@ from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtensi
 from django.db import migrations, models
 
 import agentmessage.ids
+import agentmessage.validators
 from accounts.groups import grant
 
 
@@ -136,9 +137,32 @@ class Migration(migrations.Migration):
                         max_length=11,
                     ),
                 ),
-                ("label", models.CharField(blank=True, max_length=100, null=True)),
-                ("inbound_url", models.URLField(blank=True, max_length=2048, null=True, verbose_name="inbound URL")),
-                ("status_url", models.URLField(blank=True, max_length=2048, null=True, verbose_name="status URL")),
+                (
+                    "label",
+                    models.CharField(
+                        blank=True, max_length=100, null=True, validators=[agentmessage.validators.validate_label]
+                    ),
+                ),
+                (
+                    "inbound_url",
+                    models.CharField(
+                        blank=True,
+                        max_length=2048,
+                        null=True,
+                        validators=[agentmessage.validators.validate_https_url],
+                        verbose_name="inbound URL",
+                    ),
+                ),
+                (
+                    "status_url",
+                    models.CharField(
+                        blank=True,
+                        max_length=2048,
+                        null=True,
+                        validators=[agentmessage.validators.validate_https_url],
+                        verbose_name="status URL",
+                    ),
+                ),
                 (
                     "carrier_line_option_status",
                     models.CharField(

@@ -36,6 +36,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     # Another transaction held the number for longer than the caller waits. The row can be tried again.
     BUSY = "busy"
+    # It would have been attached, but another row failed and the caller asked for all or nothing.
+    ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class RowResult:
 
 UNCHANGED = RowResult(Outcome.UNCHANGED)
 BUSY = RowResult(Outcome.BUSY)
+ROLLED_BACK = RowResult(Outcome.ROLLED_BACK)
 
 
 def bulk_attach(
@@ -108,7 +111,7 @@ def bulk_attach_to_campaign(
     Args:
         campaign_id: None for a malformed ID. It counts as rule 2.
         dry_run: Return the same results, but lock and write nothing.
-        atomic: Write nothing if one row fails. The rows that would have been attached are `unchanged` then.
+        atomic: Write nothing if one row fails. The rows that would have been attached are `rolled_back` then.
 
     Raises:
         NotFound, CampaignNotActive, BrandNotVerified: The campaign's own rules (2 to 4), which fail the whole call.
@@ -172,7 +175,12 @@ def _attach_rows(
         dry_run=dry_run,
     )
     if atomic and any(result.outcome is Outcome.FAILED for result in results):
-        return [UNCHANGED if result.outcome is Outcome.ATTACHED else result for result in results]
+        undone = {
+            row.phone_number for row, result in zip(rows, results, strict=True) if result.outcome is Outcome.ATTACHED
+        }
+        return [
+            ROLLED_BACK if row.phone_number in undone else result for row, result in zip(rows, results, strict=True)
+        ]
     if not dry_run:
         move_many(moves, actor=actor)
     return results

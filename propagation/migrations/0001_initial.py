@@ -1,7 +1,8 @@
-"""Carrier orders and rate limits."""
+"""Carrier orders, rate limits and readings."""
 
 import django.db.models.deletion
 from django.db import migrations, models
+from django.db.models.functions import Now
 
 import agentmessage.ids
 from accounts.groups import grant
@@ -13,6 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
         ("campaigns", "0001_initial"),
+        ("numbers", "0001_initial"),
     ]
 
     operations = [
@@ -100,6 +102,100 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="CarrierReading",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("carrier", models.CharField(max_length=20)),
+                (
+                    "subject",
+                    models.CharField(
+                        choices=[("numbers", "Numbers"), ("campaigns", "Campaigns"), ("news", "News")], max_length=9
+                    ),
+                ),
+                ("is_dry_run", models.BooleanField(default=False)),
+                ("started_at", models.DateTimeField(db_default=Now())),
+                ("position", models.PositiveBigIntegerField(default=0, null=True)),
+                ("last_id", models.UUIDField(null=True)),
+                ("is_second_pass", models.BooleanField(default=False)),
+                ("read_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("skipped", models.PositiveIntegerField(default=0)),
+                ("unreadable", models.PositiveIntegerField(default=0)),
+                ("compared", models.PositiveIntegerField(default=0)),
+                ("drifted", models.PositiveIntegerField(default=0)),
+                ("left", models.PositiveIntegerField(default=0)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-started_at"],
+            },
+        ),
+        migrations.CreateModel(
+            name="CarrierAnswer",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("answer", models.CharField(max_length=64, null=True)),
+                ("is_known", models.BooleanField(default=True)),
+                ("is_corrected", models.BooleanField(db_default=False, default=False)),
+                ("asked_at", models.DateTimeField()),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "phone_number",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="numbers.phonenumber",
+                    ),
+                ),
+                (
+                    "reading",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="answers",
+                        to="propagation.carrierreading",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name="carrierreading",
+            index=models.Index(fields=["subject", "-started_at"], name="propagation_reading_newest"),
+        ),
+        migrations.AddConstraint(
+            model_name="carrieranswer",
+            constraint=models.UniqueConstraint(fields=("reading", "phone_number"), name="propagation_answer_number"),
+        ),
+        migrations.AddConstraint(
+            model_name="carrieranswer",
+            constraint=models.UniqueConstraint(fields=("reading", "campaign"), name="propagation_answer_campaign"),
         ),
         grant("propagation"),
     ]

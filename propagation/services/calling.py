@@ -1,10 +1,8 @@
-"""The carrier that the settings name, and when it may be called: its rate limit, and retries without a queue."""
+"""The carrier that the settings name, and when it may be called: its rate limit."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from time import sleep
-from typing import TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -13,14 +11,10 @@ from django.db import connection
 from carriers.base import Carrier, CarrierUnavailable
 from carriers.choose import Limits, build_carrier, default_limits
 
-T = TypeVar("T")
-
 # A second's worth of requests may go out at once, ahead of an even pace.
 _BURST_SECONDS = 1.0
 # A thread does not wait for a turn that is further off than this; its order is polled again then.
 _MAX_WAIT_SECONDS = 2.0
-_TRIES = 6
-_MAX_PAUSE_SECONDS = 60.0
 
 _TAKE_TURN = """
 INSERT INTO propagation_carrierratelimit AS rate_limit (carrier, next_at)
@@ -102,19 +96,6 @@ def max_open_orders() -> int:
     """Return how many orders may be open at the carrier at once; 0: no limit."""
     configured: int | None = settings.CARRIER_OPEN_ORDERS
     return _default_limits().open_orders if configured is None else configured
-
-
-def call_with_retries(call: Callable[[], T]) -> T:
-    """Call the carrier for work that has no queue to return to, and retry while it is unavailable.
-
-    Waits for as long as the carrier asks, or 1, 2, 4, 8 and 16 seconds. Raises CarrierUnavailable after six tries.
-    """
-    for attempt in range(_TRIES - 1):
-        try:
-            return call()
-        except CarrierUnavailable as unavailable:
-            sleep(min(unavailable.retry_after or 2.0**attempt, _MAX_PAUSE_SECONDS))
-    return call()
 
 
 def _default_limits() -> Limits:

@@ -13,7 +13,7 @@ from carriers.base import carriers_words
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
-from propagation.models import CarrierOrder
+from propagation.models import CarrierOrder, CarrierReading
 from propagation.services.record import AttachmentFailure, LeaseLost, give_up_order, record_failures
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,13 @@ def delete_old_orders() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_DELETE_ORDERS, {"days": _ORDERS_KEPT_DAYS, "limit": _BATCH})
         deleted: int = cursor.rowcount
+    return deleted
+
+
+def delete_old_readings() -> int:
+    """Delete readings of the carrier that were started more than 30 days ago. Return how many."""
+    old = CarrierReading.objects.filter(started_at__lt=Now() - timedelta(days=_ORDERS_KEPT_DAYS))
+    deleted: int = old.delete()[1].get(CarrierReading._meta.label, 0)
     return deleted
 
 

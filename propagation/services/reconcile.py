@@ -5,26 +5,29 @@ by telling the carrier again, so everything that holds for a propagation holds f
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from carriers.base import Carrier
+from carriers.base import Carrier, Deadline
 from phone_numbers.models import LineOptionStatus, PhoneNumber
 from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
 from phone_numbers.services.retry import requeue
 from phone_numbers.services.transitions import Cause
-from propagation.services.calling import call_with_retries
+from propagation.models import CarrierAnswer, CarrierReading
+from propagation.services.drift import Extent, measure
+from propagation.services.reading import Asker, Reader, end_reading, open_reading
 
-BATCH = 1000
+_BATCH = 1000
 
 
 class Drift(StrEnum):
@@ -40,164 +43,126 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One number that differs. `corrected`: a worker will tell the carrier again; otherwise `reason` says why not."""
+    """One number that differs. `reason` says why it was left; None: a worker will tell the carrier again."""
 
     organization_id: UUID
     phone_number_id: UUID
     number: str
+    attachment_id: UUID | None
     drift: Drift
     wanted: str | None
     found: str | None
-    corrected: bool = False
     reason: str | None = None
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run has found so far."""
+    """What a run has found. `unknown`: the carrier said nothing of them; `unreadable`: its answers made no sense."""
 
-    checked: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    extent: Extent
+    unknown: int
+    unreadable: int
     counts: Counter[Drift] = field(default_factory=Counter)
-
-    @property
-    def left(self) -> int:
-        """How many were not corrected."""
-        return sum(not finding.corrected for finding in self.findings)
-
-
-class _Settled(NamedTuple):
-    phone_number_id: UUID
-    organization_id: UUID
-    number: str
-    attachment_id: UUID | None
-    wanted: str | None
+    left: int = 0
 
 
 def reconcile(
     *,
     carrier: Carrier,
     actor: Actor,
-    max_detach_share: float,
     organization_id: UUID | None = None,
     dry_run: bool = False,
     force: bool = False,
-    progress: Callable[[Report], None] | None = None,
-) -> Report:
-    """Reconcile the numbers of one organization, or of all, in batches. It may be interrupted and run again.
+    since: datetime | None = None,
+    deadline: Deadline | None = None,
+    on_finding: Callable[[Finding], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report | None:
+    """Reconcile the numbers of one organization, or of all. None if a run was started at or after `since`.
 
-    Takes at most `max_detach_share` of an organization's numbers off campaigns, but at least one; more with `force`.
-    Raises CarrierRefused, and CarrierUnavailable if the carrier stays unavailable for some minutes.
+    It may be interrupted and run again: it continues where it stopped. If more differs than a run corrects, nothing is
+    changed without `force`. `on_finding` is called with each number that differs, `progress` with how many were read.
+    Raises OutOfTime, TooManyErrors, ReadingTaken.
     """
-    report = Report()
-    allowance = _Allowance(max_detach_share, force=force)
-    for batch in _batches(organization_id):
-        found = _assignments(carrier, [row.number for row in batch])
-        for row in batch:
-            drift = _compare(row, found)
-            if drift is None:
-                continue
-            finding = Finding(
-                row.organization_id, row.phone_number_id, row.number, drift, row.wanted, found[row.number]
-            )
-            report.counts[drift] += 1
-            reason = _correct(finding, row, actor, allowance, dry_run=dry_run)
-            report.findings.append(replace(finding, corrected=reason is None, reason=reason))
-        report.checked += len(batch)
-        if progress is not None:
-            progress(report)
+    reading = open_reading(
+        CarrierReading.Subject.NUMBERS, carrier, organization_id=organization_id, is_dry_run=dry_run, since=since
+    )
+    if reading is None:
+        return None
+    asker = Asker(deadline)
+    Reader(reading, carrier, asker=asker, progress=progress).read()
+    comparable = _comparable(reading)
+    extent = measure(comparable, Q(drift__isnull=False), organization="phone_number__organization_id")
+    report = Report(extent, unknown=reading.answers.filter(is_known=False).count(), unreadable=reading.unreadable)
+    kept = "dry run" if dry_run else None if extent.excess is None or force else "too many differ; see --force"
+    for finding in _findings(comparable):
+        asker.check_time()
+        done = replace(finding, reason=kept or _correct(finding, actor))
+        report.counts[done.drift] += 1
+        report.left += done.reason is not None
+        if on_finding is not None:
+            on_finding(done)
+    stopped = 0 if extent.excess is None or force else extent.drifted
+    end_reading(reading, compared=extent.compared, drifted=extent.drifted, left=stopped)
     return report
 
 
-def _batches(organization_id: UUID | None) -> Iterator[Sequence[_Settled]]:
-    settled = PhoneNumber.objects.filter(
-        Q(carrier_line_option_status=LineOptionStatus.PROPAGATED) | Q(carrier_line_option_status__isnull=True),
-        organization_id__isnull=False,
-    ).order_by("id")
-    if organization_id is not None:
-        settled = settled.filter(organization_id=organization_id)
-    columns = ("id", "organization_id", "number", "current_attachment_id", "campaign__tcr_campaign_id")
+def _comparable(reading: CarrierReading) -> QuerySet[Any]:
+    """Return the answers about settled numbers that have not changed since the carrier was asked."""
+    is_attached = Q(phone_number__carrier_line_option_status=LineOptionStatus.PROPAGATED)
+    wanted = F("phone_number__campaign__tcr_campaign_id")
+    is_detached = Q(phone_number__carrier_line_option_status__isnull=True)
+    return CarrierAnswer.objects.filter(
+        is_attached | is_detached,
+        reading=reading,
+        is_known=True,
+        phone_number__organization__isnull=False,
+        phone_number__updated_at__lt=F("asked_at"),
+    ).annotate(
+        wanted=wanted,
+        drift=Case(
+            When(is_attached, answer__isnull=True, then=Value(Drift.MISSING)),
+            When(is_attached & ~Q(answer=wanted), then=Value(Drift.OTHER_CAMPAIGN)),
+            When(is_detached, answer__isnull=False, then=Value(Drift.NOT_OURS)),
+        ),
+    )
+
+
+def _findings(comparable: QuerySet[Any]) -> Iterator[Finding]:
+    columns = ("organization_id", "id", "number", "current_attachment_id")
+    rows = comparable.filter(drift__isnull=False).order_by("phone_number_id")
     after = UUID(int=0)
-    while batch := [_Settled(*row) for row in settled.filter(id__gt=after).values_list(*columns)[:BATCH]]:
-        yield batch
-        after = batch[-1].phone_number_id
+    while batch := rows.filter(phone_number_id__gt=after).values_list(
+        *(f"phone_number__{column}" for column in columns), "drift", "wanted", "answer"
+    )[:_BATCH]:
+        for organization_id, phone_number_id, number, attachment_id, drift, wanted, found in batch:
+            after = phone_number_id
+            yield Finding(organization_id, phone_number_id, number, attachment_id, Drift(drift), wanted, found)
 
 
-def _assignments(carrier: Carrier, numbers: Sequence[str]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-
-    def call() -> None:
-        # A retry asks only for what has not been answered.
-        found.update(carrier.assignments([number for number in numbers if number not in found]))
-
-    call_with_retries(call)
-    return found
-
-
-def _compare(row: _Settled, found: Mapping[str, str | None]) -> Drift | None:
-    if row.number not in found or found[row.number] == row.wanted:
-        return None
-    if row.wanted is None:
-        return Drift.NOT_OURS
-    return Drift.MISSING if found[row.number] is None else Drift.OTHER_CAMPAIGN
-
-
-class _Allowance:
-    """How many numbers this run may still take off campaigns, per organization."""
-
-    def __init__(self, share: float, *, force: bool) -> None:
-        self._share = share
-        self._force = force
-        self._left: dict[UUID, int] = {}
-
-    def take(self, organization_id: UUID) -> bool:
-        """Count one more number. False if it is one too many."""
-        if self._force:
-            return True
-        if organization_id not in self._left:
-            numbers = PhoneNumber.objects.filter(organization_id=organization_id).count()
-            self._left[organization_id] = max(int(numbers * self._share), 1)
-        self._left[organization_id] -= 1
-        return self._left[organization_id] >= 0
-
-
-def _correct(finding: Finding, row: _Settled, actor: Actor, allowance: _Allowance, *, dry_run: bool) -> str | None:
+def _correct(finding: Finding, actor: Actor) -> str | None:
     """Return why the number was left as it is; None if it is corrected."""
-    if finding.drift is Drift.NOT_OURS and not allowance.take(row.organization_id):
-        return "over the share that one run may detach; see --force"
-    if dry_run:
-        return "dry run"
-    is_corrected = _detach(row, finding.found, actor) if finding.drift is Drift.NOT_OURS else _attach_again(row)
-    return None if is_corrected else "changed meanwhile"
-
-
-def _attach_again(row: _Settled) -> bool:
+    is_detach = finding.drift is Drift.NOT_OURS
     with transaction.atomic(durable=True):
-        phone_number = _lock_unchanged(row, LineOptionStatus.PROPAGATED)
-        if phone_number is None or phone_number.current_attachment_id is None:
-            return False
-        requeue(phone_number, cause=Cause.RECONCILE)
-    return True
+        phone_number = _lock_unchanged(finding, None if is_detach else LineOptionStatus.PROPAGATED)
+        if phone_number is None or (not is_detach and phone_number.current_attachment_id is None):
+            return "changed meanwhile"
+        if is_detach:
+            # History says which campaign the number left, if that is one of the same organization.
+            phone_number.campaign = Campaign.objects.filter(
+                organization_id=finding.organization_id, tcr_campaign_id=finding.found
+            ).first()
+            move_to_campaign(phone_number, campaign=None, actor=actor)
+        else:
+            requeue(phone_number, cause=Cause.RECONCILE)
+    return None
 
 
-def _detach(row: _Settled, found: str | None, actor: Actor) -> bool:
-    with transaction.atomic(durable=True):
-        phone_number = _lock_unchanged(row, None)
-        if phone_number is None:
-            return False
-        # History says which campaign the number left, if that is one of the same organization.
-        phone_number.campaign = Campaign.objects.filter(
-            organization_id=row.organization_id, tcr_campaign_id=found
-        ).first()
-        move_to_campaign(phone_number, campaign=None, actor=actor)
-    return True
-
-
-def _lock_unchanged(row: _Settled, status: LineOptionStatus | None) -> PhoneNumber | None:
-    phone_number = lock_phone_number(organization_id=row.organization_id, phone_number_id=row.phone_number_id)
+def _lock_unchanged(finding: Finding, status: LineOptionStatus | None) -> PhoneNumber | None:
+    phone_number = lock_phone_number(organization_id=finding.organization_id, phone_number_id=finding.phone_number_id)
     if (
         phone_number is None
-        or phone_number.current_attachment_id != row.attachment_id
+        or phone_number.current_attachment_id != finding.attachment_id
         or phone_number.carrier_line_option_status != status
     ):
         return None

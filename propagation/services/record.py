@@ -141,8 +141,11 @@ def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:
     return order
 
 
-def record_report(*, order_id: UUID, lease: datetime, report: OrderReport) -> None:
-    """Close the order with the carrier's final report. Raises LeaseLost."""
+def record_report(*, order_id: UUID, lease: datetime, report: OrderReport, poll_seconds: float) -> None:
+    """Record the carrier's report of an order that is no longer open, and close the order.
+
+    It stays open while some of its numbers are unfinished, and is polled again after so many seconds. Raises LeaseLost.
+    """
 
     def outcome_of(attachment: LockedAttachment, action: OrderAction, now: datetime) -> Outcome:
         failure = report.failure_of(attachment.number)
@@ -150,7 +153,14 @@ def record_report(*, order_id: UUID, lease: datetime, report: OrderReport) -> No
             return _succeeded(action)
         return _failed(attachment, AttachmentFailure.from_carrier(failure), action, now)
 
-    _close_order(order_id, lease, outcome_of, carrier_order_id=report.carrier_order_id)
+    _close_order(
+        order_id,
+        lease,
+        outcome_of,
+        carrier_order_id=report.carrier_order_id,
+        unfinished=report.unfinished,
+        poll_seconds=poll_seconds,
+    )
 
 
 def requeue_attachments(*, order_id: UUID, lease: datetime, failure: AttachmentFailure) -> None:
@@ -223,20 +233,26 @@ def _close_order(
     outcome_of: Callable[[LockedAttachment, OrderAction, datetime], Outcome],
     *,
     carrier_order_id: str | None = None,
+    unfinished: Collection[str] = (),
+    poll_seconds: float = 0.0,
 ) -> None:
     with transaction.atomic(durable=True):
         # Another process that has heard of the order's end waits here, and then finds the order closed.
         order = lock_order(order_id, lease)
         action = OrderAction(order.action)
-        attachments = _lock_numbers(Q(attachments__order_id=order_id, attachments__status=AttachmentStatus.SUBMITTED))
+        locked = _lock_numbers(Q(attachments__order_id=order_id, attachments__status=AttachmentStatus.SUBMITTED))
+        # The carrier has carried out the order, so a number that has moved on need not wait for the rest.
+        attachments = [one for one in locked if not one.is_current or one.number not in unfinished]
         now = database_now()
         outcomes = [outcome_of(attachment, action, now) for attachment in attachments]
         _write(attachments, outcomes, now, before=AttachmentStatus.SUBMITTED, cause=Cause.OUTCOME, order=order)
-        order.ended_at = now
-        order.next_poll_at = None
+        is_closed = len(attachments) == len(locked)
+        order.ended_at = now if is_closed else None
+        order.next_poll_at = None if is_closed else now + timedelta(seconds=poll_seconds)
         order.carrier_order_id = carriers_id(carrier_order_id) or order.carrier_order_id
-        order.failed = sum(outcome.failure is not None for outcome in outcomes)
-        order.succeeded = len(outcomes) - order.failed
+        failed = sum(outcome.failure is not None for outcome in outcomes)
+        order.failed += failed
+        order.succeeded += len(outcomes) - failed
         order.save(update_fields=["ended_at", "next_poll_at", "carrier_order_id", "failed", "succeeded"])
         superseded = [attachment.phone_number_id for attachment in attachments if not attachment.is_current]
         if superseded:

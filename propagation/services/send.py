@@ -200,7 +200,7 @@ def _handle_report(leased: _Leased, report: OrderReport) -> None:
     if report.is_open:
         _postpone(leased, poll_delay(leased.age), carrier_order_id=report.carrier_order_id)
     else:
-        record_report(order_id=leased.order.id, lease=leased.lease, report=report)
+        record_report(order_id=leased.order.id, lease=leased.lease, report=report, poll_seconds=poll_delay(leased.age))
 
 
 def _take(order_id: UUID, lease: datetime) -> _Leased | None:

@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
 from phone_numbers.services.clock import database_now
-from propagation.models import CarrierOrder
+from propagation.models import CarrierOrder, CarrierReading
 
 MINUTES = (1, 60)
 _SILENT_AFTER = timedelta(seconds=30)
@@ -40,6 +40,18 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class LastReading:
+    """What came of the last reconciliation or sync of all organizations."""
+
+    subject: str
+    ended_at: datetime
+    drifted: int
+    left: int
+    """How many differ and were left, because they were more than one run corrects."""
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """The state of propagation now."""
 
@@ -57,6 +69,7 @@ class Stats:
     oldest_by: dict[str, datetime | None]
     """As `oldest`, by what they wait for: one order that never ends hides none of the others."""
     rates: tuple[Rate, ...]
+    readings: tuple[LastReading, ...]
     workers: int
     last_heartbeat: datetime | None
     """As `worker_heartbeats` returns them."""
@@ -82,6 +95,7 @@ def current_stats() -> Stats:
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
         rates=tuple(_rate(minutes) for minutes in MINUTES),
+        readings=_last_readings(),
         workers=workers,
         last_heartbeat=last_heartbeat,
     )
@@ -109,6 +123,16 @@ def _failures_by_code() -> dict[str, int]:
     )
     counts = failed.values_list("failure_code").annotate(count=Count("*")).order_by("-count", "failure_code")
     return {str(code): count for code, count in counts}
+
+
+def _last_readings() -> tuple[LastReading, ...]:
+    ended = CarrierReading.objects.filter(ended_at__isnull=False, organization__isnull=True)
+    last = ended.order_by("subject", "-started_at").distinct("subject")
+    return tuple(
+        LastReading(reading.subject, reading.ended_at, reading.drifted, reading.left, reading.unreadable)
+        for reading in last
+        if reading.ended_at is not None
+    )
 
 
 def _rate(minutes: int) -> Rate:

@@ -1,69 +1,160 @@
 """Ask the carrier which campaigns it has approved. The next round of a worker finds what that makes due."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
-from carriers.base import Carrier
-from propagation.services.calling import call_with_retries
+from carriers.base import Carrier, Deadline
+from propagation.models import CarrierAnswer, CarrierReading
+from propagation.services.drift import Extent, measure
+from propagation.services.reading import Asker, Reader, end_reading, open_reading
+
+_BATCH = 1000
+_DIFFERS = ~Q(answer=F("campaign__carrier_status"))
+# The decision that a campaign waits for is news, not drift, however many of them come at once.
+_DRIFTED = _DIFFERS & ~Q(campaign__carrier_status=CarrierStatus.PENDING, answer=CarrierStatus.APPROVED)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The carrier's answer about one campaign. `status` None: the carrier does not know it, and nothing changes."""
+    """A campaign of which the carrier says something else than is recorded.
 
-    campaign: Campaign
+    `status` None: the carrier does not know it, and nothing changes. `reason` says why nothing was recorded.
+    """
+
+    campaign_id: UUID
+    name: str
+    tcr_campaign_id: str
     before: CarrierStatus
     status: CarrierStatus | None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the answer differs from what is recorded."""
-        return self.status is not None and self.status != self.before
+    reason: str | None = None
 
 
-def announced_campaigns(*, carrier: Carrier, campaign_id: str | None, brand_id: str | None) -> Collection[str]:
-    """Return the TCR IDs of the campaigns of a carrier's announcement, which may name them by the carrier's own IDs.
+@dataclass(slots=True)
+class SyncReport:
+    """What a run has found. `unreadable`: campaigns for which the carrier gave no usable answer."""
 
-    Raises CarrierRefused, CarrierUnavailable.
-    """
-    if brand_id is not None:
-        campaigns = Campaign.objects.filter(brand__tcr_brand_id=brand_id, tcr_campaign_id__isnull=False)
-        known = {campaign.tcr_campaign_id or "" for campaign in campaigns}
-        if known:
-            return known
-    return call_with_retries(partial(carrier.tcr_campaign_ids, campaign_id=campaign_id, brand_id=brand_id))
+    extent: Extent
+    unknown: int
+    unreadable: int
+    changed: int = 0
+    left: int = 0
 
 
 def sync_campaigns(
     *,
     carrier: Carrier,
     organization_id: UUID | None = None,
-    tcr_campaign_ids: Collection[str] | None = None,
     dry_run: bool = False,
-) -> Iterator[Decision]:
-    """Yield the carrier's decision on each ACTIVE campaign that has a TCR ID, or one of these, and record it.
+    force: bool = False,
+    since: datetime | None = None,
+    deadline: Deadline | None = None,
+    on_decision: Callable[[Decision], None] | None = None,
+) -> SyncReport | None:
+    """Record the carrier's decision on each ACTIVE campaign that has a TCR ID. None if a run was started since `since`.
 
-    Raises CarrierRefused, CarrierUnavailable; run it again to continue.
+    It may be interrupted and run again: it continues where it stopped. If more differs than a run records, nothing is
+    changed without `force`. `on_decision` is called with each decision that differs from what is recorded.
+    Raises OutOfTime, TooManyErrors, ReadingTaken.
     """
-    campaigns = Campaign.objects.filter(status=CampaignStatus.ACTIVE, tcr_campaign_id__isnull=False).order_by("id")
-    if organization_id is not None:
-        campaigns = campaigns.filter(organization_id=organization_id)
-    if tcr_campaign_ids is not None:
-        campaigns = campaigns.filter(tcr_campaign_id__in=tcr_campaign_ids)
-    for campaign in list(campaigns.select_related("brand")):
-        assert campaign.tcr_campaign_id is not None  # noqa: S101  (The filter says so.)
-        before = CarrierStatus(campaign.carrier_status)
-        ask = partial(carrier.campaign_status, campaign.tcr_campaign_id, tcr_brand_id=campaign.brand.tcr_brand_id)
-        answer = call_with_retries(ask)
-        decision = Decision(campaign, before, None if answer is None else CarrierStatus(answer.value))
-        if decision.is_new and decision.status is not None and not dry_run:
-            # Only if nothing else has decided otherwise meanwhile.
-            Campaign.objects.filter(id=campaign.id, carrier_status=before).update(
-                carrier_status=decision.status, updated_at=Now()
-            )
-        yield decision
+    reading = open_reading(
+        CarrierReading.Subject.CAMPAIGNS, carrier, organization_id=organization_id, is_dry_run=dry_run, since=since
+    )
+    if reading is None:
+        return None
+    Reader(reading, carrier, asker=Asker(deadline)).read()
+    report = _record_all(reading, _comparable(reading), dry_run=dry_run, force=force, on_decision=on_decision)
+    stopped = 0 if report.extent.excess is None or force else report.extent.drifted
+    end_reading(reading, compared=report.extent.compared, drifted=report.extent.drifted, left=stopped)
+    return report
+
+
+def sync_announcement(
+    *,
+    carrier: Carrier,
+    campaign_id: str | None,
+    brand_id: str | None,
+    deadline: Deadline | None = None,
+    on_decision: Callable[[Decision], None] | None = None,
+) -> SyncReport:
+    """Record the carrier's decisions on the campaign, or on those of the brand, that it has announced.
+
+    The announcements of an hour are one run, so that many of them are no way around its limits. The IDs may be the
+    carrier's own. Raises OutOfTime, TooManyErrors, ReadingTaken, CarrierRefused, CarrierUnavailable.
+    """
+    asker = Asker(deadline)
+    reading = open_reading(CarrierReading.Subject.NEWS, carrier, max_age=timedelta(hours=1))
+    assert reading is not None  # noqa: S101  (None is for those who name a time.)
+    known: Collection[str] = ()
+    if brand_id is not None:
+        of_brand = Campaign.objects.filter(brand__tcr_brand_id=brand_id, tcr_campaign_id__isnull=False)
+        known = [campaign.tcr_campaign_id or "" for campaign in of_brand]
+    if not known:
+        known = asker.ask(partial(carrier.tcr_campaign_ids, campaign_id=campaign_id, brand_id=brand_id))
+    Reader(reading, carrier, asker=asker).read_campaigns(known)
+    return _record_all(reading, _comparable(reading), on_decision=on_decision)
+
+
+def _comparable(reading: CarrierReading) -> QuerySet[CarrierAnswer]:
+    """Return the answers about campaigns on which nobody has decided here since the carrier was asked."""
+    return CarrierAnswer.objects.filter(
+        Q(campaign__updated_at__lt=F("asked_at")) | Q(is_corrected=True),
+        reading=reading,
+        is_known=True,
+        campaign__status=CampaignStatus.ACTIVE,
+    )
+
+
+def _record_all(
+    reading: CarrierReading,
+    comparable: QuerySet[CarrierAnswer],
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    on_decision: Callable[[Decision], None] | None,
+) -> SyncReport:
+    extent = measure(comparable, _DRIFTED | Q(is_corrected=True), organization="campaign__organization_id")
+    kept = "dry run" if dry_run else None if extent.excess is None or force else "too many differ; see --force"
+    report = SyncReport(extent, unknown=0, unreadable=reading.unreadable)
+    for decision in _decisions(reading.answers.filter(is_known=False)):
+        report.unknown += 1
+        if on_decision is not None:
+            on_decision(decision)
+    differing = comparable.filter(_DIFFERS, campaign__updated_at__lt=F("asked_at"))
+    for decision in _decisions(differing, kept=kept):
+        report.changed += 1
+        report.left += decision.reason is not None
+        if on_decision is not None:
+            on_decision(decision)
+    return report
+
+
+def _decisions(answers: QuerySet[Any], *, kept: str | None = None) -> Iterator[Decision]:
+    """Yield the decisions, and record each before that unless they are `kept` for a reason."""
+    rows = answers.annotate(is_drift=Case(When(_DRIFTED, then=True), default=False)).order_by("campaign_id")
+    after = UUID(int=0)
+    while batch := rows.filter(campaign_id__gt=after).select_related("campaign")[:_BATCH]:
+        for row in batch:
+            campaign, after = row.campaign, row.campaign_id
+            status = None if row.answer is None else CarrierStatus(row.answer)
+            reason = kept if kept is not None or status is None else _record(row, status)
+            before = CarrierStatus(campaign.carrier_status)
+            yield Decision(campaign.id, campaign.name, campaign.tcr_campaign_id, before, status, reason)
+
+
+def _record(row: Any, status: CarrierStatus) -> str | None:
+    """Record a decision, and return None; or why not."""
+    with transaction.atomic(durable=True):
+        unchanged = Campaign.objects.filter(id=row.campaign_id, carrier_status=row.campaign.carrier_status)
+        if not unchanged.update(carrier_status=status, updated_at=Now()):
+            return "changed meanwhile"
+        CarrierAnswer.objects.filter(id=row.id).update(is_corrected=row.is_drift)
+    return None

@@ -68,7 +68,7 @@ def test_a_new_key_is_shown_in_the_answer_and_nowhere_else(organization: Organiz
         ({"label": "x" * 101}, {"label": ["Ensure this value has at most 100 characters (it has 101)."]}),
         (
             {"expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"},
-            {"__all__": ["expires_at must lie in the future"]},
+            {"expires_at": ['"2020-01-01T00:00:00+00:00" is not in the future.']},
         ),
         ({"organization": ""}, {"organization": ["This field is required."]}),
     ],

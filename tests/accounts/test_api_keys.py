@@ -1,5 +1,6 @@
 """/v1/api-keys: a key is shown once, gives what it has, and its use is written down."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -106,50 +107,70 @@ def test_a_key_that_does_not_expire_grants_one_that_does_not(
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("fields", "details"),
     [
-        ({"scopes": []}, "scopes must name at least one scope"),
-        ({"scopes": ["numbers:write", "numbers:write"]}, "scopes must not repeat"),
-        ({"scopes": ["numbers:all"]}, f"unknown scope 'numbers:all'; the scopes are {SCOPES}"),
-        ({"scopes": [""]}, f"unknown scope ''; the scopes are {SCOPES}"),
-        ({"label": ""}, "label must have 1 to 100 characters"),
-        ({"label": " "}, "label must have 1 to 100 characters"),
-        ({"label": "x" * 101}, "label must have 1 to 100 characters"),
-        ({"label": "\u0000"}, "label must have 1 to 100 characters"),
-        ({"expires_at": "2000-01-01T00:00:00Z"}, "expires_at must lie in the future"),
-        ({"expire_at": "2999-01-01T00:00:00Z"}, "unknown field 'expire_at'; the fields are label, scopes, expires_at"),
+        ({"scopes": []}, {"scopes": "must name at least one scope"}),
+        ({"scopes": ["numbers:write", "numbers:write"]}, {"scopes": '"numbers:write" is repeated'}),
+        ({"scopes": ["numbers:all"]}, {"scopes": f'"numbers:all" is not one of {SCOPES}'}),
+        ({"scopes": [""]}, {"scopes": f'"" is not one of {SCOPES}'}),
+        ({"label": ""}, {"label": '"" must not be blank'}),
+        ({"label": "x" * 101}, {"label": f'"{"x" * 60}\u2026" must have at most 100 characters'}),
+        (
+            {"label": "\u0000", "expires_at": "2000-01-01T00:00:00Z"},
+            {
+                "label": '"\\u0000" must not contain line breaks or control characters',
+                "expires_at": '"2000-01-01T00:00:00+00:00" is not in the future',
+            },
+        ),
     ],
 )
-def test_what_cannot_be_taken(fields: dict[str, Any], message: str, world: World, api: ApiClient) -> None:
+def test_what_cannot_be_accepted(fields: dict[str, Any], details: dict[str, str], world: World, api: ApiClient) -> None:
     before = ApiKey.objects.count()
     response = api.post("/v1/api-keys", {"label": "x", "scopes": ["numbers:write"]} | fields)
-    assert_refused(response, 400, "INVALID_INPUT", message)
+    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
     assert ApiKey.objects.count() == before
+
+
+def test_a_field_that_a_key_does_not_have(world: World, api: ApiClient) -> None:
+    response = api.post("/v1/api-keys", {"label": "x", "scopes": ["numbers:write"], "expire_at": None})
+    message = "unknown field 'expire_at'; the fields are label, scopes, expires_at"
+    assert_refused(response, 400, "INVALID_INPUT", message)
 
 
 @pytest.mark.parametrize(
     ("body", "details"),
     [
         ({}, {"label": "is required", "scopes": "is required"}),
-        ({"label": None, "scopes": None}, {"label": "must be a string", "scopes": "must be a list of strings"}),
-        ({"label": "x", "scopes": "numbers:write"}, {"scopes": "must be a list of strings"}),
-        ({"label": "x", "scopes": [1]}, {"scopes": "must be a list of strings"}),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "tomorrow"}, {"expires_at": NO_MOMENT}),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "2999-01-01T00:00:00"}, {"expires_at": NO_MOMENT}),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "2999-13-01T00:00:00Z"}, {"expires_at": NO_MOMENT}),
         (
-            {"label": "x", "scopes": ["numbers:write"], "expires_at": "9999-12-31T23:59:59-01:00"},
-            {"expires_at": NO_MOMENT},
+            {"label": None, "scopes": None},
+            {"label": "null must be a string", "scopes": "null must be a list of strings"},
         ),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "2999-W01-1T00:00:00Z"}, {"expires_at": NO_MOMENT}),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "29990101T000000Z"}, {"expires_at": NO_MOMENT}),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "2999-01-01T00:00Z"}, {"expires_at": NO_MOMENT}),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": "2999-02-30T00:00:00Z"}, {"expires_at": NO_MOMENT}),
-        ({"label": "x", "scopes": ["numbers:write"], "expires_at": 1}, {"expires_at": NO_MOMENT}),
+        ({"label": "x", "scopes": "numbers:write"}, {"scopes": '"numbers:write" must be a list of strings'}),
+        ({"label": "x", "scopes": [1]}, {"scopes": "[\u2026] must be a list of strings"}),
     ],
 )
 def test_bodies_of_the_wrong_kind(body: Any, details: dict[str, str], world: World, api: ApiClient) -> None:
     response = api.post("/v1/api-keys", body)
+    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "tomorrow",
+        "2999-01-01T00:00:00",
+        "2999-13-01T00:00:00Z",
+        "9999-12-31T23:59:59-01:00",
+        "2999-W01-1T00:00:00Z",
+        "29990101T000000Z",
+        "2999-01-01T00:00Z",
+        "2999-02-30T00:00:00Z",
+        1,
+    ],
+)
+def test_what_is_not_a_time(moment: object, world: World, api: ApiClient) -> None:
+    response = api.post("/v1/api-keys", {"label": "x", "scopes": ["numbers:write"], "expires_at": moment})
+    details = {"expires_at": f"{json.dumps(moment)} {NO_MOMENT}"}
     assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
 
 

@@ -75,7 +75,7 @@ def test_the_log_tells_them_apart(
     with provoke():
         response = browser.get(path, headers={"Authorization": f"Bearer {token}"})
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert [(line["log_level"], line["event"]) for line in log_lines] == [(level, event), ("info", "request")]
+    assert [(line["log_level"], line["event"]) for line in log_lines] == [(level, event), ("info", "request.completed")]
     assert browser.get("/admin/").status_code == 200
 
 
@@ -85,7 +85,7 @@ def test_a_crash_of_an_admin_page_is_logged(db: None, log_lines: Lines) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE brands_brand RENAME TO elsewhere")
     assert browser.get("/admin/brands/brand/").status_code == 500
-    assert [line["event"] for line in log_lines] == ["unhandled_exception", "request"]
+    assert [line["event"] for line in log_lines] == ["request.failed", "request.completed"]
 
 
 def _metric(client: Client, name: str) -> list[float]:

@@ -61,7 +61,6 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "PROPAGATION_ORDER_DAYS": (*NO_NUMBERS, "0", "366", "7d"),
     "PROPAGATION_APPROVAL_DAYS": (*NO_NUMBERS, "0.9", "366"),
     "PROPAGATION_DETACH_DAYS": (*NO_NUMBERS, "0", "366"),
-    "RECONCILE_MAX_DETACH_SHARE": (*NO_NUMBERS, "1.01", "5"),
     "CAMPAIGN_NUMBER_LIMIT": (*NO_NUMBERS, "0", "1000001", "49.5"),
     "ATTACH_NUMBER_TYPES": ("mobile", "local;toll_free", "local,", "all"),
     "METRICS_TOKEN": ("a token", "tökén"),
@@ -98,9 +97,6 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("TELNYX_PUBLIC_KEY", base64.b64encode(bytes(32)).decode(), bytes(32)),
     ("PROPAGATION_SETTLE_SECONDS", "1", 1.0),
     ("PROPAGATION_LEASE_SECONDS", "3600", 3600.0),
-    ("RECONCILE_MAX_DETACH_SHARE", "0", 0.0),
-    ("RECONCILE_MAX_DETACH_SHARE", ".05", 0.05),
-    ("RECONCILE_MAX_DETACH_SHARE", "1", 1.0),
     ("METRICS_TOKEN", "a=b:c", "a=b:c"),
     ("PROMETHEUS_MULTIPROC_DIR", str(ROOT), ROOT),
     ("LOG_LEVEL", "warning", "WARNING"),
@@ -204,7 +200,6 @@ def test_the_example_file_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"RECONCILE_MAX_DETACH_SHARE": "5"}, "RECONCILE_MAX_DETACH_SHARE must be a number from 0 to 1, not '5'."),
         (
             {"CARRIER_URL": "twilio://user:hushhush@host"},
             "CARRIER_URL must be an address that begins with simulated://, bandwidth:// or telnyx://.",

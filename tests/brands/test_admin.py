@@ -37,8 +37,8 @@ def test_what_is_left_empty_is_null(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "refused"),
     [
-        ({"tcr_brand_id": "CACME01"}, {"tcr_brand_id": ["B and 6 to 11 capitals or digits, as in BABC123."]}),
-        ({"tcr_brand_id": "Bacme01"}, {"tcr_brand_id": ["B and 6 to 11 capitals or digits, as in BABC123."]}),
+        ({"tcr_brand_id": "CACME01"}, {"tcr_brand_id": ['"CACME01" must be B and 6 to 11 capitals or digits.']}),
+        ({"tcr_brand_id": "Bacme01"}, {"tcr_brand_id": ['"Bacme01" must be B and 6 to 11 capitals or digits.']}),
         ({"tcr_brand_id": "BTAKEN1"}, {"tcr_brand_id": ["The organization has a brand of this id already."]}),
         ({"name": " "}, {"name": ["This field is required."]}),
         (

@@ -49,7 +49,7 @@ def test_a_brand_of_another_organization_is_refused(world: World, admin_client: 
 @pytest.mark.parametrize(
     ("fields", "refused"),
     [
-        ({"tcr_campaign_id": "BREMIN1"}, {"tcr_campaign_id": ["C and 6 to 11 capitals or digits, as in CABC123."]}),
+        ({"tcr_campaign_id": "BREMIN1"}, {"tcr_campaign_id": ['"BREMIN1" must be C and 6 to 11 capitals or digits.']}),
         ({"tcr_campaign_id": "CTAKEN1"}, {"tcr_campaign_id": ["The organization has a campaign of this id already."]}),
         ({"name": " "}, {"name": ["This field is required."]}),
         ({"brand": ""}, {"brand": ["This field is required."]}),

@@ -261,7 +261,7 @@ def test_the_campaign_of_a_number(
     httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails", "GET").respond_with_data(
         _details(A[2:], inner), content_type=XML
     )
-    assert list(carrier.assignments([A])) == [(A, campaign)]
+    assert list(carrier.assignments([A])) == ([] if campaign is None else [(A, campaign)])
 
 
 def test_a_number_that_bandwidth_cannot_read_stops_no_other(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
@@ -397,7 +397,10 @@ def test_what_is_asked_of_each_api(httpserver: HTTPServer) -> None:
         return Response(f"<TnOptionOrderResponse>{_order('RECEIVED', ours=None)}</TnOptionOrderResponse>", 201)
 
     httpserver.expect_request("/api/v1/oauth2/token").respond_with_json({"access_token": "t", "expires_in": 3600})
-    httpserver.expect_request("/api/v2/tns/+19195550100/tndetails").respond_with_data(_details(A, ""), content_type=XML)
+    httpserver.expect_request("/api/v2/tns/+19195550100/tndetails").respond_with_data(
+        _details(A, _holder("14", "CABC123")), content_type=XML
+    )
+    httpserver.expect_request("/api/v2/accounts/14/tendlc/phoneNumbers/+19195550100").respond_with_json({}, 403)
     httpserver.expect_request(ORDERS).respond_with_handler(take)
     httpserver.expect_request("/api/v2/accounts/14/tnoptions").respond_with_handler(take)
     for version in ("1", "2"):
@@ -405,7 +408,7 @@ def test_what_is_asked_of_each_api(httpserver: HTTPServer) -> None:
         assert carrier.submit(_request(A)).is_open
         if version == "2":
             carrier.submit(OrderRequest(OURS, OrderAction.DETACH, None, (A,)))
-            assert list(carrier.assignments([A])) == [(A, None)]
+            assert list(carrier.assignments([A])) == [(A, "CABC123")]
         carrier.close()
     form = (
         "<?xml version='1.0' encoding='utf-8'?>\n<TnOptionOrder><CustomerOrderId>{}</CustomerOrderId><TnOptionGroups>"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from carriers.base import (
+    AssignmentPage,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -112,8 +113,9 @@ def test_what_a_status_means(
     fake.put(NUMBER, own_id(fake, TCR), status, "No such luck.")
     assert carrier.find(ATTACH) == of_attach
     assert carrier.find(DETACH) == of_detach
-    on = None if status in ("FAILED_ASSIGNMENT", "PENDING_UNASSIGNMENT") else TCR
-    assert list(carrier.assignments([NUMBER])) == [(NUMBER, on)]
+    # What is on its way says nothing yet.
+    on = [] if status.startswith("PENDING") else [(NUMBER, None if status == "FAILED_ASSIGNMENT" else TCR)]
+    assert list(carrier.assignments([NUMBER])) == on
 
 
 @pytest.mark.parametrize("status", ["FAILED_ASSIGNMENT", "FAILED_UNASSIGNMENT", "PENDING_UNASSIGNMENT"])
@@ -397,7 +399,7 @@ CALLS: dict[str, Callable[[TelnyxCarrier], object]] = {
     "attach": lambda carrier: carrier.submit(ATTACH),
     "find": lambda carrier: carrier.find(ATTACH),
     "assignments": lambda carrier: list(carrier.assignments([NUMBER])),
-    "list": lambda carrier: list(carrier.assignments([f"+1919249{i:04d}" for i in range(100)])),
+    "list": lambda carrier: list(carrier.assignment_pages()),
     "status": lambda carrier: carrier.campaign_status(TCR),
 }
 
@@ -467,45 +469,41 @@ def test_the_pace_is_asked_before_each_call(fake: FakeTelnyx) -> None:
 
 
 @pytest.mark.parametrize("is_wrapped", [False, True])
-def test_many_numbers_are_read_from_the_list(fake: FakeTelnyx, carrier: TelnyxCarrier, is_wrapped: bool) -> None:
+def test_the_list_is_read_by_pages(fake: FakeTelnyx, carrier: TelnyxCarrier, is_wrapped: bool) -> None:
     fake.is_wrapped, fake.page_limit = is_wrapped, 10
-    numbers = [f"+1919249{i:04d}" for i in range(40)]
-    for number in numbers[:35]:
-        fake.put(number, own_id(fake, TCR))
-    fake.put(numbers[3], own_id(fake, TCR), "FAILED_ASSIGNMENT")
-    found = dict(carrier.assignments(numbers))
-    assert list(found) == numbers
-    assert [number for number in numbers if found[number] is None] == [numbers[3], *numbers[35:]]
-    assert [call.query["page"] for call in fake.calls] == ["1", "2", "3", "4"]
-
-
-def test_a_list_that_changes_while_it_is_read(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
-    """A number that slipped between two pages is asked for by itself."""
-    fake.page_limit = 10
-    numbers = [f"+1919249{i:04d}" for i in range(30)]
+    numbers = [f"+1919249{i:04d}" for i in range(35)]
     for number in numbers:
         fake.put(number, own_id(fake, TCR))
+    fake.put(numbers[3], own_id(fake, TCR), "FAILED_ASSIGNMENT")
+    fake.put(numbers[4], own_id(fake, TCR), "PENDING_UNASSIGNMENT")
+    pages = list(carrier.assignment_pages())
+    listed = [assignment for page in pages for assignment in page.assignments]
+    assert [assignment.number for assignment in listed] == numbers
+    assert {assignment.tcr_campaign_id for assignment in listed} == {TCR}
+    assert [assignment.state.value for assignment in listed[2:6]] == ["ASSIGNED", "FAILED", "PENDING", "ASSIGNED"]
+    assert [page.next_position for page in pages] == [1, 2, 3, 4, None]
+    [resumed, _empty] = carrier.assignment_pages(3)
+    assert [assignment.number for assignment in resumed.assignments] == numbers[30:]
 
-    def leave(call: object) -> None:
-        if len(fake.calls) == 1:
-            del fake.records[numbers[0]]
 
-    fake.on_call = leave
-    found = dict(carrier.assignments(numbers))
-    assert found[numbers[10]] == TCR
-    assert set(found.values()) == {TCR}
-
-
-def test_some_numbers_of_a_long_list_are_asked_for_one_by_one(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
-    fake.page_limit = 1
-    for i in range(60):
+def test_one_record_that_cannot_be_read_costs_one_number(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    for i in range(3):
         fake.put(f"+1919249{i:04d}", own_id(fake, TCR))
-    assert len(list(carrier.assignments([f"+1919249{i:04d}" for i in range(30)]))) == 30
-    assert len(fake.calls) == 31
+    fake.records["+19192490001"]["campaignId"] = 7
+    [page] = carrier.assignment_pages()
+    assert (len(page.assignments), page.unreadable) == (2, 1)
+
+
+def test_a_campaign_without_a_tcr_id_is_an_unknown_state(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+    fake.tells_tcr_ids = False
+    fake.put(NUMBER, "4b300178-131c-d902-d54e-999999999999")
+    [page] = carrier.assignment_pages()
+    assert [(one.tcr_campaign_id, one.state.value) for one in page.assignments] == [(None, "UNKNOWN")]
+    assert list(carrier.assignments([NUMBER])) == []
 
 
 def test_an_empty_list(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
-    assert set(dict(carrier.assignments([f"+1919249{i:04d}" for i in range(30)])).values()) == {None}
+    assert list(carrier.assignment_pages()) == [AssignmentPage([], None)]
     assert len(fake.calls) == 1
 
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from django.db.models import TextChoices
 
+from agentmessage.validators import LABEL_LENGTH, URL_LENGTH
 from brands.models import Brand, IdentityStatus
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus, Usecase
 from inventory.schema import KINDS, OrganizationEntry
@@ -94,5 +95,5 @@ def test_the_tables_say_what_null_clears(kind: str) -> None:
 def test_the_lengths_are_those_of_the_models() -> None:
     for kind, model in (("brands", Brand), ("campaigns", Campaign)):
         assert f"1 to {model._meta.get_field('name').max_length} characters" in table(kind)["name"][1]
-    assert f"1 to {PhoneNumber.LABEL_LENGTH} characters" in table("phone_numbers")["label"][1]
-    assert f"at most {PhoneNumber.URL_LENGTH} characters" in table("phone_numbers")["inbound_url"][1]
+    assert f"1 to {LABEL_LENGTH} characters" in table("phone_numbers")["label"][1]
+    assert f"at most {URL_LENGTH} characters" in table("phone_numbers")["inbound_url"][1]

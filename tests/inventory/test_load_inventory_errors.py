@@ -313,11 +313,11 @@ VALID = b'{"organizations": []}'
         (b'{\n"organizations": [\xff]}', "it is not UTF-8: byte 0xff in line 2"),
         ('{"name": "caf\xe9"}'.encode("latin-1"), "it is not UTF-8: byte 0xe9 in line 1"),
         *(
-            (VALID.decode().encode(encoding), f"it is {encoding[:6].upper()}; save it as UTF-8")
+            (VALID.decode().encode(encoding), f"it is {encoding[:6].upper()}; an inventory is JSON in UTF-8")
             for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
         ),
-        (gzip.compress(VALID, mtime=0), "it is compressed with gzip; unpack it first"),
-        (b"PK\x03\x04\x14\x00", "it is a ZIP archive or a spreadsheet, not JSON"),
+        (gzip.compress(VALID, mtime=0), "it is compressed with gzip; an inventory is JSON in UTF-8"),
+        (b"PK\x03\x04\x14\x00", "it is a ZIP archive or a spreadsheet; an inventory is JSON in UTF-8"),
         (VALID + b"\n" + VALID, f"{NOT_JSON} line 2, column 1: {JSON_LINES}"),
         (VALID + b"," + VALID, f"{NOT_JSON} line 1, column 22: Extra data"),
         (b"{}x", f"{NOT_JSON} line 1, column 3: Extra data"),

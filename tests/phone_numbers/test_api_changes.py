@@ -15,8 +15,9 @@ from tests.support.factories import make_key
 from tests.support.worlds import World
 
 NO_UUID = "must be a UUID, as 36 characters in the hyphenated form"
-NO_URL = "must be an https URL of at most 2048 characters"
-NO_LABEL = "must have at most 100 characters and no control characters"
+NO_URL = "must be a valid https URL"
+TOO_LONG = "must have at most {} characters"
+NO_LABEL = "must not contain line breaks or control characters"
 NO_TEXT = "must be a string, or null to leave it as it is"
 
 
@@ -72,23 +73,27 @@ def test_a_patch_of_what_is_there_changes_nothing(body: dict[str, Any], world: W
 @pytest.mark.parametrize(
     ("body", "details"),
     [
-        ({"label": 1}, {"label": NO_TEXT}),
-        ({"label": ["x"]}, {"label": NO_TEXT}),
-        ({"label": False}, {"label": NO_TEXT}),
-        ({"label": "x" * 101}, {"label": NO_LABEL}),
-        ({"label": "a\nb"}, {"label": NO_LABEL}),
-        ({"label": "a\u0000"}, {"label": NO_LABEL}),
-        ({"inbound_url": "http://example.com"}, {"inbound_url": NO_URL}),
-        ({"inbound_url": "https://"}, {"inbound_url": NO_URL}),
-        ({"inbound_url": "example.com"}, {"inbound_url": NO_URL}),
-        ({"inbound_url": "https://example.com/a b"}, {"inbound_url": NO_URL}),
-        ({"inbound_url": "https://example.com/\u0000"}, {"inbound_url": NO_URL}),
-        ({"inbound_url": "https://example.com/\n"}, {"inbound_url": NO_URL}),
-        ({"status_url": "https://example.com/" + "x" * 2048}, {"status_url": NO_URL}),
-        ({"status_url": 7}, {"status_url": NO_TEXT}),
-        ({"campaign_id": ""}, {"campaign_id": NO_UUID}),
-        ({"campaign_id": 7}, {"campaign_id": NO_UUID}),
-        ({"label": 1, "campaign_id": "x", "status_url": ""}, {"label": NO_TEXT, "campaign_id": NO_UUID}),
+        ({"label": 1}, {"label": f"1 {NO_TEXT}"}),
+        ({"label": ["x"]}, {"label": f"[\u2026] {NO_TEXT}"}),
+        ({"label": False}, {"label": f"false {NO_TEXT}"}),
+        ({"label": "x" * 101}, {"label": f'"{"x" * 60}\u2026" {TOO_LONG.format(100)}'}),
+        ({"label": "a\nb"}, {"label": f'"a\\nb" {NO_LABEL}'}),
+        ({"label": "a\u0000"}, {"label": f'"a\\u0000" {NO_LABEL}'}),
+        ({"label": " "}, {"label": '" " must not be blank'}),
+        ({"inbound_url": "http://example.com"}, {"inbound_url": f'"http://example.com" {NO_URL}'}),
+        ({"inbound_url": "https://"}, {"inbound_url": f'"https://" {NO_URL}'}),
+        ({"inbound_url": "https://example.com/\n"}, {"inbound_url": f'"https://example.com/\\n" {NO_URL}'}),
+        (
+            {"status_url": "https://example.com/" + "x" * 2048},
+            {"status_url": f'"https://example.com/{"x" * 40}\u2026" {TOO_LONG.format(2048)}'},
+        ),
+        ({"status_url": 7}, {"status_url": f"7 {NO_TEXT}"}),
+        ({"campaign_id": ""}, {"campaign_id": f'"" {NO_UUID}'}),
+        ({"campaign_id": 7}, {"campaign_id": f"7 {NO_UUID}"}),
+        (
+            {"label": 1, "campaign_id": "x", "status_url": ""},
+            {"label": f"1 {NO_TEXT}", "campaign_id": f'"x" {NO_UUID}'},
+        ),
         ("[]", {"body": "must come in a JSON object; this body is JSON of another kind"}),
     ],
 )

@@ -106,13 +106,13 @@ def test_search_looks_in_number_and_label(search: str, found: set[str], world: W
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("number_type=mobile", "number_type must be one of local, toll_free, short_code"),
-        ("number_type=", "number_type must be one of local, toll_free, short_code"),
-        ("campaign_id=x", "campaign_id must be a UUID"),
-        ("campaign_id=", "campaign_id must be a UUID"),
+        ("number_type=mobile", 'number_type "mobile" must be one of local, toll_free, short_code'),
+        ("number_type=", 'number_type "" must be one of local, toll_free, short_code'),
+        ("campaign_id=x", 'campaign_id "x" must be a UUID'),
+        ("campaign_id=", 'campaign_id "" must be a UUID'),
         (
             "carrier_line_option_status=null",
-            "carrier_line_option_status must be one of pending, propagated, failed, removing",
+            'carrier_line_option_status "null" must be one of pending, propagated, failed, removing',
         ),
         ("search=a&search=b", "query parameter search is repeated"),
         ("search=%00", "query parameter search must be text"),

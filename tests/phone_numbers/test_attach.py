@@ -153,5 +153,5 @@ def test_the_number_of_statements(transactional_db: None) -> None:
     assert [query["sql"].split()[0] for query in change] == [*reading, "WITH", "COMMIT"]
     assert [query["sql"].split()[0] for query in no_op] == [*reading, "COMMIT"]
     lock = change.captured_queries[3]["sql"]
-    assert lock.endswith('FOR NO KEY UPDATE OF "numbers_phonenumber"')
+    assert lock.endswith('FOR NO KEY UPDATE OF "numbers_phonenumber" SKIP LOCKED')
     assert "FOR" not in change.captured_queries[2]["sql"].partition("WHERE")[2]

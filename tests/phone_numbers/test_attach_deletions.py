@@ -131,7 +131,7 @@ def test_rows_of_a_deleted_campaign_fail_alone(atomic: bool, world: World, tmp_p
     with report.open(newline="") as rows:
         assert [(row["outcome"], row["code"]) for row in csv.DictReader(rows)] == [
             ("failed", "NOT_FOUND"),
-            ("unchanged", "ROLLED_BACK") if atomic else ("attached", ""),
+            ("rolled_back", "") if atomic else ("attached", ""),
         ]
     assert dict(PhoneNumber.objects.filter(organization=world.organization).values_list("id", "campaign_id")) == {
         world.phone_number.id: None,

@@ -119,7 +119,7 @@ BREACHES = [
         "no-id",
         _body({"campaign_id": "x"}),
         *_INVALID,
-        {"campaign_id": "must be a UUID, as 36 characters in the hyphenated form"},
+        {"campaign_id": '"x" must be a UUID, as 36 characters in the hyphenated form'},
     ),
     Breach(2, "nowhere", _campaign_nowhere, *_NOT_FOUND),
     Breach(2, "elsewhere", _campaign_elsewhere, *_NOT_FOUND),

@@ -1,13 +1,16 @@
 """A worker and Bandwidth, both versions: the whole way, lost answers and partial failures among it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from carriers.base import OrderReport, OrderRequest
 from carriers.choose import build_carrier
 from propagation.models import CarrierOrder
+from propagation.services.housekeeping import expire_orders
 from tests.support.factories import PhoneNumberFactory
 from tests.support.fake_bandwidth import FakeBandwidth, error, refusal
 from tests.support.propagation import Meanwhile, Worker, attach, detach, entries, hurry, standing, statuses
@@ -154,3 +157,40 @@ def test_a_page_of_html_is_no_answer(world: World, worker: Worker, fake: FakeBan
     worker.settle()
     assert standing(world.phone_number) == "propagated"
     assert len(fake.orders) == 1
+
+
+@pytest.mark.parametrize("fake", ["2"], indirect=True)
+def test_each_number_of_an_order_ends_when_the_list_says_so(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+    done, failed, late, moved = PhoneNumberFactory.create_batch(4, organization=world.organization)
+    for number in (done, failed, late, moved):
+        attach(number, world.campaign)
+    fake.registrations = {failed.number: "FAILURE", late.number: "PROCESSING", moved.number: "PROCESSING"}
+    worker.run()
+    assert [standing(number) for number in (done, failed, late)] == ["propagated", "failed", "pending"]
+    assert entries(failed)[0]["failure_code"] == "REJECTED"
+    order = CarrierOrder.objects.get()
+    assert (order.succeeded, order.failed, order.ended_at) == (1, 1, None)
+    # A number that moves on meanwhile does not wait for the registration of the others.
+    attach(moved, world.other_campaign)
+    hurry()
+    worker.run()
+    assert statuses(moved) == ["superseded", "pending"]
+    assert statuses(late) == ["submitted"]
+    fake.registrations = {}
+    worker.settle()
+    assert standing(late) == standing(moved) == "propagated"
+    assert fake.campaigns[moved.number] == world.other_campaign.tcr_campaign_id
+    order.refresh_from_db()
+    assert (order.succeeded, order.failed, order.ended_at is None) == (3, 1, False)
+
+
+@pytest.mark.parametrize("fake", ["2"], indirect=True)
+def test_a_registration_that_never_ends_expires_with_its_order(
+    world: World, worker: Worker, fake: FakeBandwidth
+) -> None:
+    attach(world.phone_number, world.campaign)
+    fake.registrations = {world.phone_number.number: "PROCESSING"}
+    worker.run()
+    CarrierOrder.objects.update(created_at=timezone.now() - timedelta(days=8))
+    assert expire_orders() == 1
+    assert entries(world.phone_number)[0]["failure_code"] == "ORDER_EXPIRED"

@@ -14,7 +14,6 @@ from pytest_django import Settings
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from accounts.actors import Actor
 from carriers.base import Carrier, CarrierUnavailable, Deadline, Failure, FailureKind, OrderReport, OrderRequest
 from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.faults import Faults
@@ -23,7 +22,6 @@ from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder
 from propagation.services.claim import claim_due
 from propagation.services.dispatch import make_orders_due
-from propagation.services.reconcile import reconcile
 from propagation.services.send import process_order, process_orders_until
 from tests.support.factories import PhoneNumberFactory
 from tests.support.propagation import Meanwhile, Worker, attach, entries, hurry, standing, statuses
@@ -227,25 +225,6 @@ def _is_waiting_for_an_advisory_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         return bool(cursor.fetchone()[0])
-
-
-def test_reconciliation_does_not_overwrite_a_change_made_meanwhile(
-    world: World, worker: Worker, carrier: Carrier, simulator: SimulatorServer
-) -> None:
-    attach(world.phone_number, world.campaign)
-    worker.run()
-    simulator.store.put_number(world.phone_number.number, None)
-
-    def moves_and_arrives() -> None:
-        attach(world.phone_number, world.other_campaign)
-        worker.run()
-
-    report = reconcile(
-        carrier=Meanwhile(carrier, moves_and_arrives), actor=Actor.for_worker("reconcile"), max_detach_share=1
-    )
-    assert [(finding.corrected, finding.reason) for finding in report.findings] == [(False, "changed meanwhile")]
-    assert statuses(world.phone_number) == ["propagated", "propagated"]
-    assert standing(world.phone_number) == "propagated"
 
 
 def test_one_order_that_raises_stops_no_other(

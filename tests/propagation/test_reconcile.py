@@ -7,28 +7,32 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.actors import Actor
-from campaigns.models import CarrierStatus
-from carriers.base import CarrierUnavailable
+from carriers.base import Carrier
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from propagation.services import calling
-from propagation.services.reconcile import Drift, Report, reconcile
-from tests.support.factories import PhoneNumberFactory
-from tests.support.propagation import Worker, attach, detach, standing, statuses
+from propagation.models import CarrierAnswer, CarrierReading
+from propagation.services import reading
+from propagation.services.reading import TooManyErrors
+from propagation.services.reconcile import Drift, Finding, Report, reconcile
+from tests.support.factories import OrganizationFactory, PhoneNumberFactory
+from tests.support.propagation import Meanwhile, Worker, attach, detach, standing, statuses
 from tests.support.worlds import World
 
 ACTOR = Actor.for_worker("reconcile")
 
 
-def _reconcile(worker: Worker, **options: object) -> Report:
-    given: dict[str, object] = {"max_detach_share": 1.0, **options}
-    return reconcile(carrier=worker.carrier, actor=ACTOR, **given)  # type: ignore[arg-type]
+def _reconcile(carrier: Carrier, **options: object) -> tuple[Report, list[Finding]]:
+    findings: list[Finding] = []
+    report = reconcile(carrier=carrier, actor=ACTOR, on_finding=findings.append, **options)  # type: ignore[arg-type]
+    assert report is not None
+    assert not CarrierAnswer.objects.exists(), "Nothing is kept of what was read."
+    return report, findings
 
 
 @pytest.fixture
 def drifted(world: World, worker: Worker, simulator: SimulatorServer) -> dict[str, PhoneNumber]:
-    """One number for each way to differ, one that agrees, and a stranger's."""
+    """One number for each way to differ, one that agrees, and a stranger's. More than a run corrects of one tenant."""
     names = ("agrees", "missing", "other", "theirs", "detached")
     numbers = dict(zip(names, PhoneNumberFactory.create_batch(5, organization=world.organization), strict=True))
     for name in ("agrees", "missing", "other", "detached"):
@@ -45,18 +49,21 @@ def drifted(world: World, worker: Worker, simulator: SimulatorServer) -> dict[st
     return numbers
 
 
-def test_drift_is_found_and_mended(
+def _rows() -> tuple[object, object]:
+    return list(PhoneNumber.objects.order_by("id").values()), list(CampaignAttachment.objects.order_by("id").values())
+
+
+def test_drift_is_found_and_corrected(
     world: World, worker: Worker, simulator: SimulatorServer, drifted: dict[str, PhoneNumber]
 ) -> None:
-    report = _reconcile(worker)
-    found = {finding.number: (finding.drift, finding.corrected) for finding in report.findings}
-    assert found == {
-        drifted["missing"].number: (Drift.MISSING, True),
-        drifted["other"].number: (Drift.OTHER_CAMPAIGN, True),
-        drifted["theirs"].number: (Drift.NOT_OURS, True),
-        drifted["detached"].number: (Drift.NOT_OURS, True),
+    report, findings = _reconcile(worker.carrier, force=True)
+    assert {finding.number: (finding.drift, finding.reason) for finding in findings} == {
+        drifted["missing"].number: (Drift.MISSING, None),
+        drifted["other"].number: (Drift.OTHER_CAMPAIGN, None),
+        drifted["theirs"].number: (Drift.NOT_OURS, None),
+        drifted["detached"].number: (Drift.NOT_OURS, None),
     }
-    assert report.checked == 7
+    assert (report.extent.compared, report.extent.drifted, report.left) == (7, 4, 0)
     assert standing(drifted["missing"]) == standing(drifted["other"]) == "pending"
     assert drifted["missing"].carrier_line_option_propagated_at is None
     assert standing(drifted["theirs"]) == standing(drifted["detached"]) == "removing"
@@ -73,65 +80,105 @@ def test_drift_is_found_and_mended(
     assert {name: standing(number) for name, number in drifted.items()} == {
         "agrees": "propagated", "missing": "propagated", "other": "propagated", "theirs": None, "detached": None,
     }  # fmt: skip
-    assert _reconcile(worker).findings == []
+    assert _reconcile(worker.carrier)[1] == []
 
 
-def test_a_dry_run_changes_nothing(worker: Worker, drifted: dict[str, PhoneNumber]) -> None:
-    before = list(PhoneNumber.objects.order_by("id").values()), list(CampaignAttachment.objects.order_by("id").values())
-    report = _reconcile(worker, dry_run=True)
-    assert (len(report.findings), report.left) == (4, 4)
-    assert before == (
-        list(PhoneNumber.objects.order_by("id").values()),
-        list(CampaignAttachment.objects.order_by("id").values()),
-    )
+@pytest.mark.parametrize("options", [{"dry_run": True}, {"dry_run": True, "force": True}, {}])
+def test_a_dry_run_and_a_run_over_the_limit_change_nothing(
+    worker: Worker, drifted: dict[str, PhoneNumber], options: dict[str, bool]
+) -> None:
+    before = _rows()
+    report, findings = _reconcile(worker.carrier, **options)
+    assert (len(findings), report.left) == (4, 4)
+    assert report.extent.excess is not None
+    assert before == _rows()
+    reason = "dry run" if options else "too many differ; see --force"
+    assert {finding.reason for finding in findings} == {reason}
+    assert list(CarrierReading.objects.values_list("drifted", "left")) == ([] if options else [(4, 4)])
 
 
 def test_one_organization_alone(world: World, worker: Worker, drifted: dict[str, PhoneNumber]) -> None:
-    report = _reconcile(worker, organization_id=world.stranger.organization.id)
-    assert (report.checked, report.findings) == (1, [])
+    report, findings = _reconcile(worker.carrier, organization_id=world.stranger.organization.id)
+    assert (report.extent.compared, findings) == (1, [])
 
 
-@pytest.mark.parametrize(("share", "force", "detached"), [(0.0, False, 1), (0.3, False, 6), (0.3, True, 20)])
-def test_it_never_detaches_too_many(
-    world: World, worker: Worker, simulator: SimulatorServer, share: float, force: bool, detached: int
+@pytest.mark.parametrize("found", ["CELSE00", None], ids=["another campaign", "no campaign"])
+@pytest.mark.parametrize(("drifting", "is_stopped"), [(3, False), (4, True), (40, True)])
+def test_attached_numbers_have_a_brake_for_each_organization(
+    world: World, worker: Worker, simulator: SimulatorServer, found: str | None, drifting: int, is_stopped: bool
 ) -> None:
-    for number in PhoneNumberFactory.create_batch(19, organization=world.organization):
+    numbers = PhoneNumberFactory.create_batch(40, organization=world.organization)
+    for number in numbers:
+        attach(number, world.campaign)
+    worker.run()
+    for number in numbers[:drifting]:
+        simulator.store.put_number(number.number, found)
+    report, findings = _reconcile(worker.carrier)
+    assert (len(findings), report.left) == (drifting, drifting if is_stopped else 0)
+    pending = PhoneNumber.objects.filter(carrier_line_option_status="pending").count()
+    assert pending == (0 if is_stopped else drifting)
+
+
+@pytest.mark.parametrize(("tenants", "is_stopped"), [(10, False), (11, True)])
+def test_many_small_tenants_are_no_loophole(
+    world: World, worker: Worker, simulator: SimulatorServer, tenants: int, is_stopped: bool
+) -> None:
+    for _ in range(tenants):
+        number = PhoneNumberFactory.create(organization=OrganizationFactory.create())
         simulator.store.put_number(number.number, "CELSE00")
-    simulator.store.put_number(world.phone_number.number, "CELSE00")
-    report = _reconcile(worker, max_detach_share=share, force=force)
-    assert PhoneNumber.objects.filter(carrier_line_option_status="removing").count() == detached
-    assert report.left == 20 - detached
-    assert {finding.reason for finding in report.findings if not finding.corrected} <= {
-        "over the share that one run may detach; see --force"
-    }
+    report, _findings = _reconcile(worker.carrier)
+    assert report.left == (tenants if is_stopped else 0)
+    removing = PhoneNumber.objects.filter(carrier_line_option_status="removing").count()
+    assert removing == (0 if is_stopped else tenants)
 
 
 def test_what_is_on_its_way_is_not_compared(world: World, worker: Worker, simulator: SimulatorServer) -> None:
     attach(world.phone_number, world.campaign)
-    assert _reconcile(worker).findings == []
+    assert _reconcile(worker.carrier)[1] == []
     simulator.faults = Faults(order_seconds=60)
     worker.run()
-    assert _reconcile(worker).findings == []
+    assert _reconcile(worker.carrier)[1] == []
     assert statuses(world.phone_number) == ["submitted"]
 
 
-def test_a_move_between_the_question_and_the_mending_wins(
-    world: World, worker: Worker, simulator: SimulatorServer
+def test_what_changes_while_the_carrier_is_read_is_not_compared(
+    world: World, worker: Worker, carrier: Carrier, simulator: SimulatorServer
 ) -> None:
     attach(world.phone_number, world.campaign)
     worker.run()
     simulator.store.put_number(world.phone_number.number, None)
-    ask = worker.carrier.assignments
 
-    def ask_and_move(numbers: object) -> object:
-        answer = list(ask(numbers))  # type: ignore[arg-type]
+    def moves_and_arrives() -> None:
         attach(world.phone_number, world.other_campaign)
-        return answer
+        worker.run()
 
-    worker.carrier.assignments = ask_and_move  # type: ignore[method-assign,assignment]  # The moment in between.
-    [finding] = _reconcile(worker).findings
-    assert (finding.corrected, finding.reason) == (False, "changed meanwhile")
-    assert statuses(world.phone_number) == ["propagated", "pending"]
+    report, findings = _reconcile(Meanwhile(carrier, moves_and_arrives))
+    assert (report.extent.compared, findings) == (1, [])
+    assert statuses(world.phone_number) == ["propagated", "propagated"]
+
+
+def test_what_changes_before_it_is_corrected_is_left(
+    world: World, worker: Worker, carrier: Carrier, simulator: SimulatorServer
+) -> None:
+    first, second = sorted(
+        PhoneNumberFactory.create_batch(2, organization=world.organization), key=lambda number: number.id
+    )
+    for number in (first, second):
+        attach(number, world.campaign)
+    worker.run()
+    for number in (first, second):
+        simulator.store.put_number(number.number, None)
+    found: list[str | None] = []
+
+    def moves(finding: Finding) -> None:
+        found.append(finding.reason)
+        if finding.number == first.number:
+            attach(second, world.other_campaign)
+            worker.run()
+
+    reconcile(carrier=carrier, actor=ACTOR, on_finding=moves)
+    assert found == [None, "changed meanwhile"]
+    assert statuses(second) == ["propagated", "propagated"]
 
 
 def test_a_carrier_that_stumbles_is_asked_again(
@@ -144,13 +191,17 @@ def test_a_carrier_that_stumbles_is_asked_again(
         simulator.faults = Faults(errors=0 if len(pauses) == 2 else 1)
 
     simulator.faults = Faults(errors=1)
-    monkeypatch.setattr(calling, "sleep", pause)
-    assert _reconcile(worker).checked == 2
+    monkeypatch.setattr(reading, "sleep", pause)
+    assert _reconcile(worker.carrier)[0].extent.compared == 2
     assert pauses == [1, 2]
+    PhoneNumberFactory.create_batch(10, organization=world.organization)
     simulator.faults = Faults(errors=1)
-    monkeypatch.setattr(calling, "sleep", lambda _seconds: None)
-    with pytest.raises(CarrierUnavailable):
-        _reconcile(worker)
+    monkeypatch.setattr(reading, "sleep", lambda _seconds: None)
+    with pytest.raises(TooManyErrors):
+        _reconcile(worker.carrier)
+    simulator.faults = Faults()
+    report, _findings = _reconcile(worker.carrier)
+    assert (report.extent.compared, report.unreadable) == (12, 0), "It continues, and asks again where it failed."
 
 
 def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drifted: dict[str, PhoneNumber]) -> None:
@@ -159,9 +210,11 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
         call_command("reconcile_carrier", "--dry-run", "--json", "--organization", world.organization.slug, stdout=said)
     answer = json.loads(said.getvalue())
     assert ended.value.code == 1
-    assert (answer["checked"], answer["missing"], answer["other_campaign"], answer["not_ours"], answer["left"]) == (
-        6, 1, 1, 2, 4,
-    )  # fmt: skip
+    assert [finding["reason"] for finding in answer.pop("findings")] == ["dry run"] * 4
+    assert answer == {
+        "checked": 6, "missing": 1, "other_campaign": 1, "not_ours": 2, "corrected": 0, "left": 4, "unknown": 0,
+        "unreadable": 0, "excess": f"4 of 6 differ in organization {world.organization.id}, more than 3",
+    }  # fmt: skip
     said = StringIO()
     call_command("reconcile_carrier", "--force", stdout=said, stderr=StringIO())
     assert "7 numbers: 4 differ, 4 will be corrected" in said.getvalue()
@@ -171,26 +224,9 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
     )
     kinds = CampaignAttachment.objects.filter(campaign=None).values_list("actor_kind", "actor_id")
     assert set(kinds) == {("command", "test"), ("command", "reconcile_carrier")}
-    chosen.stop()
+    worker.settle()
+    said = StringIO()
+    call_command("reconcile_carrier", "--json", stdout=said)
+    assert json.loads(said.getvalue())["findings"] == []
     with pytest.raises(CommandError, match="no organization with the slug 'nobody'"):
         call_command("reconcile_carrier", "--organization", "nobody")
-
-
-def test_sync_takes_over_what_the_carrier_has_decided(world: World, worker: Worker, chosen: SimulatorServer) -> None:
-    world.campaign.carrier_status = CarrierStatus.PENDING
-    world.campaign.save()
-    attach(world.phone_number, world.campaign)
-    chosen.store.put_campaign(str(world.other_campaign.tcr_campaign_id), "SUSPENDED")
-    said = StringIO()
-    call_command("sync_campaigns", "--dry-run", stdout=said)
-    assert "3 campaigns asked after, 2 changed" in said.getvalue()
-    world.campaign.refresh_from_db()
-    assert world.campaign.carrier_status == CarrierStatus.PENDING
-    said = StringIO()
-    call_command("sync_campaigns", "--json", stdout=said)
-    assert json.loads(said.getvalue())["changed"] == 2
-    world.campaign.refresh_from_db()
-    world.other_campaign.refresh_from_db()
-    assert (world.campaign.carrier_status, world.other_campaign.carrier_status) == ("APPROVED", "SUSPENDED")
-    worker.settle()
-    assert standing(world.phone_number) == "propagated"

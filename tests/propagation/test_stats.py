@@ -12,12 +12,14 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
+from accounts.actors import Actor
 from campaigns.models import CarrierStatus
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from propagation import metrics
 from propagation.models import CarrierOrder
+from propagation.services.reconcile import reconcile
 from tests.support.api import ApiClient
 from tests.support.factories import PhoneNumberFactory
 from tests.support.propagation import HOUR, Worker, attach, detach, fail_propagation
@@ -105,6 +107,31 @@ def test_the_same_figures_for_prometheus(various: None, settings: Settings, api:
     assert values["agentmessage_requests_total", "403", "GET", route] >= 1
     assert any(key[0] == "agentmessage_requests_total" and "other" in key for key in values)
     assert values["agentmessage_request_seconds_count", "GET", route] >= 1
+
+
+def test_drift_that_was_too_much_is_shown_until_a_run_has_corrected_it(
+    world: World, worker: Worker, simulator: SimulatorServer, settings: Settings
+) -> None:
+    for number in PhoneNumberFactory.create_batch(4, organization=world.organization):
+        simulator.store.put_number(number.number, "CELSE00")
+    for force, left in ((False, 4.0), (True, 0.0)):
+        reconcile(carrier=worker.carrier, actor=Actor.for_worker("reconcile"), force=force)
+        values = {
+            sample.name: sample.value
+            for family in metrics.collect_propagation()
+            for sample in family.samples
+            if sample.labels == {"subject": "numbers"}
+        }
+        assert values.pop("agentmessage_drift_age_seconds") >= 0
+        assert values == {
+            "agentmessage_drift": 4, "agentmessage_drift_left": left, "agentmessage_drift_unreadable": 0,
+        }  # fmt: skip
+        said = StringIO()
+        call_command("propagation_status", "--json", stdout=said)
+        assert json.loads(said.getvalue())["drift"] == {"numbers": {"differed": 4, "left": left, "unreadable": 0}}
+    said = StringIO()
+    call_command("propagation_status", stdout=said)
+    assert "4 differed, 0 were left because they were too many" in said.getvalue()
 
 
 def test_metrics_are_for_whoever_has_the_token(db: None, settings: Settings) -> None:

@@ -6,19 +6,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from propagation import tasks
-from propagation.models import CarrierOrder
-from propagation.services import calling
-from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders
+from propagation.models import CarrierOrder, CarrierReading
+from propagation.services import reading
+from propagation.services.housekeeping import delete_lost_jobs, delete_old_orders, delete_old_readings
+from tests.propagation.conftest import tcr_id
 from tests.support.api import ApiClient
+from tests.support.factories import CampaignFactory, PhoneNumberFactory
 from tests.support.propagation import Worker, attach, standing
 from tests.support.worlds import World
 
@@ -119,30 +123,96 @@ def test_the_log_leads_from_the_call_to_the_carriers_answer(
     assert any(line["event"] == "order.sent" for line in log_lines)
 
 
-def test_a_carrier_that_is_away_ends_the_long_tasks_with_a_word(
+def test_a_carrier_that_is_away_ends_the_long_tasks_and_the_next_minute_continues(
     log_lines: list[MutableMapping[str, Any]],
     world: World,
     chosen: SimulatorServer,
     worker: Worker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    attach(world.phone_number, world.campaign)
+    monkeypatch.setattr(reading, "sleep", lambda _seconds: None)
+    numbers = PhoneNumberFactory.create_batch(10, organization=world.organization)
+    for index, number in enumerate(numbers):
+        attach(number, world.campaign)
+        CampaignFactory.create(organization=world.organization, tcr_campaign_id=tcr_id(100 + index))
     worker.run()
-    monkeypatch.setattr(calling, "sleep", lambda _seconds: None)
     chosen.faults = Faults(errors=1)
     tasks.sync_approvals(timestamp=0)
     tasks.reconcile_all(timestamp=0)
-    told = [(line["event"], line["reason"]) for line in log_lines if line["event"].endswith("early")]
+    told = [(line["event"], line["task"], line["reason"]) for line in log_lines if "task" in line]
     assert told == [
-        ("sync.ended_early", "The carrier failed with HTTP 503."),
-        ("reconciliation.ended_early", "The carrier failed with HTTP 503."),
+        ("task.ended_early", "sync", "The carrier failed with HTTP 503."),
+        ("task.ended_early", "reconciliation", "The carrier failed with HTTP 503."),
     ]
     chosen.faults = Faults()
     chosen.store.put_campaign(str(world.campaign.tcr_campaign_id), "SUSPENDED")
-    chosen.store.put_number(world.phone_number.number, None)
+    chosen.store.put_number(numbers[0].number, None)
     tasks.sync_approvals(timestamp=0)
+    tasks.reconcile_all(timestamp=0)
     world.campaign.refresh_from_db()
     assert world.campaign.carrier_status == "SUSPENDED"
-    tasks.reconcile_all(timestamp=0)
+    [synced] = [line for line in log_lines if line["event"] == "sync.completed"]
+    assert (synced["checked"], synced["drifted"], synced["left"], synced["unreadable"]) == (13, 1, 0, 0)
     [line] = [line for line in log_lines if line["event"] == "reconciliation.completed"]
-    assert (line["checked"], line["missing"], line["left"]) == (2, 1, 0)
+    assert (line["checked"], line["missing"], line["left"], line["unreadable"]) == (12, 1, 0, 0)
+
+
+def test_long_tasks_run_once_an_hour_and_once_a_night(
+    log_lines: list[MutableMapping[str, Any]], world: World, chosen: SimulatorServer
+) -> None:
+    for _ in range(2):
+        tasks.sync_approvals(timestamp=0)
+        tasks.reconcile_all(timestamp=0)
+    assert [line["event"] for line in log_lines if line["event"] in ("sync.completed", "reconciliation.completed")] == [
+        "sync.completed",
+        "reconciliation.completed",
+    ]
+    CarrierReading.objects.filter(subject="campaigns").update(started_at=F("started_at") - timedelta(hours=1))
+    CarrierReading.objects.filter(subject="numbers").update(started_at=F("started_at") - timedelta(days=1))
+    tasks.sync_approvals(timestamp=0)
+    tasks.reconcile_all(timestamp=0)
+    assert CarrierReading.objects.count() == 4
+
+
+def test_too_much_drift_is_an_error_in_the_log(
+    log_lines: list[MutableMapping[str, Any]], world: World, chosen: SimulatorServer
+) -> None:
+    for number in PhoneNumberFactory.create_batch(4, organization=world.organization):
+        chosen.store.put_number(number.number, "CELSE00")
+    tasks.reconcile_all(timestamp=0)
+    [line] = [line for line in log_lines if line["log_level"] == "error"]
+    assert line["reason"] == f"4 of 5 differ in organization {world.organization.id}, more than 3"
+
+
+def test_long_tasks_are_behind_live_traffic_and_run_once_at_a_time(world: World, chosen: SimulatorServer) -> None:
+    attach(world.phone_number, world.campaign)
+    for task in (tasks.sync_approvals, tasks.reconcile_all, tasks.propagate):
+        task.configure(task_kwargs={"timestamp": 0}).defer()
+    for task in (tasks.sync_approvals, tasks.reconcile_all):
+        with pytest.raises(AlreadyEnqueued), transaction.atomic():
+            task.configure(task_kwargs={"timestamp": 0}).defer()
+    jobs = {job.task_name: (job.priority, job.lock) for job in ProcrastinateJob.objects.all()}
+    assert jobs == {
+        "sync_campaigns": (-10, "sync_campaigns"),
+        "reconcile": (-10, "reconcile"),
+        "propagate": (0, None),
+    }
+
+
+def test_a_piece_without_time_leaves_its_rest_to_the_next(
+    log_lines: list[MutableMapping[str, Any]], world: World, chosen: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as hurried:
+        hurried.setattr(tasks, "PIECE_SECONDS", 0.0)
+        tasks.reconcile_all(timestamp=0)
+    tasks.reconcile_all(timestamp=0)
+    events = [line["event"] for line in log_lines]
+    assert ("task.interrupted" in events, events.count("reconciliation.completed")) == (True, 1)
+    assert CarrierReading.objects.count() == 1
+
+
+def test_old_readings_are_deleted(world: World, chosen: SimulatorServer) -> None:
+    tasks.reconcile_all(timestamp=0)
+    assert delete_old_readings() == 0
+    CarrierReading.objects.update(started_at=timezone.now() - timedelta(days=31))
+    assert delete_old_readings() == 1

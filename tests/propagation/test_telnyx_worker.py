@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, MutableMapping
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pytest_django import Settings
 
 from campaigns.models import Campaign
+from carriers.base import Carrier
 from carriers.choose import build_carrier
 from phone_numbers.failures import FAILURES, FailureCode
-from propagation.services import calling
+from propagation.services import reading
 from propagation.services.stats import current_stats
-from propagation.services.sync import sync_campaigns
+from propagation.services.sync import Decision, sync_campaigns
 from tests.support.fake_bandwidth import FakeBandwidth
 from tests.support.fake_telnyx import KEY, FakeTelnyx, error
 from tests.support.propagation import Worker, attach, entries, standing, statuses
@@ -102,6 +104,12 @@ def test_a_temporary_code_is_retried(world: World, worker: Worker, fake: FakeTel
     assert standing(world.phone_number) == "propagated"
 
 
+def _decided(carrier: Carrier) -> dict[UUID, str | None]:
+    decisions: list[Decision] = []
+    sync_campaigns(carrier=carrier, on_decision=decisions.append)
+    return {decision.campaign_id: decision.status for decision in decisions}
+
+
 def test_the_first_number_of_a_campaign_that_goes_by_telnyxs_own_id(
     world: World, worker: Worker, fake: FakeTelnyx
 ) -> None:
@@ -110,7 +118,7 @@ def test_the_first_number_of_a_campaign_that_goes_by_telnyxs_own_id(
     world.brand.save()
     fake.takes_tcr_ids = False
     Campaign.objects.update(carrier_status="PENDING")
-    decided = {one.campaign.id: one.status for one in sync_campaigns(carrier=worker.carrier)}
+    decided = _decided(worker.carrier)
     assert decided[world.campaign.id] == "APPROVED"
     attach(world.phone_number, world.campaign)
     worker.settle()
@@ -136,7 +144,7 @@ def test_a_sync_waits_as_long_as_the_carrier_asks_and_survives_cut_answers(
     world: World, fake: FakeTelnyx, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(calling, "sleep", slept.append)
+    monkeypatch.setattr(reading, "sleep", slept.append)
     Campaign.objects.update(carrier_status="PENDING")
     bandwidth = FakeBandwidth("2")
     bandwidth.registered = {
@@ -146,7 +154,7 @@ def test_a_sync_waits_as_long_as_the_carrier_asks_and_survives_cut_answers(
     asked: FakeCarrier = fake if name == "telnyx" else bandwidth
     asked.faults = [Fault("GET", PAUSED), Fault("GET", acts=True)]
     carrier = build_carrier(asked.url, pace=lambda: None)
-    decided = {one.campaign.id: one.status for one in sync_campaigns(carrier=carrier)}
+    decided = _decided(carrier)
     carrier.close()
     bandwidth.stop()
     assert slept == [7.0, 2.0]

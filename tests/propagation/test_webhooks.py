@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from carriers.base import CampaignDecision, Deadline, OrderReport, OrderRequest
+from carriers.base import AssignmentPage, CampaignDecision, Deadline, OrderReport, OrderRequest
 from carriers.telnyx import TelnyxCarrier
 from propagation.models import CarrierOrder
 from tests.support.api import assert_refused
@@ -33,6 +33,7 @@ class Busy:
     """A carrier that is at work for ever."""
 
     name, batch_size = "simulated", 10
+    lookup_size = page_size = page_step = 10
 
     def __init__(self) -> None:
         self.looks = 0
@@ -48,6 +49,9 @@ class Busy:
         return OrderReport(is_open=True)
 
     def assignments(self, numbers: object) -> Iterator[tuple[str, str | None]]:
+        yield from ()
+
+    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         yield from ()
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from carriers.base import CampaignDecision, Carrier, Deadline, OrderReport, OrderRequest
+from carriers.base import AssignmentPage, CampaignDecision, Carrier, Deadline, OrderReport, OrderRequest
 from carriers.simulated.clock import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
@@ -149,7 +149,8 @@ class Meanwhile:
     """A carrier during whose calls something else happens once: after it has acted, before the answer arrives."""
 
     def __init__(self, carrier: Carrier, happens: Callable[[], None]) -> None:
-        self.name, self.batch_size = carrier.name, carrier.batch_size
+        self.name, self.batch_size, self.lookup_size = carrier.name, carrier.batch_size, carrier.lookup_size
+        self.page_size, self.page_step = carrier.page_size, carrier.page_step
         self._carrier, self._happens = carrier, [happens]
 
     def until(self, deadline: Deadline) -> Self:
@@ -169,6 +170,10 @@ class Meanwhile:
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
         """Answer as the carrier does."""
         yield from self._after(list(self._carrier.assignments(numbers)))
+
+    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """Answer as the carrier does."""
+        yield from self._after(list(self._carrier.assignment_pages(position)))
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """Answer as the carrier does."""

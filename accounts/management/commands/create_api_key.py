@@ -8,12 +8,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.management.arguments import organization
-from accounts.models import ApiKey, Organization
+from accounts.models import Organization
 from accounts.scopes import Scope
 from accounts.services import create_api_key
-from agentmessage.errors import InvalidInput
+from agentmessage.errors import ValidationFailed
+from agentmessage.validators import LABEL_LENGTH
 
 MOST_DAYS = 36_500
+_OPTIONS = {"label": "--name", "scopes": "--scope", "expires_at": "--expires-in"}
 
 
 class Command(BaseCommand):
@@ -29,9 +31,7 @@ class Command(BaseCommand):
             metavar="SLUG",
             help="the organization that owns the key",
         )
-        parser.add_argument(
-            "--name", required=True, help=f"what the key is for, at most {ApiKey.LABEL_LENGTH} characters"
-        )
+        parser.add_argument("--name", required=True, help=f"what the key is for, at most {LABEL_LENGTH} characters")
         parser.add_argument(
             "--scope",
             required=True,
@@ -48,12 +48,14 @@ class Command(BaseCommand):
         try:
             key, plain = create_api_key(
                 organization_id=organization.id,
-                label=_as_text(name, "--name"),
+                label=name,
                 scopes=scopes,
                 expires_at=_expiry(options["expires_in"]),
             )
-        except InvalidInput as error:
-            raise CommandError(error.sentence) from error
+        except ValidationFailed as refused:
+            details = refused.details or {}
+            sentences = (f"{_OPTIONS[field]}: {sentence}." for field, sentence in details.items())
+            raise CommandError("\n".join(sentences)) from refused
         self.stdout.write(plain)
         self.stderr.write(
             f"Key {key.prefix}… of {organization.name} ({organization.slug})\n"
@@ -74,14 +76,3 @@ def days(text: str) -> int:
 
 def _expiry(days_from_now: int | None) -> datetime | None:
     return None if days_from_now is None else timezone.now() + timedelta(days=days_from_now)
-
-
-def _as_text(value: str, option: str) -> str:
-    """The value, if the database can hold it: a shell can pass bytes that are no UTF-8."""
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise CommandError(f"{option} must be UTF-8.") from error
-    if "\x00" in value:
-        raise CommandError(f"{option} must not contain NUL.")
-    return value

@@ -1,43 +1,62 @@
-"""The rows of a bulk attach: from a CSV, or what is wrong with a line of it.
+"""The rows of a bulk attach: from a CSV, or what is wrong with one of its records.
 
-The CSV is read line by line, so that a file of any length takes the same memory and a broken line breaks no other. A
-quoted cell cannot go over the end of its line, since no number has a line break in it.
+Python's own reader finds the records, one at a time, so that a file of any length takes the same memory.
 """
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
+from functools import lru_cache
+from io import TextIOWrapper
+from itertools import chain, islice, zip_longest
+from string import whitespace
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from agentmessage.errors import ErrorCode
+from django.core.exceptions import ValidationError
+
+from agentmessage.errors import ErrorCode, shown
+from agentmessage.files import SIGNATURE_LENGTH, binary_format
 from agentmessage.ids import parse_uuid
 from campaigns.models import TCR_CAMPAIGN_ID, Campaign
+from phone_numbers.e164 import plain_text, to_e164
 from phone_numbers.services.bulk_attach import Row
 
-# As `numbers_phonenumber_number_e164` stores them: E.164, or the digits of a short code.
-NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[1-9][0-9]{4,5}", re.ASCII)
+# Where the search for the second quotation mark of a pair ends. It holds for the process, which is one command.
+csv.field_size_limit(64 * 1024)
+_LONGEST_LINE = 1024 * 1024
+# The header is looked for in this many lines.
+_HEAD = 50
+_DELIMITERS = ",;\t|"
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_OTHER_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+# What ends a file of DOS, and what fills it up.
+_PADDING = whitespace + "\x1a\x00"
 _TCR = re.compile(TCR_CAMPAIGN_ID)
-_BOM = b"\xef\xbb\xbf"
-_DETACH = {"delete", "off"}
+_DETACH = ("delete", "off")
+
+_NUMBERS = ("number", "phone number", "telephone number", "TN", "DID", "E.164", "phone number ID")
+_CAMPAIGNS = ("campaign ID", "TCR campaign ID")
+_ACCEPTED = f"the accepted headers are {', '.join(_NUMBERS)}; and {', '.join(_CAMPAIGNS)}, unless --campaign names one"
 
 
 class LineCode(StrEnum):
-    """What can be wrong with a line, beside what the service answers for a row."""
+    """What can be wrong with a record, beside what the service answers for a row."""
 
-    NOT_UTF8 = "NOT_UTF8"
-    NUL = "NUL"
+    BAD_QUOTES = "BAD_QUOTES"
     BAD_COLUMNS = "BAD_COLUMNS"
     BAD_NUMBER = "BAD_NUMBER"
     BAD_ID = "BAD_ID"
     BAD_ACTION = "BAD_ACTION"
+    NO_ROWS = "NO_ROWS"
     REPEATED = "REPEATED"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """`number` is what the report calls it; `place` is its line in the file, or its place among the arguments."""
 
     place: int
@@ -45,15 +64,39 @@ class Line:
     row: Row | None
     code: str = ""
     message: str = ""
+    # An earlier line says the same.
+    is_repeat: bool = False
 
 
-def bad_line(place: int, number: str, code: str, message: str) -> Line:
-    """A line that is reported and not run."""
-    return Line(place, number, None, code, message)
+def bad_line(place: int, cell: str, code: str, message: str) -> Line:
+    """Return a line that is reported and not run."""
+    return Line(place, shown(cell)[1:-1], None, code, message)
+
+
+class BadValue(ValueError):
+    """A code of the report, and a sentence that names the value."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def read_number(text: str) -> str:
+    """Return a number as it is stored. Raises BadValue."""
+    try:
+        return to_e164(text)
+    except ValidationError as error:
+        raise BadValue(LineCode.BAD_NUMBER, f"{shown(text)} {error.message}") from error
+
+
+def _read_phone_number_id(text: str) -> UUID:
+    if (phone_number_id := parse_uuid(plain_text(text))) is None:
+        raise BadValue(LineCode.BAD_ID, f"{shown(text)} is not a UUID")
+    return phone_number_id
 
 
 class CampaignNames:
-    """Looks each name up once. An id is not looked up: whether the organization has it is the service's rule 2."""
+    """Find campaigns by ID or TCR campaign ID. Whether the organization has an ID is the service's rule 2."""
 
     def __init__(self, organization_id: UUID) -> None:
         self._by_tcr_id: dict[str | None, UUID] = dict(
@@ -61,18 +104,21 @@ class CampaignNames:
                 "tcr_campaign_id", "id"
             )
         )
-        self._known: dict[str, UUID | str] = {}
+        # Many rows name few campaigns.
+        self.find = lru_cache(maxsize=1024)(self._find)
 
-    def find(self, name: str) -> UUID | str:
-        """The campaign's id; for a name that is none, the sentence that says so; for a TCR id of nobody here, ""."""
-        if name not in self._known:
-            self._known[name] = self._find(name)
-        return self._known[name]
-
-    def _find(self, name: str) -> UUID | str:
-        if _TCR.fullmatch(name):
-            return self._by_tcr_id.get(name, "")
-        return parse_uuid(name) or "must be a campaign's UUID, or its TCR id of C and 6 to 11 capitals and digits"
+    def _find(self, text: str) -> UUID:
+        """Return the campaign's ID. Raises BadValue."""
+        name = plain_text(text)
+        if campaign_id := parse_uuid(name):
+            return campaign_id
+        if not _TCR.fullmatch(name.upper()):
+            sentence = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
+            raise BadValue(LineCode.BAD_ID, f"{shown(text)} {sentence}")
+        found = self._by_tcr_id.get(name.upper())
+        if found is None:
+            raise BadValue(ErrorCode.NOT_FOUND, f"{shown(text)} is not a TCR campaign ID of this organization")
+        return found
 
 
 class UnreadableFile(Exception):
@@ -80,141 +126,165 @@ class UnreadableFile(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Where a file has what. `campaign` is None where the command names the campaign."""
+class _Columns:
+    """How cells are separated, how many a row has, and which of them says what."""
 
+    delimiter: str
+    header_records: int
     count: int
     number: int
-    is_id: bool = False
-    campaign: int | None = None
-    action: int | None = None
-    is_bandwidth: bool = False
+    is_id: bool
+    campaign: int | None
+    action: int | None
 
 
-def read_csv(file: Iterable[bytes], *, names: CampaignNames, campaign_id: UUID | None) -> Iterator[Line]:
-    """The lines after the header. `campaign_id` stands for all of them if it is given.
+def read_csv(file: "TextIOWrapper[Any]", *, names: CampaignNames, campaign_id: UUID | None) -> Iterator[Line]:
+    """Return the rows after the header. `campaign_id` is the campaign of all of them if it is given.
 
-    Raises UnreadableFile for an empty file and for a header that does not say enough.
+    Args:
+        file: Opened with `newline=""`, so that the reader sees every way in which records end.
+
+    Raises:
+        UnreadableFile: The file is not a CSV, or its first line does not say where number and campaign are.
     """
-    lines = enumerate(file, start=1)
-    columns, held_back = _read_header(lines, needs_campaign=campaign_id is None)
-    rest = lines if held_back is None else chain([held_back], lines)
-    return (line for place, raw in rest for line in _read_line(place, raw, columns, names, campaign_id))
-
-
-def _read_header(
-    lines: Iterator[tuple[int, bytes]], *, needs_campaign: bool
-) -> tuple[Columns, tuple[int, bytes] | None]:
-    first = next(((place, raw) for place, raw in lines if raw.removeprefix(_BOM).strip()), None)
-    if first is None:
-        raise UnreadableFile("is empty")
+    if found := binary_format(file.buffer.peek(SIGNATURE_LENGTH)):
+        raise UnreadableFile(f"is {found}; save it as CSV in UTF-8")
+    lines = _bounded(file)
     try:
-        header = _cells(first[1].removeprefix(_BOM).decode())
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFile("has a first line that is no CSV header in UTF-8") from error
-    titles = [title.strip() for title in header]
-    if titles[0].upper() == "TN":
-        return _read_bandwidth_header(titles, lines, needs_campaign=needs_campaign)
-    number = next((name for name in ("phone_number_id", "number") if name in titles), None)
-    if number is None:
-        raise UnreadableFile("has neither a column number nor phone_number_id in its first line")
-    campaign = next((name for name in ("campaign_id", "tcr_campaign_id") if name in titles), None)
-    if campaign is None and needs_campaign:
-        raise UnreadableFile("has neither a column campaign_id nor tcr_campaign_id; name one with --campaign")
-    return (
-        Columns(
-            count=len(titles),
-            number=titles.index(number),
-            is_id=number == "phone_number_id",
-            campaign=titles.index(campaign) if campaign and needs_campaign else None,
-        ),
-        None,
+        head = list(islice(lines, _HEAD))
+    except csv.Error as error:
+        raise UnreadableFile(f"is not CSV: {error}") from error
+    start = next((index for index, line in enumerate(head) if line.strip(_PADDING)), None)
+    if start is None:
+        raise UnreadableFile("is empty")
+    separator = _SEPARATOR_LINE.fullmatch(head[start].strip("\r\n"))
+    if separator is not None:
+        start += 1
+    columns = _find_columns(
+        head[start:], separator[1] if separator else _DELIMITERS, needs_campaign=campaign_id is None
     )
+    return _read_rows(chain(head[start:], lines), start, columns, names, campaign_id)
 
 
-def _read_bandwidth_header(
-    first: list[str], lines: Iterator[tuple[int, bytes]], *, needs_campaign: bool
-) -> tuple[Columns, tuple[int, bytes] | None]:
-    """`TN,A2pSettings,…`, whose second line names the parts of A2pSettings (CampaignId, Action, …)."""
-    second = next(lines, None)
-    parts = _cells(second[1].decode(errors="replace")) if second is not None else []
-    is_header = not any(character.isdigit() for character in parts[0]) if parts else False
-    titles = [
-        _letters(title + (parts[index] if is_header and index < len(parts) else ""))
-        for index, title in enumerate(first)
-    ]
-    campaign = next((index for index, title in enumerate(titles) if title.endswith("campaignid")), None)
-    if campaign is None and needs_campaign:
-        raise UnreadableFile("is a Bandwidth export without a CampaignId; name a campaign with --campaign")
-    columns = Columns(
-        count=len(titles),
-        number=0,
-        campaign=campaign if needs_campaign else None,
-        action=next((index for index, title in enumerate(titles) if title.endswith("action")), None),
-        is_bandwidth=True,
-    )
-    return columns, None if is_header else second
+def _bounded(file: "TextIOWrapper[Any]") -> Iterator[str]:
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error("a line is longer than 1 MiB")
+        yield line
+
+
+# The header
 
 
 def _letters(title: str) -> str:
-    return "".join(character for character in title.lower() if character.isalnum())
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", title).casefold()))
 
 
-def _cells(line: str) -> list[str]:
-    line = line.rstrip("\r\n")
-    return next(csv.reader([line], strict=True), []) if '"' in line else line.split(",")
+# Bandwidth's export has the titles TN,A2pSettings,A2pSettings,… and below them the parts: ,CampaignId,Action,…
+_GROUP = "a2psettings"
+_PARTS = {"campaignid", "action", "messageclass"}
+_MEANINGS = {
+    **{_letters(title): "number" for title in _NUMBERS},
+    **{_letters(title): "campaign" for title in _CAMPAIGNS},
+    "action": "action",
+}
 
 
-def _read_line(
-    place: int, raw: bytes, columns: Columns, names: CampaignNames, campaign_id: UUID | None
+def _find_columns(head: Sequence[str], delimiters: str, *, needs_campaign: bool) -> _Columns:
+    """Recognize the header by its names, and the delimiter by how many names it separates."""
+    headers = [(delimiter, *_read_header(head, delimiter)) for delimiter in delimiters]
+    delimiter, titles, records = max(headers, key=lambda header: len(_MEANINGS.keys() & header[1]))
+    columns: dict[str, list[int]] = {"number": [], "campaign": [], "action": []}
+    for index, title in enumerate(titles):
+        if title in _MEANINGS:
+            columns[_MEANINGS[title]].append(index)
+    if _OTHER_LINE_ENDS.search(first_line := head[0] if head else ""):
+        raise UnreadableFile(f"has lines that end with neither CR nor LF: {shown(first_line)}")
+    needed = ("number", "campaign") if needs_campaign else ("number",)
+    first = shown(first_line.strip())
+    for name in needed:
+        if not columns[name]:
+            raise UnreadableFile(f"has no column for the {name} in its first line, {first}; {_ACCEPTED}")
+    for name in (*needed, "action"):
+        if len(columns[name]) > 1:
+            raise UnreadableFile(f"has more than one column for the {name} in its first line, {first}")
+    return _Columns(
+        delimiter=delimiter,
+        header_records=records,
+        count=len(titles),
+        number=columns["number"][0],
+        is_id=titles[columns["number"][0]] == _letters("phone number ID"),
+        campaign=columns["campaign"][0] if needs_campaign else None,
+        action=columns["action"][0] if columns["action"] else None,
+    )
+
+
+def _read_header(head: Sequence[str], delimiter: str) -> tuple[list[str], int]:
+    """Return the names of the columns, and how many records they take."""
+    found: list[list[str]] = []
+    # A record that cannot be read is reported when it is read as a row.
+    with suppress(csv.Error):
+        records = csv.reader(head, delimiter=delimiter, skipinitialspace=True)
+        found += islice(([_letters(cell) for cell in cells] for cells in records if _is_filled(cells)), 2)
+    titles = found[0] if found else []
+    parts = found[1] if len(found) > 1 else []
+    if _GROUP in titles and _PARTS & set(parts):
+        return [part or title for title, part in zip_longest(titles, parts, fillvalue="")], 2
+    return [title.removeprefix(_GROUP) for title in titles], 1
+
+
+def _is_filled(cells: Sequence[str]) -> bool:
+    return any(cell.strip(_PADDING) for cell in cells)
+
+
+# The rows
+
+
+def _read_rows(
+    lines: Iterator[str], skipped: int, columns: _Columns, names: CampaignNames, campaign_id: UUID | None
 ) -> Iterator[Line]:
-    """The line, or nothing of a blank one."""
+    """Yield every record that has a value in a cell. `skipped` lines come before the first of `lines`."""
+    records = csv.reader(lines, delimiter=columns.delimiter, skipinitialspace=True, strict=True)
+    has_rows = has_cells = False
+    place = skipped + 1
     try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        yield bad_line(place, "", LineCode.NOT_UTF8, "the line is not UTF-8")
-        return
-    if not text.strip():
-        return
-    if "\x00" in text:
-        yield bad_line(place, "", LineCode.NUL, "the line has a NUL character")
-        return
-    try:
-        cells = _cells(text)
+        for _ in islice(filter(_is_filled, records), columns.header_records):
+            pass
+        place = skipped + records.line_num + 1
+        for cells in records:
+            line = _read_cells(place, cells, columns, names, campaign_id)
+            if line.row is not None or _is_filled(cells):
+                has_rows = True
+                yield line
+            has_cells = has_cells or len(cells) > 1
+            place = skipped + records.line_num + 1
     except csv.Error as error:
-        yield bad_line(place, "", LineCode.BAD_COLUMNS, f"the line is no CSV: {error}")
+        message = f"a quotation mark is not closed, or a cell is too long: {error}; the rest of the file is not read"
+        yield bad_line(place, "", LineCode.BAD_QUOTES, message)
         return
-    if len(cells) != columns.count:
-        found = f"the line has {len(cells)} columns instead of {columns.count}"
-        yield bad_line(place, cells[0].strip(), LineCode.BAD_COLUMNS, found)
-        return
-    yield _read_cells(place, cells, columns, names, campaign_id)
+    if has_cells and not has_rows:
+        yield bad_line(place, "", LineCode.NO_ROWS, "no row after the header has a value")
 
 
-def _read_cells(place: int, cells: list[str], columns: Columns, names: CampaignNames, campaign_id: UUID | None) -> Line:
-    shown = cells[columns.number].strip()
-    phone_number = _phone_number(shown, columns)
-    if phone_number is None:
-        if columns.is_id:
-            return bad_line(place, shown, LineCode.BAD_ID, "phone_number_id must be a UUID")
-        return bad_line(place, shown, LineCode.BAD_NUMBER, "number must be E.164, such as +19195550100")
-    if columns.action is not None and cells[columns.action].strip().lower() in _DETACH:
-        return bad_line(place, shown, LineCode.BAD_ACTION, "the line detaches; this command attaches")
-    if columns.campaign is not None:
-        campaign = names.find(cells[columns.campaign].strip())
-        if campaign == "":
-            return bad_line(place, shown, ErrorCode.NOT_FOUND, "not found")
-        if isinstance(campaign, str):
-            return bad_line(place, shown, LineCode.BAD_ID, f"the campaign {campaign}")
-        campaign_id = campaign
+def _read_cells(
+    place: int, cells: list[str], columns: _Columns, names: CampaignNames, campaign_id: UUID | None
+) -> Line:
+    number = _cell(cells, columns.number)
+    if len(cells) > columns.count and _is_filled(cells[columns.count :]):
+        sentence = f"has {len(cells)} cells and the header {columns.count}; quote cells that have {columns.delimiter!r}"
+        return bad_line(place, number, LineCode.BAD_COLUMNS, f"the line {sentence}")
+    if columns.action is not None and _cell(cells, columns.action).lower() in _DETACH:
+        return bad_line(place, number, LineCode.BAD_ACTION, "the line detaches; this command attaches")
+    try:
+        phone_number = _read_phone_number_id(number) if columns.is_id else read_number(number)
+        if columns.campaign is not None:
+            campaign_id = names.find(_cell(cells, columns.campaign))
+    except BadValue as error:
+        return bad_line(place, number, error.code, str(error))
     assert campaign_id is not None  # noqa: S101  (A file without the column is read with a campaign for all.)
     return Line(place, str(phone_number), Row(phone_number, campaign_id))
 
 
-def _phone_number(text: str, columns: Columns) -> UUID | str | None:
-    if columns.is_id:
-        return parse_uuid(text)
-    if columns.is_bandwidth and text.isascii() and text.isdigit():
-        # Bandwidth writes ten digits.
-        text = f"+1{text}" if len(text) == 10 else f"+{text}" if len(text) == 11 and text[0] == "1" else text
-    return text if NUMBER.fullmatch(text) else None
+def _cell(cells: Sequence[str], index: int) -> str:
+    """Return a cell, or nothing where the row is too short to have it."""
+    return cells[index].strip(_PADDING) if index < len(cells) else ""

@@ -15,13 +15,14 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.actors import Actor
+from agentmessage.files import CsvWriter
 from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
-from phone_numbers.services.bulk_attach import Outcome, RowResult, bulk_attach
+from phone_numbers.services.bulk_attach import UNCHANGED, Outcome, RowResult, bulk_attach
 
 HEADER = ("line", "number", "outcome", "code", "message", "campaign_id", "previous_campaign_id")
 # Failed rows that are shown beside the counts; the report file has all.
 SHOWN = 20
-ROLLED_BACK = ("ROLLED_BACK", "another row failed, and --atomic was asked for")
+ROLLED_BACK = (Outcome.ROLLED_BACK.value, "", "another row failed, and --atomic was asked for")
 # The batch may have been committed although its answer was lost.
 BROKEN = ("BROKEN", "the batch of this row broke off: run it again")
 NOT_TRIED = ("NOT_TRIED", "the run ended before this row: run it again")
@@ -36,10 +37,14 @@ class Report:
         self._path = path
         self._file: TextIO | None = None
         if path is not None:
-            self._draft = path.with_name(path.name + ".part")
+            self._draft = self.draft_of(path)
             self._file = self._draft.open("w", encoding="utf-8", newline="")
-            self._writer = csv.writer(self._file)
-            self._writer.writerow(HEADER)
+            self._writer = CsvWriter(self._file, HEADER)
+
+    @staticmethod
+    def draft_of(path: Path) -> Path:
+        """Return where the CSV is until it is whole."""
+        return path.with_name(path.name + ".part")
 
     @property
     def total(self) -> int:
@@ -65,7 +70,7 @@ class Report:
         if self._file is not None:
             campaign_id = None if line.row is None else line.row.campaign_id
             previous_id = None if result is None else result.previous_campaign_id
-            self._writer.writerow((line.place, line.number, outcome.value, code, message, campaign_id, previous_id))
+            self._writer.write((line.place, line.number, outcome.value, code, message, campaign_id, previous_id))
 
     def keep(self) -> None:
         """Write what has been added to the disk, so that it is there if this process is killed."""
@@ -75,12 +80,13 @@ class Report:
     def add_unfinished(self, lines: Iterable[Line], code: str, message: str) -> None:
         """Add rows of which no outcome is known to the CSV. They are not counted."""
         if self._file is not None:
-            self._writer.writerows((line.place, line.number, "unfinished", code, message, "", "") for line in lines)
+            for line in lines:
+                self._writer.write((line.place, line.number, "unfinished", code, message, "", ""))
 
     def finish(self, *, rolled_back: bool) -> None:
         """Puts the CSV in its place. `rolled_back`: what was told as attached was taken back."""
         if rolled_back:
-            self.counts[Outcome.UNCHANGED] += self.counts.pop(Outcome.ATTACHED, 0)
+            self.counts[Outcome.ROLLED_BACK] = self.counts.pop(Outcome.ATTACHED, 0)
         if self._file is None or self._path is None:
             return
         self._file.close()
@@ -97,7 +103,7 @@ class Report:
             writer = csv.writer(new)
             for row in csv.reader(old):
                 if row[2] == Outcome.ATTACHED:
-                    row[2:5] = [Outcome.UNCHANGED.value, *ROLLED_BACK]
+                    row[2:5] = ROLLED_BACK
                 writer.writerow(row)
         whole.replace(self._draft)
 
@@ -130,7 +136,7 @@ def run_lines(lines: Iterable[Line], *, run: Run, report: Report, progress: Call
     SIGINT stops the run between two batches. What was done before is kept, unless the run is atomic. However the run
     ends, the report is finished and has the rows that were not tried.
     """
-    rest = _without_repeats(lines)
+    rest = _without_contradictions(lines)
     transaction_of_the_run = transaction.atomic(durable=True) if run.is_atomic else nullcontext()
     try:
         with _interrupt_noticed() as is_interrupted, transaction_of_the_run:
@@ -167,31 +173,34 @@ def _finish_early(report: Report, rest: Iterable[Line], *, run: Run, rolled_back
     report.finish(rolled_back=rolled_back)
 
 
-def _without_repeats(lines: Iterable[Line]) -> Iterator[Line]:
-    """Replace each line whose number an earlier line has, so that it fails."""
+def _without_contradictions(lines: Iterable[Line]) -> Iterator[Line]:
+    """Replace each line whose number an earlier line puts on another campaign, so that it fails."""
     # Integers take the least memory (docs/adr/0007). E.164 has at least 7 digits and a short code at most 6.
-    seen: set[int] = set()
+    campaigns: dict[int, UUID | None] = {}
     for line in lines:
         if line.row is None:
             yield line
             continue
         key = int(line.row.phone_number)
-        if key in seen:
-            yield bad_line(line.place, line.number, LineCode.REPEATED, "the number stands in an earlier line already")
+        is_repeat = key in campaigns
+        first = campaigns.setdefault(key, line.row.campaign_id)
+        if first == line.row.campaign_id:
+            yield line._replace(is_repeat=True) if is_repeat else line
         else:
-            seen.add(key)
-            yield line
+            message = f"an earlier line puts the number on campaign {first}"
+            yield bad_line(line.place, line.number, LineCode.REPEATED, message)
 
 
 def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
+    # An atomic run that has failed writes nothing more. The rest is only checked.
+    is_dry = run.is_dry or (run.is_atomic and report.has_failures)
     rows = [line.row for line in batch if line.row is not None]
     results = iter(
         bulk_attach(
             organization_id=run.organization_id,
             rows=rows,
             actor=run.actor,
-            # An atomic run that has failed writes nothing more. The rest is only checked.
-            dry_run=run.is_dry or (run.is_atomic and report.has_failures),
+            dry_run=is_dry,
             lock_seconds=run.lock_seconds,
             durable=not run.is_atomic,
         )
@@ -199,7 +208,11 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
         else ()
     )
     for line in batch:
-        report.add(line, None if line.row is None else next(results))
+        result = None if line.row is None else next(results)
+        if is_dry and line.is_repeat and result is not None and result.outcome is Outcome.ATTACHED:
+            # The earlier row may be in another batch, which has not been written either.
+            result = UNCHANGED
+        report.add(line, result)
     report.keep()
 
 

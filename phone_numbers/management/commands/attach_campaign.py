@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,13 +21,13 @@ from accounts.management.arguments import organization
 from accounts.models import Organization
 from campaigns.models import Campaign
 from phone_numbers.management.bulk_attach.csv_lines import (
-    NUMBER,
+    BadValue,
     CampaignNames,
     Line,
-    LineCode,
     UnreadableFile,
     bad_line,
     read_csv,
+    read_number,
 )
 from phone_numbers.management.bulk_attach.previewed import previewed_lines
 from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
@@ -84,13 +85,17 @@ class Command(BaseCommand):
             lock_seconds=options["lock_timeout"],
             is_dry=options["dry_run"],
             is_atomic=options["atomic"],
-            can_read_on=options["csv"] != "-" and options["from_campaign"] is None,
+            can_read_on="-" not in (options["csv"], options["previewed"]) and options["from_campaign"] is None,
         )
         campaign_id = _campaign(names, options["campaign"], "--campaign")
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             bar = stack.enter_context(_Bar())
-            lines = _lines(stack, bar, options, owner.id, names, campaign_id)
+            name = options["csv"] or options["previewed"]
+            file = stack.enter_context(_open(name)) if name is not None else None
+            if file is not None and options["report"] is not None:
+                _refuse_as_output(options["report"], file)
+            lines = _lines(file, bar, options, owner.id, names, campaign_id)
             report = _open_report(options["report"])
             try:
                 end = run_lines(lines, run=run, report=report, progress=lambda: bar.show(report.total))
@@ -128,14 +133,14 @@ class Command(BaseCommand):
 def _campaign(names: CampaignNames, text: str | None, option: str) -> UUID | None:
     if text is None:
         return None
-    found = names.find(text)
-    if isinstance(found, str):
-        raise CommandError(f"{option} {found or 'is no TCR id of this organization'}.", returncode=USAGE)
-    return found
+    try:
+        return names.find(text)
+    except BadValue as error:
+        raise CommandError(f"{option}: {error}.", returncode=USAGE) from error
 
 
 def _lines(
-    stack: contextlib.ExitStack,
+    file: "TextIOWrapper[Any] | None",
     bar: "_Bar",
     options: dict[str, Any],
     organization_id: UUID,
@@ -143,13 +148,13 @@ def _lines(
     campaign_id: UUID | None,
 ) -> Iterator[Line]:
     """The rows of the one source that was named. Raises CommandError for a source that cannot be read."""
-    if options["csv"] is not None:
+    if file is not None:
         try:
-            return read_csv(bar.reading(_open(stack, options["csv"])), names=names, campaign_id=campaign_id)
+            if options["previewed"] is not None:
+                return previewed_lines(file)
+            return read_csv(bar.reading(file), names=names, campaign_id=campaign_id)
         except UnreadableFile as error:
-            raise CommandError(f"{options['csv']}: {error}.", returncode=USAGE) from error
-    if options["previewed"] is not None:
-        return _previewed_lines(stack, options["previewed"], options["report"])
+            raise CommandError(f"{options['csv'] or options['previewed']}: {error}.", returncode=USAGE) from error
     assert campaign_id is not None  # noqa: S101  (Looked at before.)
     if options["number"] is not None:
         return _argument_lines(options["number"], campaign_id)
@@ -161,22 +166,14 @@ def _lines(
     return _campaign_lines(organization_id, origin, campaign_id)
 
 
-def _previewed_lines(stack: contextlib.ExitStack, name: str, report: str | None) -> Iterator[Line]:
-    file = stack.enter_context(TextIOWrapper(_open(stack, name), encoding="utf-8", errors="replace", newline=""))
-    if report is not None and Path(report).exists() and Path(report).samefile(file.name):
-        raise CommandError("--report would replace the file that --previewed reads.", returncode=USAGE)
-    try:
-        return previewed_lines(file)
-    except UnreadableFile as error:
-        raise CommandError(f"{name}: {error}.", returncode=USAGE) from error
-
-
 def _argument_lines(numbers: list[str], campaign_id: UUID) -> Iterator[Line]:
-    for place, number in enumerate(numbers, start=1):
-        if NUMBER.fullmatch(number):
-            yield Line(place, number, Row(number, campaign_id))
+    for place, text in enumerate(numbers, start=1):
+        try:
+            number = read_number(text)
+        except BadValue as error:
+            yield bad_line(place, text, error.code, str(error))
         else:
-            yield bad_line(place, number, LineCode.BAD_NUMBER, "number must be E.164, such as +19195550100")
+            yield Line(place, number, Row(number, campaign_id))
 
 
 def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> Iterator[Line]:
@@ -194,15 +191,30 @@ def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> I
             yield Line(place, number, Row(last, campaign_id, seen))
 
 
-def _open(stack: contextlib.ExitStack, name: str) -> BinaryIO:
-    if name == "-":
-        return sys.stdin.buffer
+def _open(name: str) -> "TextIOWrapper[Any]":
+    """Open a CSV. Bytes that are not UTF-8 become escapes: only what is read of the file has to be text."""
+    is_stdin = name == "-"
     try:
-        return stack.enter_context(Path(name).open("rb"))
+        return open(
+            sys.stdin.fileno() if is_stdin else name,
+            encoding="utf-8-sig",
+            errors="backslashreplace",
+            newline="",
+            closefd=not is_stdin,
+        )
     except OSError as error:
         raise CommandError(f"{name}: {error.strerror}.", returncode=USAGE) from error
     except ValueError as error:  # A NUL in the path.
-        raise CommandError(f"--csv is no path: {error}.", returncode=USAGE) from error
+        raise CommandError(f"--csv is not a path: {error}.", returncode=USAGE) from error
+
+
+def _refuse_as_output(name: str, file: "TextIOWrapper[Any]") -> None:
+    """Refuse a report that would overwrite the file that is read, under whatever path."""
+    path = Path(name)
+    for output in (path, Report.draft_of(path)):
+        with contextlib.suppress(OSError):  # There is no such file yet, or opening it says what is wrong.
+            if os.path.samestat(output.stat(), os.fstat(file.fileno())):
+                raise CommandError(f"--report {name}: this is the file that is read.", returncode=USAGE)
 
 
 def _open_report(name: str | None) -> Report:
@@ -228,8 +240,7 @@ class _Bar:
         )
         self._task = self._progress.add_task("", total=None, rows=0, rate=0.0)
         self._started = time.monotonic()
-        self._read = 0
-        self._by_rows = False
+        self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -240,20 +251,17 @@ class _Bar:
 
     def expect(self, rows: int) -> None:
         """How many rows there will be."""
-        self._by_rows = True
         self._progress.update(self._task, total=rows)
 
-    def reading(self, file: BinaryIO) -> Iterator[bytes]:
-        """The lines of a file, whose length is what there is to do; of a pipe it is not known."""
+    def reading(self, file: "TextIOWrapper[Any]") -> "TextIOWrapper[Any]":
+        """Go by how much of the file has been read. The length of a pipe is not known."""
         if file.seekable():
-            self._progress.update(self._task, total=file.seek(0, 2))
-            file.seek(0)
-        for line in file:
-            self._read += len(line)
-            yield line
+            self._file = file.buffer
+            self._progress.update(self._task, total=os.fstat(file.fileno()).st_size)
+        return file
 
     def show(self, rows: int) -> None:
         """How far it has come."""
         rate = rows / (time.monotonic() - self._started)
-        done = rows if self._by_rows else self._read
+        done = rows if self._file is None else self._file.tell()
         self._progress.update(self._task, completed=done, rows=rows, rate=rate)

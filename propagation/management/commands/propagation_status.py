@@ -43,6 +43,12 @@ class Command(BaseCommand):
                 f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
             )
         console.print(f"open orders: {stats.open_orders:,}")
+        for reading in stats.readings:
+            console.print(
+                f"{reading.subject}, compared with the carrier {_age(stats.at - reading.ended_at)} ago: "
+                f"{reading.drifted:,} differed, {reading.left:,} were left because they were too many, "
+                f"{reading.unreadable:,} had no answer"
+            )
         heard = (
             "" if stats.last_heartbeat is None else f", the last heartbeat {_age(stats.at - stats.last_heartbeat)} ago"
         )
@@ -76,6 +82,10 @@ def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
         "oldest_pending": stats.oldest and stats.oldest.isoformat(),
         "failures": stats.failures,
         "open_orders": stats.open_orders,
+        "drift": {
+            reading.subject: {"differed": reading.drifted, "left": reading.left, "unreadable": reading.unreadable}
+            for reading in stats.readings
+        },
         "workers": stats.workers,
         "last_heartbeat": stats.last_heartbeat and stats.last_heartbeat.isoformat(),
         "rates": [

@@ -3,17 +3,17 @@
 import json
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
-from carriers.base import CarrierRefused, CarrierUnavailable
 from propagation.services.calling import current_carrier
+from propagation.services.reading import ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
 
 _SHOWN = 20
+_EVERY = 1000
 _IN_WORDS = {
     Drift.MISSING: "missing at the carrier",
     Drift.OTHER_CAMPAIGN: "on another campaign at the carrier",
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     help = (
         "Compare what the carrier reports with what is recorded here, and have the worker correct the drift. It may be "
-        "interrupted and run again."
+        "interrupted and run again: it continues where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,65 +36,97 @@ class Command(BaseCommand):
         parser.add_argument(
             "--force",
             action="store_true",
-            help=f"detach more than {settings.RECONCILE_MAX_DETACH_SHARE:.0%}% of an organization's numbers in one run",
+            help="correct the drift even if more than 5%% of an organization's numbers or 2%% of all differ",
         )
 
     def handle(self, **options: Any) -> None:
-        """Raises CommandError if the carrier stays unavailable."""
+        """Raises CommandError if the carrier gives too few answers."""
         owner: Organization | None = options["organization"]
-        report = Report()
+        printer = _Json(self) if options["json"] else _Words(self)
+        read = 0
 
-        def progress(so_far: Report) -> None:
-            nonlocal report
-            report = so_far
-            if options["verbosity"] > 0:
-                self.stderr.write(f"{so_far.checked:,} numbers, {len(so_far.findings):,} differ", style_func=str)
+        def progress(rows: int) -> None:
+            nonlocal read
+            if options["verbosity"] > 0 and (read + rows) // _EVERY > read // _EVERY:
+                self.stderr.write(f"{read + rows:,} numbers read", style_func=str)
+            read += rows
 
         try:
             report = reconcile(
                 carrier=current_carrier(),
                 actor=Actor.for_command("reconcile_carrier"),
-                max_detach_share=settings.RECONCILE_MAX_DETACH_SHARE,
                 organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
                 force=options["force"],
+                on_finding=printer.show,
                 progress=progress,
             )
-        except (CarrierUnavailable, CarrierRefused) as error:
-            raise CommandError(f"After {report.checked:,} numbers: {error} Run it again.") from error
-        self._print(report, as_json=options["json"])
+        except TooManyErrors as error:
+            raise CommandError(f"After {read:,} numbers: {error} Run it again to continue.") from error
+        except ReadingTaken as error:
+            raise CommandError(str(error)) from error
+        assert report is not None  # noqa: S101  (None is for those who name a time.)
+        printer.end(report)
         if report.left:
             raise SystemExit(1)
 
-    def _print(self, report: Report, *, as_json: bool) -> None:
-        drifted, corrected = len(report.findings), len(report.findings) - report.left
-        if as_json:
-            answer = {
-                "checked": report.checked,
-                **{drift.value: report.counts[drift] for drift in Drift},
-                "mended": corrected,
-                "left": report.left,
-                "findings": [_as_dict(finding) for finding in report.findings],
-            }
-            self.stdout.write(json.dumps(answer))
-            return
-        self.stdout.write(f"{report.checked:,} numbers: {drifted:,} differ, {corrected:,} will be corrected")
-        for finding in report.findings[:_SHOWN]:
+
+class _Words:
+    """Shows the first numbers that differ, and counts the others."""
+
+    def __init__(self, command: BaseCommand) -> None:
+        self._out = command.stdout
+        self._shown = 0
+
+    def show(self, finding: Finding) -> None:
+        self._shown += 1
+        if self._shown <= _SHOWN:
             sides = f"{finding.wanted or '-'} here, {finding.found or '-'} there"
             line = f"{finding.number}: {_IN_WORDS[finding.drift]} ({sides})"
-            self.stdout.write(line + (f"; left: {finding.reason}" if finding.reason else ""))
-        if len(report.findings) > _SHOWN:
-            self.stdout.write(f"… and {len(report.findings) - _SHOWN:,} more; --json has them all.")
+            self._out.write(line + (f"; left: {finding.reason}" if finding.reason else ""))
+
+    def end(self, report: Report) -> None:
+        extent = report.extent
+        if self._shown > _SHOWN:
+            self._out.write(f"… and {self._shown - _SHOWN:,} more; --json has them all.")
+        corrected = report.counts.total() - report.left
+        self._out.write(f"{extent.compared:,} numbers: {extent.drifted:,} differ, {corrected:,} will be corrected")
+        if report.unknown or report.unreadable:
+            self._out.write(f"not compared: {report.unknown:,} unknown, {report.unreadable:,} without an answer")
+        if extent.excess is not None:
+            self._out.write(f"Too much drift: {extent.excess}. Only --force corrects it.")
 
 
-def _as_dict(finding: Finding) -> dict[str, Any]:
-    return {
-        "organization_id": str(finding.organization_id),
-        "phone_number_id": str(finding.phone_number_id),
-        "number": finding.number,
-        "drift": finding.drift.value,
-        "wanted": finding.wanted,
-        "found": finding.found,
-        "mended": finding.corrected,
-        "reason": finding.reason,
-    }
+class _Json:
+    """Writes one object, number by number, so that any number of findings fits into memory."""
+
+    def __init__(self, command: BaseCommand) -> None:
+        self._out = command.stdout
+        self._is_first = True
+
+    def show(self, finding: Finding) -> None:
+        row = {
+            "organization_id": str(finding.organization_id),
+            "phone_number_id": str(finding.phone_number_id),
+            "number": finding.number,
+            "drift": finding.drift.value,
+            "wanted": finding.wanted,
+            "found": finding.found,
+            "corrected": finding.reason is None,
+            "reason": finding.reason,
+        }
+        self._out.write(('{"findings": [' if self._is_first else ",") + json.dumps(row), ending="")
+        self._is_first = False
+
+    def end(self, report: Report) -> None:
+        counts = {
+            "checked": report.extent.compared,
+            **{drift.value: report.counts[drift] for drift in Drift},
+            "corrected": report.counts.total() - report.left,
+            "left": report.left,
+            "unknown": report.unknown,
+            "unreadable": report.unreadable,
+            "excess": report.extent.excess,
+        }
+        start = '{"findings": [], ' if self._is_first else "], "
+        self._out.write(start + json.dumps(counts).removeprefix("{"))

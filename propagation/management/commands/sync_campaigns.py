@@ -7,13 +7,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.management.arguments import organization
 from accounts.models import Organization
-from carriers.base import CarrierRefused, CarrierUnavailable
 from propagation.services.calling import current_carrier
+from propagation.services.reading import ReadingTaken, TooManyErrors
 from propagation.services.sync import Decision, sync_campaigns
 
 
 class Command(BaseCommand):
-    """May be interrupted and run again."""
+    """Exit 0: the decisions are recorded; 1: some were left as they are. May be interrupted and run again."""
 
     help = "Ask the carrier which campaigns it has approved; the numbers that waited for it are then due."
 
@@ -21,36 +21,55 @@ class Command(BaseCommand):
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
         parser.add_argument("--dry-run", action="store_true", help="say what would change; nothing is written")
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="record the decisions even if more than 5%% of an organization's campaigns or 2%% of all differ",
+        )
 
     def handle(self, **options: Any) -> None:
-        """Raises CommandError if the carrier stays unavailable."""
+        """Raises CommandError if the carrier gives too few answers."""
         owner: Organization | None = options["organization"]
         decisions: list[Decision] = []
         try:
-            for decision in sync_campaigns(
+            report = sync_campaigns(
                 carrier=current_carrier(),
                 organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
-            ):
-                decisions.append(decision)
-                if not options["json"] and (decision.is_new or decision.status is None):
-                    says = decision.status.value if decision.status else "unknown to the carrier"
-                    name = f"{decision.campaign.name} ({decision.campaign.tcr_campaign_id})"
-                    self.stdout.write(f"{name}: {decision.before.value} here, {says}")
-        except (CarrierUnavailable, CarrierRefused) as error:
-            raise CommandError(f"After {len(decisions):,} campaigns: {error} Run it again.") from error
-        changed = [decision for decision in decisions if decision.is_new]
+                force=options["force"],
+                on_decision=decisions.append if options["json"] else self._show,
+            )
+        except TooManyErrors as error:
+            raise CommandError(f"{error} Run it again to continue.") from error
+        except ReadingTaken as error:
+            raise CommandError(str(error)) from error
+        assert report is not None  # noqa: S101  (None is for those who name a time.)
+        extent, unread = report.extent, report.unreadable
+        asked = extent.compared + report.unknown + unread
         if options["json"]:
-            rows = [
-                {
-                    "campaign_id": str(decision.campaign.id),
-                    "tcr_campaign_id": decision.campaign.tcr_campaign_id,
-                    "before": decision.before.value,
-                    "now": decision.status.value if decision.status else None,
-                }
-                for decision in decisions
-                if decision.is_new or decision.status is None
-            ]
-            self.stdout.write(json.dumps({"asked": len(decisions), "changed": len(changed), "campaigns": rows}))
+            rows = [_as_dict(decision) for decision in decisions]
+            counts = {"asked": asked, "changed": report.changed, "left": report.left, "unreadable": unread}
+            self.stdout.write(json.dumps({**counts, "excess": extent.excess, "campaigns": rows}))
         else:
-            self.stdout.write(f"{len(decisions):,} campaigns asked after, {len(changed):,} changed")
+            self.stdout.write(f"{asked:,} campaigns asked after, {report.changed:,} changed")
+            if unread:
+                self.stdout.write(f"{unread:,} without an answer")
+            if extent.excess is not None:
+                self.stdout.write(f"Too much drift: {extent.excess}. Only --force records it.")
+        if report.left and not options["dry_run"]:
+            raise SystemExit(1)
+
+    def _show(self, decision: Decision) -> None:
+        status = decision.status.value if decision.status else "unknown to the carrier"
+        line = f"{decision.name} ({decision.tcr_campaign_id}): {decision.before.value} here, {status}"
+        self.stdout.write(line + (f"; left: {decision.reason}" if decision.reason else ""))
+
+
+def _as_dict(decision: Decision) -> dict[str, Any]:
+    return {
+        "campaign_id": str(decision.campaign_id),
+        "tcr_campaign_id": decision.tcr_campaign_id,
+        "before": decision.before.value,
+        "now": decision.status.value if decision.status else None,
+        "reason": decision.reason,
+    }
