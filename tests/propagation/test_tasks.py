@@ -78,7 +78,15 @@ def test_a_full_queue_takes_no_more(world: World, chosen: SimulatorServer, monke
 
 def test_every_task_is_periodic_or_deferred_by_one() -> None:
     periodic = {task for task, _id in app.periodic_registry.periodic_tasks}
-    assert periodic == {"propagate", "tidy_up", "expire_campaigns", "sync_campaigns", "reconcile"}
+    assert periodic == {
+        "propagate",
+        "tidy_up",
+        "expire_campaigns",
+        "sync_campaigns",
+        "reconcile",
+        "bulk_operations",
+        "delete_bulk_operations",
+    }
 
 
 def test_old_orders_and_lost_jobs_are_forgotten(world: World, worker: Worker) -> None:
