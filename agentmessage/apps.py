@@ -7,7 +7,6 @@ from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.admin.checks import check_admin_app, check_dependencies
-from django.contrib.auth.apps import AuthConfig
 from django.core.checks import CheckMessage, Tags, register
 
 
@@ -37,12 +36,6 @@ class LateAdminConfig(SimpleAdminConfig):
         """Registers the checks, which look at what has been imported by then."""
         register(check_dependencies, Tags.admin)
         register(_check_admin_app, Tags.admin)
-
-
-class AccessConfig(AuthConfig):
-    """Django's groups and permissions, under the name that the console has for them."""
-
-    verbose_name = "Access"
 
 
 def _check_admin_app(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:

@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "agentmessage.apps.UnfoldConfig",
     "unfold.contrib.filters",
     "agentmessage.apps.LateAdminConfig",
-    "agentmessage.apps.AccessConfig",
+    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.postgres",
     "django.contrib.sessions",
@@ -149,7 +149,8 @@ MAX_BODY_BYTES = env.MAX_BODY_BYTES
 THROTTLE_RATE = env.THROTTLE_RATE
 THROTTLE_UNAUTHORIZED_RATE = env.THROTTLE_UNAUTHORIZED_RATE
 
-CARRIER_URL = env.CARRIER_URL
+# The accounts at carriers, by name.
+CARRIERS = env.CARRIERS or {"default": env.CARRIER_URL}
 # None: the default limits of the carrier's adapter.
 CARRIER_REQUESTS_PER_SECOND = env.CARRIER_REQUESTS_PER_SECOND
 CARRIER_OPEN_ORDERS = env.CARRIER_OPEN_ORDERS

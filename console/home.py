@@ -1,7 +1,7 @@
 """The home page: what is stuck and why, what will cost money, and whether carrier and workers are well.
 
-Eight statements at most, whatever there is. All but two of them cost what is in progress; the chart reads the orders
-of a day, and the counts end at their cap.
+Seven statements, whatever there is. They cost what is in progress, what has failed and, for the chart, the orders of a
+day; the counts end at their cap.
 """
 
 import json
@@ -136,7 +136,7 @@ def _readings() -> Iterator[dict[str, Any]]:
     for reading in last_readings():
         found = {"differed": reading.drifted, "left": reading.left, "without an answer": reading.unreadable}
         yield {
-            "label": _READINGS[CarrierReading.Subject(reading.subject)],
+            "label": f"{_READINGS[CarrierReading.Subject(reading.subject)]}, {reading.account}",
             "value": format_html(
                 "{}: {}",
                 relative(reading.ended_at),

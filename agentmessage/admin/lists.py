@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self, cast
 
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import IntegerField, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
-from unfold.views import ChangeList
 
 CAP = 10_000
 

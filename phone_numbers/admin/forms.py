@@ -3,12 +3,14 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIteratorValue
-from unfold.widgets import UnfoldAdminSelect2Widget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from agentmessage.admin.forms import RowForm
 from agentmessage.errors import DomainError, shown
+from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
 from phone_numbers.e164 import to_e164
 from phone_numbers.services.attach import check_campaign
@@ -42,6 +44,20 @@ class PhoneNumberForm(RowForm):
                 self.add_error("number", f"{shown(written)} {error.message}.")
         return cleaned
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "carrier" in self.fields:
+            accounts = dict.fromkeys([*settings.CARRIERS, self.instance.carrier])
+            self.fields["carrier"].widget = UnfoldAdminSelectWidget(choices=[(name, name) for name in accounts])
+            self.fields["carrier"].required = False
+
+    def clean_carrier(self) -> str:
+        """Return an account that is configured, or the one that the number has."""
+        account: str = self.cleaned_data["carrier"] or self.instance.carrier
+        if account not in settings.CARRIERS and account != self.initial.get("carrier"):
+            raise forms.ValidationError("There is no such account in CARRIERS.")
+        return account
+
 
 class CampaignSelect(UnfoldAdminSelect2Widget):
     """A choice of campaigns. Those that take no numbers are shown, but disabled."""
@@ -74,8 +90,19 @@ class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Generi
         return " · ".join(part for part in parts if part)
 
 
-class AttachForm(forms.Form):
-    """Which campaign of the organization to attach."""
+class ReasonForm(forms.Form):
+    """Why the operator does it."""
+
+    reason = forms.CharField(
+        max_length=REASON_LENGTH,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Optional. The history of each number keeps it.",
+    )
+
+
+class AttachForm(ReasonForm):
+    """Which campaign of the organization to attach, and why."""
 
     campaign = CampaignField(
         queryset=Campaign.objects.none(), widget=CampaignSelect({"data-placeholder": "Choose a campaign"})

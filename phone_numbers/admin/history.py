@@ -5,13 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, When
 from django.db.models.functions import Cast
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
-from agentmessage.admin.unfold_typing import TabularInline, display
+from agentmessage.admin.unfold_typing import TabularInline, action, display
+from phone_numbers.admin.operations import begin_undo
 from phone_numbers.admin.search import number_condition
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
@@ -55,13 +56,9 @@ class ReadOnlyHistory(ReadOnlyMixin):
     @display(description="by")
     def actor(self, entry: CampaignAttachment) -> str:
         """Who it was, by name where there still is one."""
-        match entry.actor_kind:
-            case ActorKind.OPERATOR:
-                return f"operator {getattr(entry, 'operator_name', None) or entry.actor_id}"
-            case ActorKind.API_KEY:
-                return f"key {getattr(entry, 'key_label', None) or entry.actor_id}"
-            case _:
-                return f"command {entry.actor_id}"
+        names = {ActorKind.OPERATOR: "operator_name", ActorKind.API_KEY: "key_label"}
+        name = getattr(entry, names.get(ActorKind(entry.actor_kind), ""), None)
+        return f"{entry.get_actor_kind_display()} {name or entry.actor_id}"
 
     @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
     def carrier_side(self, entry: CampaignAttachment) -> str:
@@ -104,7 +101,7 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
     search_help_text = "Number or its last four digits, request ID, or any ID but an order's"
     fieldsets = (
         (None, {"fields": ("phone_number", "organization", "previous_campaign", "campaign", "created_at")}),
-        ("Who", {"fields": ("actor", "actor_kind", "actor_id", "request_id", "id")}),
+        ("Who", {"fields": ("actor", "reason", "actor_kind", "actor_id", "request_id", "batch_id", "id")}),
         (
             "Carrier side",
             {
@@ -116,6 +113,24 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
         ),
     )  # fmt: skip
     readonly_fields = ("actor", "what_to_do")
+    actions_detail = ("undo_batch",)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Offer the undo of an entry that has a batch."""
+        entry = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if entry is not None and entry.batch_id else []
+
+    def has_undo_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the operator may move numbers."""
+        return request.user.has_perm("numbers.change_phonenumber")
+
+    @action(description="Undo its bulk move…", permissions=["undo"], url_path="undo", icon="undo")
+    def undo_batch(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take back all moves of the batch to which the entry belongs."""
+        entry = self.get_row(request, object_id)
+        if entry.batch_id is None:
+            raise Http404
+        return begin_undo(request, entry.batch_id)
 
     @display(description="what to do", empty_value="-")
     def what_to_do(self, entry: CampaignAttachment) -> str | None:

@@ -140,8 +140,8 @@ def test_the_page_shows_the_chart_the_oldest_and_the_health(busy: World, admin_c
     assert busy.phone_number.number in health["Oldest pending"]["value"]
     assert "3 h ago" in health["Oldest pending"]["value"]
     assert str(busy.phone_number.id) in health["Oldest pending"]["url"]
-    assert ": 30 differed, 30 left" in health["Last reconciliation of numbers"]["value"]
-    assert str(reading.id) in health["Last reconciliation of numbers"]["url"]
+    assert ": 30 differed, 30 left" in health["Last reconciliation of numbers, simulated"]["value"]
+    assert str(reading.id) in health["Last reconciliation of numbers, simulated"]["url"]
     assert health["Workers"]["alarm"]
     assert re.search(r">\d+ (s|min) ago<", health["Last success at the carrier"]["value"])
     for row in context["health"]:

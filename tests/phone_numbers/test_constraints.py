@@ -164,6 +164,8 @@ def test_a_current_attachment_is_the_numbers_own(world: World, entry: CampaignAt
         "actor_kind = 'operator'",
         "actor_id = ''",
         "request_id = ''",
+        "reason = ''",
+        "batch_id = id",
     ],
 )
 def test_history_cannot_be_changed(assignment: str, entry: CampaignAttachment) -> None:
@@ -304,7 +306,7 @@ def test_history_of_another_tenants_campaign(world: World) -> None:
 
 def test_history_that_says_nothing(world: World) -> None:
     with refused_by("numbers_campaignattachment_says_something"):
-        _insert_entry(world, None, None)
+        _insert_entry(world, None, None, kind="operator")
     with refused_by("numbers_campaignattachment_is_a_move"):
         _insert_entry(world, world.campaign.id, world.campaign.id)
     with refused_by("numbers_campaignattachment_actor_kind_known"):

@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db.models import F
+from django.db.models.functions import Now
 
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier
@@ -129,8 +130,7 @@ def test_what_is_decided_here_meanwhile_counts(world: World, carrier: Carrier) -
     [campaign] = _campaigns(world, 1, "SUSPENDED")
 
     def decide() -> None:
-        campaign.carrier_status = CarrierStatus.REJECTED
-        campaign.save()
+        Campaign.objects.filter(id=campaign.id).update(carrier_status=CarrierStatus.REJECTED, updated_at=Now())
 
     report, decisions = _sync(Meanwhile(carrier, decide))
     assert (report.changed, decisions) == (0, [])

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -19,6 +20,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
+from agentmessage.ids import uuid7
+from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
 from phone_numbers.management.bulk_attach.csv_lines import (
     BadValue,
@@ -29,9 +32,11 @@ from phone_numbers.management.bulk_attach.csv_lines import (
     read_csv,
     read_number,
 )
+from phone_numbers.management.bulk_attach.previewed import previewed_lines
 from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk_attach import Outcome, Row
+from phone_numbers.services.locking import Seen
 
 SOME_FAILED = 1
 USAGE = 2
@@ -54,9 +59,12 @@ class Command(BaseCommand):
                             "tcr_campaign_id; or a Bandwidth TN export; - for standard input")  # fmt: skip
         source.add_argument("--number", action="append", metavar="+1…", help="may be repeated; needs --campaign")
         source.add_argument("--from-campaign", metavar="ID", help="every number that is on it; needs --campaign")
+        source.add_argument("--previewed", metavar="REPORT.csv", help="what the report of a dry run says would be "
+                            "attached, as far as it is still where the dry run saw it")  # fmt: skip
         parser.add_argument("--campaign", metavar="ID", help="for every row, whatever the file says")
         parser.add_argument("--dry-run", action="store_true", help="the same report and exit code; nothing is written")
         parser.add_argument("--atomic", action="store_true", help="one failed row, and nothing is attached")
+        parser.add_argument("--reason", metavar="TEXT", help="why, for the history of every number")
         parser.add_argument("--report", metavar="FILE.csv", help="line, number, outcome, code, message of every row")
         parser.add_argument(
             "--batch-size", type=int, default=10_000, metavar="ROWS", help="rows in one transaction (10000)"
@@ -68,27 +76,34 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["batch_size"] < 1 or options["lock_timeout"] <= 0:
             raise CommandError("--batch-size and --lock-timeout must be greater than 0.", returncode=USAGE)
-        if options["csv"] is None and options["campaign"] is None:
+        if options["previewed"] is not None and options["campaign"] is not None:
+            raise CommandError("--previewed has the campaigns: leave out --campaign.", returncode=USAGE)
+        if options["csv"] is None and options["previewed"] is None and options["campaign"] is None:
             raise CommandError("--number and --from-campaign need --campaign.", returncode=USAGE)
+        if len(options["reason"] or "") > REASON_LENGTH:
+            raise CommandError(f"--reason must have at most {REASON_LENGTH} characters.", returncode=USAGE)
         owner: Organization = options["organization"]
+        batch_id = uuid7()
         names = CampaignNames(owner.id)
         run = Run(
             organization_id=owner.id,
-            actor=Actor.for_command("attach_campaign"),
+            actor=Actor.for_command("attach_campaign", reason=options["reason"] or None, batch_id=batch_id),
             batch_size=options["batch_size"],
             lock_seconds=options["lock_timeout"],
             is_dry=options["dry_run"],
             is_atomic=options["atomic"],
+            can_read_on="-" not in (options["csv"], options["previewed"]) and options["from_campaign"] is None,
         )
         campaign_id = _campaign(names, options["campaign"], "--campaign")
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             bar = stack.enter_context(_Bar())
-            file = stack.enter_context(_open(options["csv"])) if options["csv"] is not None else None
+            name = options["csv"] or options["previewed"]
+            file = stack.enter_context(_open(name)) if name is not None else None
             if file is not None and options["report"] is not None:
                 _refuse_as_output(options["report"], file)
             lines = _lines(file, bar, options, owner.id, names, campaign_id)
-            report = _open_report(options["report"])
+            report = _open_report(options["report"], owner.id)
             try:
                 end = run_lines(lines, run=run, report=report, progress=lambda: bar.show(report.total))
             except AnyDatabaseError as error:
@@ -96,18 +111,25 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"The database gave up after {report.total:,} rows: {reason}. Run it again to go on."
                 ) from error
-            report.finish(rolled_back=end.rolled_back)
-        self._tell(report, end, options, seconds=time.monotonic() - started)
+        self._tell(report, end, options, batch_id, seconds=time.monotonic() - started)
 
-    def _tell(self, report: Report, end: End, options: dict[str, Any], *, seconds: float) -> None:
+    def _tell(self, report: Report, end: End, options: dict[str, Any], batch_id: UUID, *, seconds: float) -> None:
         counts = {outcome.value: report.counts[outcome] for outcome in Outcome}
+        warnings = report.moves.found()
+        # By its batch, a run can be undone in the admin.
+        batch = None if options["dry_run"] or not report.counts[Outcome.ATTACHED] else str(batch_id)
         if options["json"]:
-            answer = counts | {"dry_run": options["dry_run"], "seconds": round(seconds, 3)}
-            self.stdout.write(json.dumps(answer))
+            answer = counts | {"dry_run": options["dry_run"], "seconds": round(seconds, 3), "batch_id": batch}
+            answer["warnings"] = [asdict(warning) for warning in warnings]
+            self.stdout.write(json.dumps(answer, default=str))
         else:
             mood = "would be " if options["dry_run"] else ""
             words = ", ".join(f"{count:,} {mood if name == 'attached' else ''}{name}" for name, count in counts.items())
             self.stdout.write(f"{words} in {seconds:.1f} s")
+            for warning in warnings:
+                self.stdout.write(f"Warning: {warning.message}")
+            if batch is not None:
+                self.stdout.write(f"Batch {batch}: the admin's history can undo it.")
         if options["verbosity"] > 0:
             for failure in report.first_failures:
                 self.stderr.write(failure, style_func=str)
@@ -143,9 +165,11 @@ def _lines(
     """The rows of the one source that was named. Raises CommandError for a source that cannot be read."""
     if file is not None:
         try:
+            if options["previewed"] is not None:
+                return previewed_lines(file)
             return read_csv(bar.reading(file), names=names, campaign_id=campaign_id)
         except UnreadableFile as error:
-            raise CommandError(f"{options['csv']}: {error}.", returncode=USAGE) from error
+            raise CommandError(f"{options['csv'] or options['previewed']}: {error}.", returncode=USAGE) from error
     assert campaign_id is not None  # noqa: S101  (Looked at before.)
     if options["number"] is not None:
         return _argument_lines(options["number"], campaign_id)
@@ -168,8 +192,9 @@ def _argument_lines(numbers: list[str], campaign_id: UUID) -> Iterator[Line]:
 
 
 def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> Iterator[Line]:
-    """Everything that is on the campaign, a part at a time: what has moved is not met again."""
+    """Everything that is on the campaign, a part at a time. What leaves it before it is locked is left alone."""
     place = 0
+    seen = Seen(origin)
     last = UUID(int=0)
     while True:
         rows = PhoneNumber.objects.filter(organization_id=organization_id, campaign_id=origin, id__gt=last)
@@ -178,7 +203,7 @@ def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> I
             return
         for last, number in part:
             place += 1
-            yield Line(place, number, Row(last, campaign_id))
+            yield Line(place, number, Row(last, campaign_id, seen))
 
 
 def _open(name: str) -> "TextIOWrapper[Any]":
@@ -204,12 +229,12 @@ def _refuse_as_output(name: str, file: "TextIOWrapper[Any]") -> None:
     for output in (path, Report.draft_of(path)):
         with contextlib.suppress(OSError):  # There is no such file yet, or opening it says what is wrong.
             if os.path.samestat(output.stat(), os.fstat(file.fileno())):
-                raise CommandError(f"--report {name}: this is the file that --csv reads.", returncode=USAGE)
+                raise CommandError(f"--report {name}: this is the file that is read.", returncode=USAGE)
 
 
-def _open_report(name: str | None) -> Report:
+def _open_report(name: str | None, organization_id: UUID) -> Report:
     try:
-        return Report(Path(name) if name else None)
+        return Report(Path(name) if name else None, organization_id=organization_id)
     except OSError as error:
         raise CommandError(f"--report {name}: {error.strerror}.", returncode=USAGE) from error
 
