@@ -8,17 +8,18 @@ from accounts.models import ApiKey, Operator
 
 
 class ActorKind(models.TextChoices):
-    """The three interfaces, and the worker, whose reconciliation corrects drift."""
+    """The three interfaces, the worker, whose reconciliation corrects drift, and the carrier, which takes numbers."""
 
     API_KEY = "api_key"
     OPERATOR = "operator"
     COMMAND = "command"
     WORKER = "worker"
+    CARRIER = "carrier"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The cause of a change. `id` is the ID of the key or operator, or the name of the command or task."""
+    """The cause of a change. `id` is the ID of the key or operator, or the name of the command, task or account."""
 
     kind: ActorKind
     id: str
@@ -43,3 +44,8 @@ class Actor:
     def for_worker(cls, name: str) -> "Actor":
         """Return the actor of a worker's task."""
         return cls(ActorKind.WORKER, name)
+
+    @classmethod
+    def for_carrier(cls, name: str) -> "Actor":
+        """Return the actor of what happened at the carrier. `name` is the account's."""
+        return cls(ActorKind.CARRIER, name)

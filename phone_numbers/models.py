@@ -31,6 +31,7 @@ class NumberState(models.TextChoices):
     PENDING = "PENDING", "pending: ordered or porting in"
     ASSIGNED = "ASSIGNED", "assigned"
     QUARANTINED = "QUARANTINED", "quarantined: released, cooling down"
+    LOST = "LOST", "lost: ported out or disconnected at the carrier"
 
 
 class LineOptionStatus(models.TextChoices):
@@ -161,7 +162,7 @@ class PhoneNumber(models.Model):
             models.CheckConstraint(
                 condition=Q(state=NumberState.AVAILABLE, organization__isnull=True)
                 | Q(state__in=[NumberState.PENDING, NumberState.ASSIGNED], organization__isnull=False)
-                | Q(state=NumberState.QUARANTINED),
+                | Q(state__in=[NumberState.QUARANTINED, NumberState.LOST]),
                 name="numbers_phonenumber_state_organization",
             ),
             # A composite foreign key does not look at a row whose organization is NULL, so this has to.
@@ -241,6 +242,8 @@ class CampaignAttachment(models.Model):
     failure_code = models.CharField(max_length=40, null=True)
     failure_carrier_code = models.CharField(max_length=40, null=True)
     failure_message = models.TextField(null=True)
+    # How far the carrier is with each network, in its own words, where it says.
+    carrier_steps = models.JSONField(null=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -295,11 +298,11 @@ class CampaignAttachment(models.Model):
                 | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
-            # A worker may have to take a number off a campaign that was never ours.
+            # A worker may have to take a number off a campaign that was never ours, and the carrier may lose any number.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=False)
                 | Q(previous_campaign__isnull=False)
-                | Q(actor_kind=ActorKind.WORKER),
+                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.CARRIER]),
                 name="numbers_campaignattachment_says_something",
             ),
             models.CheckConstraint(
