@@ -106,10 +106,19 @@ def _or_off(kind: Kind[T], off: T) -> Kind[T]:
     return Kind(f"{kind.rule}, or off", lambda text: off if text.lower() == "off" else kind.read(text))
 
 
-def _read_public_key(text: str) -> bytes:
-    key = base64.b64decode(text, validate=True)
-    _between(32, len(key), 32)
-    return key
+def _read_accounts(text: str) -> dict[str, str]:
+    # A comma ends an address only where another account's name follows: a secret may have one.
+    items = re.split(rf",\s*(?={_ACCOUNT}=)", text)
+    accounts = dict(_match(rf"{_ACCOUNT}={_CARRIER}(?<!,)", item).split("=", 1) for item in items)
+    _between(len(items), len(accounts), _MAX_ACCOUNTS)
+    return accounts
+
+
+def _read_public_keys(text: str) -> list[bytes]:
+    keys = [base64.b64decode(item.strip(), validate=True) for item in text.split(",")]
+    for key in keys:
+        _between(32, len(key), 32)
+    return keys
 
 
 def _read_folder(text: str) -> Path:
@@ -128,6 +137,9 @@ _POSTGRESQL = _text(r"[a-z]+://\S+", "an address like postgres://user:password@h
 _HOST = r"([a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])"
 _HOSTS = _list(rf"\*|\.?{_HOST}", "host names without scheme and port, separated by commas")
 _ORIGIN_RULE = "origins like https://app.example.com, separated by commas"
+_ACCOUNT = r"[a-z][a-z0-9_-]{0,19}"
+_CARRIER = r"(?:simulated|bandwidth|telnyx)://\S*"
+_MAX_ACCOUNTS = 20
 _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 
 
@@ -220,31 +232,38 @@ class Environment:
     MAX_BODY_BYTES = Setting(_integer(1024, 104_857_600), 1_048_576, "a larger body is 413")
 
     CARRIER_URL = Setting(
-        _text(
-            r"(simulated|bandwidth|telnyx)://\S*", "an address that begins with simulated://, bandwidth:// or telnyx://"
-        ),
+        _text(_CARRIER, "an address that begins with simulated://, bandwidth:// or telnyx://"),
         "simulated://",
         "`bandwidth://user:secret@host/accounts/ID?version=1|2`, `telnyx://:key@host` or `simulated://host:port`; "
-        "secrets percent-encoded",
+        "secrets percent-encoded. The account is called `default`",
+        secret=True,
+    )
+    CARRIERS = Setting(
+        Kind(
+            f"up to {_MAX_ACCOUNTS} accounts like main=bandwidth://…,other=telnyx://…, each with a name of its own",
+            _read_accounts,
+        ),
+        None,
+        "several accounts instead of `CARRIER_URL` ([docs/propagation.md](docs/propagation.md))",
         secret=True,
     )
     CARRIER_REQUESTS_PER_SECOND = Setting(
         _or_off(_number(0, 1000), 0.0),
         None,
-        "requests to the carrier, for all workers together; 0: no limit",
+        "requests to each account, from all workers together; 0: no limit",
         shown="by carrier: 5, 10, 0",
     )
     CARRIER_OPEN_ORDERS = Setting(
         _or_off(_integer(0, 100_000), 0),
         None,
-        "orders open at the carrier at the same time; 0: no limit",
+        "orders open at each account at the same time; 0: no limit",
         shown="by carrier: 100, 0, 0",
     )
     CARRIER_WEBHOOK_CREDENTIALS = Setting(
         _text(r"[^:]+:.+", "user:password"), None, "what Bandwidth sends to `/carrier/bandwidth`", secret=True
     )
     TELNYX_PUBLIC_KEY = Setting(
-        Kind("the account's public key: 32 bytes in base64", _read_public_key),
+        Kind("the public key of each account, separated by commas: 32 bytes in base64", _read_public_keys),
         None,
         "opens `/carrier/telnyx`",
         secret=True,
@@ -315,6 +334,8 @@ class Environment:
         self.remove_blank()
         for setting in SETTINGS:
             setting.__get__(self, Environment)
+        if {"CARRIER_URL", "CARRIERS"} <= os.environ.keys():
+            raise ImproperlyConfigured("Set CARRIER_URL for one account or CARRIERS for several, not both.")
 
     def remove_blank(self) -> None:
         """Remove blank variables from the environment, because some libraries only ask whether one exists."""

@@ -76,6 +76,6 @@ class ErrorPageFilter(SafeExceptionReporterFilter):
     """What Django's debug page hides: addresses with a password in them too, and webhooks' credentials."""
 
     hidden_settings = re.compile(
-        SafeExceptionReporterFilter.hidden_settings.pattern + r"|^(DATABASE|CARRIER)_URL$|CREDENTIALS",
+        SafeExceptionReporterFilter.hidden_settings.pattern + r"|^DATABASE_URL$|^CARRIERS$|CREDENTIALS",
         re.IGNORECASE,
     )

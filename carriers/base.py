@@ -1,10 +1,16 @@
 """What the service asks of a carrier, and what it answers. Each adapter translates this for one carrier."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
+
+DEFAULT_ACCOUNT = "default"
+Pace = Callable[[], AbstractContextManager[None] | None]
+"""Called before each request: waits until it may go out, or raises CarrierUnavailable. The status of the answer is
+checked within the context that it returns, if any, which so sees HTTP 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +180,7 @@ class Carrier(Protocol):
     """One carrier. Its methods block, are safe to call from many threads, and end within the caller's time limit."""
 
     name: str
-    """Names the carrier in orders, rate limits and logs."""
+    """The account's name, in numbers, orders, rate limits and logs."""
     batch_size: int
     """The most numbers in one order."""
     lookup_size: int

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Self
 
 import httpx2
 
-from carriers.base import CarrierUnavailable, Deadline
+from carriers.base import CarrierUnavailable, Deadline, Pace
 
 TOTAL_SECONDS = 30.0
 """A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""
@@ -45,10 +46,10 @@ class Answer:
 class HttpCaller:
     """Calls one carrier from any thread, and keeps its connections open between calls.
 
-    `pace` is called before each request, and waits or raises CarrierUnavailable if the carrier's rate forbids one now.
+    `pace` is called before each request, and sees whether the carrier asks for fewer of them.
     """
 
-    def __init__(self, *, pace: Callable[[], None], total_seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(self, *, pace: Pace, total_seconds: float = TOTAL_SECONDS) -> None:
         self._pace = pace
         self._total_seconds = total_seconds
         self._lock = Lock()
@@ -108,7 +109,7 @@ class HttpCaller:
         params: Mapping[str, str] | None,
         auth: tuple[str, str] | None,
     ) -> Answer:
-        self._pace()
+        paced = self._pace() or nullcontext()
         seconds = self.seconds_left
         if seconds <= 0:
             # An earlier call of the same order may have been sent, so `was_sent` stays True.
@@ -123,7 +124,8 @@ class HttpCaller:
             raise CarrierUnavailable(f"The carrier cannot be reached: {_words(error)}.", was_sent=False) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
             raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
-        _refuse_what_is_no_answer(answer)
+        with paced:
+            _refuse_what_is_no_answer(answer)
         return _without_secrets(answer, headers or {}, auth)
 
     def close(self) -> None:
@@ -209,7 +211,7 @@ def _refuse_what_is_no_answer(answer: Answer) -> None:
         )
     if 300 <= answer.status < 400:
         raise CarrierUnavailable(
-            "The carrier answered with a redirect; is its address in CARRIER_URL right?",
+            "The carrier answered with a redirect; is the address of the account right?",
             carrier_code=str(answer.status),
         )
 

@@ -76,6 +76,8 @@ def _serve_demo(folder: Path, server: Server) -> NoReturn:
 
 
 def _refuse_a_real_carrier() -> None:
+    if env.CARRIERS is not None:
+        raise DevServerError("`make run` starts its own carrier: unset CARRIERS, in the environment or in .env.")
     if not env.CARRIER_URL.startswith("simulated://"):
         raise DevServerError(
             "CARRIER_URL names a real carrier, which must not get the demo's invented numbers: unset it, in the "

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
 from accounts.models import Organization
@@ -11,6 +12,7 @@ from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
 from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
+from phone_numbers.models import only_account
 
 
 def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> None:
@@ -134,6 +136,25 @@ _CHECKS = (
         WHERE (p.number, p.number_type) <> (s.number, s.number_type) AND numbers_phonenumber_is_in_use(p.id)
         """,
     ),
+    _Check(
+        "carrier",
+        '"{}" cannot replace "{}" while the number is on a campaign or on its way off one; '
+        "detach it, and move it once the carrier has confirmed",
+        """
+        SELECT s.organization_index, s.entry_index, s.carrier, p.carrier
+        FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.id = s.id
+        WHERE p.carrier <> s.carrier AND numbers_phonenumber_is_bound(p.id)
+        """,
+    ),
+    _Check(
+        "carrier",
+        "is required for a new number, because there are several accounts and none is named default",
+        """
+        SELECT s.organization_index, s.entry_index
+        FROM inventory_phone_numbers s LEFT JOIN numbers_phonenumber p ON p.id = s.id
+        WHERE p.id IS NULL AND s.carrier IS NULL AND %(is_required)s
+        """,
+    ),
 )
 _CAMPAIGNS_OF_PHONE_NUMBERS = """
 SELECT DISTINCT organization_id, campaign_id FROM inventory_phone_numbers WHERE campaign_id IS NOT NULL
@@ -147,7 +168,7 @@ WHERE (organization_id, campaign_id) IN (SELECT * FROM unnest(%(organizations)s:
 
 def _phone_numbers(cursor: CursorWrapper) -> Iterator[Problem]:
     for check in _CHECKS:
-        cursor.execute(check.statement)
+        cursor.execute(check.statement, {"is_required": only_account() not in settings.CARRIERS})
         for organization, index, *words in cursor.fetchall():
             yield Problem((*_phone_number_place(organization, index), check.key), check.sentence.format(*words))
 

@@ -17,7 +17,7 @@ from accounts.actors import Actor
 from campaigns.models import Campaign, CarrierStatus
 from inventory.reading import Inventory, entries
 from inventory.schema import MODELS, Stored
-from phone_numbers.models import LineOptionStatus, NumberState
+from phone_numbers.models import LineOptionStatus, NumberState, only_account
 from phone_numbers.services.assignment import Move, move_many
 
 _BATCH = 1_000
@@ -101,7 +101,7 @@ def merge_rows(inventory: Inventory, kind: str, stored: Stored, *, now: datetime
 # happens are not in the plan.
 _PLAN = """
 CREATE TEMPORARY TABLE inventory_plan AS
-SELECT s.position, s.id, whose.organization_id, s.number, s.number_type, s.state,
+SELECT s.position, s.id, whose.organization_id, s.number, s.number_type, s.state, wanted.carrier,
     wanted.label, wanted.inbound_url, wanted.status_url, wanted.campaign_id,
     s.attachment_id, s.organization_id AS history_organization_id, p.campaign_id AS previous_campaign_id,
     p.id IS NULL AS is_new,
@@ -118,21 +118,23 @@ CROSS JOIN LATERAL (
 ) whose
 CROSS JOIN LATERAL (SELECT p.organization_id IS NOT DISTINCT FROM whose.organization_id AS stays) hands
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN s.label_given THEN s.label WHEN hands.stays THEN p.label END AS label,
+    SELECT coalesce(s.carrier, p.carrier, %(carrier)s) AS carrier,
+        CASE WHEN s.label_given THEN s.label WHEN hands.stays THEN p.label END AS label,
         CASE WHEN s.inbound_url_given THEN s.inbound_url WHEN hands.stays THEN p.inbound_url END AS inbound_url,
         CASE WHEN s.status_url_given THEN s.status_url WHEN hands.stays THEN p.status_url END AS status_url,
         CASE WHEN s.campaign_id_given THEN s.campaign_id WHEN hands.stays THEN p.campaign_id END AS campaign_id
 ) wanted
 WHERE p.id IS NULL
     OR (
-        p.organization_id, p.number, p.number_type, p.state, p.label, p.inbound_url, p.status_url, p.campaign_id
+        p.organization_id, p.number, p.number_type, p.state, p.carrier, p.label, p.inbound_url, p.status_url,
+        p.campaign_id
     ) IS DISTINCT FROM (
-        whose.organization_id, s.number, s.number_type, s.state,
+        whose.organization_id, s.number, s.number_type, s.state, wanted.carrier,
         wanted.label, wanted.inbound_url, wanted.status_url, wanted.campaign_id
     )
 """
 _MOVES = """
-SELECT id, at, attachment_id, history_organization_id::text, previous_campaign_id::text, campaign_id::text
+SELECT id, at, attachment_id, carrier, history_organization_id::text, previous_campaign_id::text, campaign_id::text
 FROM inventory_plan
 WHERE is_moved AND (campaign_id IS NOT NULL) = %(is_attach)s
 ORDER BY position
@@ -144,24 +146,27 @@ SET organization_id = plan.organization_id,
     number = plan.number,
     number_type = plan.number_type,
     state = plan.state,
+    carrier = plan.carrier,
     label = plan.label,
     inbound_url = plan.inbound_url,
     status_url = plan.status_url,
     updated_at = plan.at
 FROM inventory_plan plan
 WHERE p.id = plan.id
-    AND (p.organization_id, p.number, p.number_type, p.state, p.label, p.inbound_url, p.status_url) IS DISTINCT FROM (
-        plan.organization_id, plan.number, plan.number_type, plan.state,
+    AND (
+        p.organization_id, p.number, p.number_type, p.state, p.carrier, p.label, p.inbound_url, p.status_url
+    ) IS DISTINCT FROM (
+        plan.organization_id, plan.number, plan.number_type, plan.state, plan.carrier,
         plan.label, plan.inbound_url, plan.status_url
     )
 """
 # With the campaign at once: writing each row twice would double the time of a first load.
 _INSERT = """
 INSERT INTO numbers_phonenumber (
-    id, organization_id, number, number_type, state, label, inbound_url, status_url, campaign_id,
+    id, organization_id, number, number_type, state, carrier, label, inbound_url, status_url, campaign_id,
     carrier_line_option_status, current_attachment_id, sms_enabled, mms_enabled, created_at, updated_at
 )
-SELECT id, organization_id, number, number_type, state, label, inbound_url, status_url, campaign_id,
+SELECT id, organization_id, number, number_type, state, carrier, label, inbound_url, status_url, campaign_id,
     CASE WHEN is_moved THEN %(pending)s END, CASE WHEN is_moved THEN attachment_id END, true, true, at, at
 FROM inventory_plan
 WHERE is_new
@@ -175,7 +180,7 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
 
     The caller holds the locks of those that exist.
     """
-    cursor.execute(_PLAN, {"now": now, "available": NumberState.AVAILABLE.value})
+    cursor.execute(_PLAN, {"now": now, "available": NumberState.AVAILABLE.value, "carrier": only_account()})
     cursor.execute("ANALYZE inventory_plan")
     # In this order: a number in stock has no campaign, and one that comes out of stock has an organization first. The
     # attachments of new numbers come before their rows, which refer to them.
@@ -204,13 +209,14 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
             Move(
                 organization_id=parse(organization),
                 phone_number_id=phone_number_id,
+                carrier=carrier,
                 previous_campaign_id=parse(previous) if previous else None,
                 campaign=campaigns[campaign],
                 at=at,
                 due_at=now,
                 attachment_id=attachment_id,
             )
-            for phone_number_id, at, attachment_id, organization, previous, campaign in rows
+            for phone_number_id, at, attachment_id, carrier, organization, previous, campaign in rows
         ]
         move_many(moves, actor=actor)
         count += len(moves)

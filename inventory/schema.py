@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, NotRequired
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db.models import Model, TextChoices
@@ -72,6 +73,12 @@ def _number(text: str, info: ValidationInfo) -> str:
         raise ValueError(error.message) from error
 
 
+def _account(name: str) -> str:
+    if name not in settings.CARRIERS:
+        raise ValueError(f"must be one of {', '.join(settings.CARRIERS)}")
+    return name
+
+
 def _no_campaign_in_stock(campaign_id: str, info: ValidationInfo) -> str:
     if info.data.get("state") == NumberState.AVAILABLE:
         raise ValueError("must be null: an AVAILABLE number has no campaign")
@@ -89,6 +96,7 @@ TcrBrandId = Annotated[str, _checked(validate_tcr_brand_id)]
 TcrCampaignId = Annotated[str, _checked(validate_tcr_campaign_id)]
 Number = Annotated[str, AfterValidator(_number)]
 Label = Annotated[str, _checked(validate_label)]
+Carrier = Annotated[str, AfterValidator(_account)]
 Url = Annotated[str, _checked(validate_https_url)]
 
 
@@ -129,6 +137,7 @@ class PhoneNumberEntry(TypedDict):
     number_type: Annotated[str, _one_of(NumberType)]
     number: Number
     state: Annotated[str, _one_of(NumberState)]
+    carrier: NotRequired[Carrier]
     label: NotRequired[Label | None]
     inbound_url: NotRequired[Url | None]
     status_url: NotRequired[Url | None]

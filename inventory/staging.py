@@ -34,7 +34,8 @@ _ONE_LOAD_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('numbers.load_inven
 _CREATE = """
 CREATE TEMPORARY TABLE inventory_phone_numbers (
     position integer, organization_index integer, entry_index integer, organization_id uuid,
-    id uuid, number text, number_type text, state text, label text, inbound_url text, status_url text, campaign_id uuid,
+    id uuid, number text, number_type text, state text, carrier text,
+    label text, inbound_url text, status_url text, campaign_id uuid,
     label_given boolean, inbound_url_given boolean, status_url_given boolean, campaign_id_given boolean,
     attachment_id uuid
 )
@@ -92,7 +93,8 @@ def _rows(inventory: Inventory, *, report: Report, total: int) -> Iterator[tuple
             report(Stage.COPYING, position, total)
         yield (
             *(position, place[1], place[3], organization["id"]),
-            *(entry["id"], entry["number"], entry["number_type"], entry["state"], *map(entry.get, optional)),
+            *(entry["id"], entry["number"], entry["number_type"], entry["state"]),
+            *(entry.get("carrier"), *map(entry.get, optional)),
             *(key in entry for key in optional),
             uuid7(),
         )

@@ -1,8 +1,9 @@
 """A phone number, and the append-only history of the campaigns it has been attached to."""
 
+from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Now, Upper
 
 from accounts.actors import ActorKind
@@ -10,7 +11,18 @@ from accounts.models import Organization
 from agentmessage.ids import uuid7
 from agentmessage.validators import LABEL_LENGTH, URL_LENGTH, validate_https_url, validate_label
 from campaigns.models import Campaign
+from phone_numbers.bulk_operations import BulkOperation  # noqa: F401  (Django finds an app's models here.)
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
+
+ACCOUNT_LENGTH = 20
+DEFAULT_ACCOUNT = "default"
+
+
+def only_account() -> str:
+    """Return the carrier account that a new number has: the only one, or the one named "default" of several."""
+    only, *others = settings.CARRIERS
+    return DEFAULT_ACCOUNT if others else only
+
 
 # What a search looks in. No label has a line break, so nothing is found half in the number and half in the label.
 SEARCHED = Upper(Concat(F("number"), Value("\n"), Coalesce(F("label"), Value("")), output_field=models.TextField()))
@@ -78,6 +90,12 @@ class PhoneNumber(models.Model):
     )
     status_url = models.CharField(
         "status URL", max_length=URL_LENGTH, null=True, blank=True, validators=[validate_https_url]
+    )
+    carrier = models.CharField(
+        max_length=ACCOUNT_LENGTH,
+        default=only_account,
+        db_default=DEFAULT_ACCOUNT,
+        help_text="The account that has it, by its name in CARRIERS. It changes only without a campaign: detach first.",
     )
     # The composite foreign key (organization, campaign) in constraints.sql replaces the simple one.
     campaign = models.ForeignKey(
@@ -206,6 +224,12 @@ class PhoneNumber(models.Model):
         """Whether the number is in an organization's use (rule 6 of the attach)."""
         return self.state == NumberState.ASSIGNED
 
+    @property
+    def may_change_account(self) -> bool:
+        """Whether nothing binds the number to its account: no campaign, and nothing on its way, as the trigger asks."""
+        is_bound = Func(F("id"), function="numbers_phonenumber_is_bound", output_field=models.BooleanField())
+        return not PhoneNumber.objects.filter(is_bound, id=self.id).exists()
+
 
 class CampaignAttachment(models.Model):
     """One attach or detach: an entry of history, and of the outbox from which the carrier is notified.
@@ -217,6 +241,8 @@ class CampaignAttachment(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     phone_number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="attachments", db_index=False)
+    # The number's account when it was recorded: it is the one to notify.
+    carrier = models.CharField(max_length=ACCOUNT_LENGTH, default=only_account, db_default=DEFAULT_ACCOUNT)
     # NULL: the number was detached.
     campaign = models.ForeignKey(
         Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
@@ -249,7 +275,10 @@ class CampaignAttachment(models.Model):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(F("phone_number"), F("created_at").desc(), F("id").desc(), name="numbers_attachment_newest"),
+            # By organization, so that claims can take turns among them.
             models.Index(
+                F("carrier"),
+                F("organization"),
                 F("next_attempt_at"),
                 F("id"),
                 name="numbers_attachment_due",
@@ -298,11 +327,11 @@ class CampaignAttachment(models.Model):
                 | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
-            # A worker may have to take a number off a campaign that was never ours, and the carrier may lose any number.
+            # Reconciliation may take a number off a campaign that only the carrier knows; the carrier may lose any number.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=False)
                 | Q(previous_campaign__isnull=False)
-                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.CARRIER]),
+                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.COMMAND, ActorKind.CARRIER]),
                 name="numbers_campaignattachment_says_something",
             ),
             models.CheckConstraint(

@@ -1,44 +1,37 @@
-"""System checks of CARRIER_URL and, for `manage.py check --deploy --database default`, of the workers."""
+"""System checks of the carrier accounts and, for `manage.py check --deploy --database default`, of the workers."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
 from django.db import ProgrammingError
 
-from carriers.choose import build_carrier, default_limits
+from propagation.services.calling import carrier_of, limits_of
 
 
 @register()
-def check_carrier(**_given: Any) -> list[CheckMessage]:
-    """Check that CARRIER_URL names a carrier. Cheap, because every command runs it."""
-    try:
-        default_limits(settings.CARRIER_URL)
-    except ValueError as error:
-        return [Error(str(error), id="propagation.E001")]
-    return []
+def check_carriers(**_given: Any) -> list[CheckMessage]:
+    """Check that each account names a carrier. Cheap, because every command runs it."""
+    return _refused(limits_of, "propagation.E001")
 
 
 @register(deploy=True)
-def check_carrier_address(**_given: Any) -> list[CheckMessage]:
-    """Check the whole of CARRIER_URL."""
-    try:
-        build_carrier(settings.CARRIER_URL, pace=lambda: None)
-    except ValueError as error:
-        return [Error(str(error), id="propagation.E002")]
-    return []
+def check_carrier_addresses(**_given: Any) -> list[CheckMessage]:
+    """Check the whole addresses of the accounts."""
+    return _refused(carrier_of.__wrapped__, "propagation.E002")
 
 
 @register(deploy=True)
 def check_carrier_settings_work_together(**_given: Any) -> list[CheckMessage]:
-    """Warn about a carrier that is not real and about settings that do not fit the carrier."""
+    """Warn about a carrier that is not real and about settings that do not fit the carriers."""
     try:
-        carrier = default_limits(settings.CARRIER_URL).carrier
-    except ValueError:
-        return []  # check_carrier reports it.
-    return list(_contradictions(carrier))
+        carriers = {limits_of(account).carrier for account in settings.CARRIERS}
+    except ImproperlyConfigured:
+        return []  # check_carriers reports it.
+    return list(_contradictions(carriers))
 
 
 @register(Tags.database, deploy=True)
@@ -64,14 +57,24 @@ def check_workers(databases: Collection[str] | None = None, **_given: Any) -> li
     ]
 
 
-def _contradictions(carrier: str) -> Iterator[CheckWarning]:
+def _refused(read: Callable[[str], object], code: str) -> list[CheckMessage]:
+    errors: list[CheckMessage] = []
+    for account in settings.CARRIERS:
+        try:
+            read(account)
+        except ImproperlyConfigured as error:
+            errors.append(Error(str(error), id=code))
+    return errors
+
+
+def _contradictions(carriers: set[str]) -> Iterator[CheckWarning]:
     # Deferred, because it loads an HTTP client that only workers need.
     from carriers.http import TOTAL_SECONDS
 
-    if carrier == "simulated":
+    if "simulated" in carriers:
         yield CheckWarning(
-            "The carrier is simulated: numbers become `propagated` without any carrier being notified.",
-            hint="Set CARRIER_URL to an account at Bandwidth or Telnyx.",
+            "A carrier is simulated: numbers become `propagated` without any carrier being notified.",
+            hint="Set CARRIER_URL or CARRIERS to accounts at Bandwidth or Telnyx.",
             id="propagation.W003",
         )
     if settings.PROPAGATION_LEASE_SECONDS <= TOTAL_SECONDS:
@@ -80,15 +83,15 @@ def _contradictions(carrier: str) -> Iterator[CheckWarning]:
             hint="Set a longer lease, or a second worker repeats the call while the first one still waits.",
             id="propagation.W004",
         )
-    if carrier != "bandwidth" and settings.CARRIER_WEBHOOK_CREDENTIALS is not None:
+    if "bandwidth" not in carriers and settings.CARRIER_WEBHOOK_CREDENTIALS is not None:
         yield CheckWarning(
-            "CARRIER_WEBHOOK_CREDENTIALS is set, but CARRIER_URL is not an account at Bandwidth.",
-            hint="Unset CARRIER_WEBHOOK_CREDENTIALS, or set CARRIER_URL to that account.",
+            "CARRIER_WEBHOOK_CREDENTIALS is set, but no account is at Bandwidth.",
+            hint="Unset CARRIER_WEBHOOK_CREDENTIALS, or add that account.",
             id="propagation.W005",
         )
-    if carrier != "telnyx" and settings.TELNYX_PUBLIC_KEY is not None:
+    if "telnyx" not in carriers and settings.TELNYX_PUBLIC_KEY is not None:
         yield CheckWarning(
-            "TELNYX_PUBLIC_KEY is set, but CARRIER_URL is not an account at Telnyx.",
-            hint="Unset TELNYX_PUBLIC_KEY, or set CARRIER_URL to that account.",
+            "TELNYX_PUBLIC_KEY is set, but no account is at Telnyx.",
+            hint="Unset TELNYX_PUBLIC_KEY, or add that account.",
             id="propagation.W006",
         )

@@ -7,7 +7,7 @@ from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from propagation.services.stats import LastReading, current_stats, numbers_by_status
+from propagation.services.stats import LastReading, accounts_in_use, current_stats, numbers_by_status
 
 # The one statistic that reads all numbers: seconds for ten million of them.
 _MAX_AGE_SECONDS = 300.0
@@ -17,44 +17,33 @@ _statuses: tuple[float, dict[str, int]] | None = None
 
 def collect_propagation() -> Iterable[Metric]:
     """Read the metrics for a scrape. Numbers by status are up to five minutes old."""
+    unsettled = _gauge("propagation_unsettled", "Attaches and detaches on their way.", "waits_for")
+    failed = _gauge("propagation_failed", "Numbers whose propagation has failed.", "code")
+    oldest = _gauge("propagation_oldest_seconds", "Age of the oldest that waits for no approval.")
+    waiting = _gauge("propagation_waiting_seconds", "Age of the oldest, by what it waits for.", "waits_for")
+    open_orders = _gauge("carrier_open_orders", "Orders that are open.")
+    overdue = _gauge("carrier_overdue_orders", "Orders that have been open for over a day.")
+    ended = _gauge("propagation_ended", "Numbers whose order ended lately.", "minutes", "outcome")
+    for account in accounts_in_use():
+        stats = current_stats(account)
+        for waits_for, count in stats.unsettled.items():
+            unsettled.add_metric([account, waits_for], count)
+        for code, count in stats.failures.items():
+            failed.add_metric([account, code], count)
+        oldest.add_metric([account], stats.seconds_since(stats.oldest))
+        for waits_for, since in stats.oldest_by.items():
+            waiting.add_metric([account, waits_for], stats.seconds_since(since))
+        open_orders.add_metric([account], stats.open_orders)
+        overdue.add_metric([account], stats.overdue_orders)
+        for rate in stats.rates:
+            ended.add_metric([account, str(rate.minutes), "succeeded"], rate.succeeded)
+            ended.add_metric([account, str(rate.minutes), "failed"], rate.failed)
+    yield from (unsettled, failed, oldest, waiting, open_orders, overdue, ended)
     stats = current_stats()
-    unsettled = GaugeMetricFamily(
-        "agentmessage_propagation_unsettled", "Attaches and detaches on their way.", labels=["waits_for"]
-    )
-    for waits_for, count in stats.unsettled.items():
-        unsettled.add_metric([waits_for], count)
-    yield unsettled
-    failed = GaugeMetricFamily(
-        "agentmessage_propagation_failed", "Numbers whose propagation has failed.", labels=["code"]
-    )
-    for code, count in stats.failures.items():
-        failed.add_metric([code], count)
-    yield failed
-    oldest = 0.0 if stats.oldest is None else (stats.at - stats.oldest).total_seconds()
-    yield GaugeMetricFamily(
-        "agentmessage_propagation_oldest_seconds", "Age of the oldest that waits for no approval.", value=oldest
-    )
-    waiting = GaugeMetricFamily(
-        "agentmessage_propagation_waiting_seconds", "Age of the oldest, by what it waits for.", labels=["waits_for"]
-    )
-    for waits_for, since in stats.oldest_by.items():
-        waiting.add_metric([waits_for], 0.0 if since is None else (stats.at - since).total_seconds())
-    yield waiting
-    yield GaugeMetricFamily("agentmessage_carrier_open_orders", "Orders that are open.", value=stats.open_orders)
-    yield GaugeMetricFamily(
-        "agentmessage_carrier_overdue_orders", "Orders that have been open for over a day.", value=stats.overdue_orders
-    )
-    ended = GaugeMetricFamily(
-        "agentmessage_propagation_ended", "Numbers whose order ended lately.", labels=["minutes", "outcome"]
-    )
-    for rate in stats.rates:
-        ended.add_metric([str(rate.minutes), "succeeded"], rate.succeeded)
-        ended.add_metric([str(rate.minutes), "failed"], rate.failed)
-    yield ended
     yield from _drift(stats.readings, stats.at)
     yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=stats.workers)
     if stats.last_heartbeat is not None:
-        silent = (stats.at - stats.last_heartbeat).total_seconds()
+        silent = stats.seconds_since(stats.last_heartbeat)
         yield GaugeMetricFamily("agentmessage_worker_heartbeat_seconds", "Age of the newest heartbeat.", value=silent)
     numbers = GaugeMetricFamily("agentmessage_numbers", "Numbers by state at the carrier.", labels=["status"])
     for status, count in _numbers_by_status().items():
@@ -64,16 +53,21 @@ def collect_propagation() -> Iterable[Metric]:
 
 def _drift(readings: Iterable[LastReading], now: datetime) -> Iterable[Metric]:
     about = "at the last reconciliation (numbers) or sync (campaigns)"
-    drift = GaugeMetricFamily("agentmessage_drift", f"How many differed {about}.", labels=["subject"])
-    left = GaugeMetricFamily("agentmessage_drift_left", f"Left because too many differed {about}.", labels=["subject"])
-    unreadable = GaugeMetricFamily("agentmessage_drift_unreadable", f"Without an answer {about}.", labels=["subject"])
-    age = GaugeMetricFamily("agentmessage_drift_age_seconds", "Since the last one ended.", labels=["subject"])
+    drift = _gauge("drift", f"How many differed {about}.", "subject")
+    left = _gauge("drift_left", f"Left because too many differed {about}.", "subject")
+    unreadable = _gauge("drift_unreadable", f"Without an answer {about}.", "subject")
+    age = _gauge("drift_age_seconds", "Since the last one ended.", "subject")
     for reading in readings:
-        drift.add_metric([reading.subject], reading.drifted)
-        left.add_metric([reading.subject], reading.left)
-        unreadable.add_metric([reading.subject], reading.unreadable)
-        age.add_metric([reading.subject], (now - reading.ended_at).total_seconds())
+        labels = [reading.account, reading.subject]
+        drift.add_metric(labels, reading.drifted)
+        left.add_metric(labels, reading.left)
+        unreadable.add_metric(labels, reading.unreadable)
+        age.add_metric(labels, (now - reading.ended_at).total_seconds())
     return drift, left, unreadable, age
+
+
+def _gauge(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"agentmessage_{name}", documentation, labels=["account", *labels])
 
 
 def _numbers_by_status() -> dict[str, int]:

@@ -21,6 +21,7 @@ class CarrierOrder(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # The account, by its name in CARRIERS.
     carrier = models.CharField(max_length=20)
     action = models.CharField(max_length=6, choices=ACTIONS)
     campaign = models.ForeignKey(
@@ -70,16 +71,19 @@ class CarrierOrder(models.Model):
 
 
 class CarrierRateLimit(models.Model):
-    """When the next request to a carrier may go out, for all workers together (docs/adr/0010).
+    """When the next request to an account may go out, for all workers together (docs/adr/0010).
 
     The table is UNLOGGED: after a crash of the database the limit starts over, which costs one second's requests.
     """
 
-    carrier = models.CharField(max_length=20, primary_key=True)
+    # The account's, or what is limited apart: "main/campaigns".
+    name = models.CharField(max_length=40, primary_key=True)
     next_at = models.DateTimeField()
+    # Until when the carrier has asked for no requests at all.
+    paused_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return self.carrier
+        return self.name
 
 
 class CarrierReading(models.Model):
@@ -96,6 +100,7 @@ class CarrierReading(models.Model):
         NEWS = "news"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # The account.
     carrier = models.CharField(max_length=20)
     subject = models.CharField(max_length=9, choices=Subject.choices)
     # NULL: of all organizations.

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -15,7 +18,7 @@ from accounts.actors import Actor
 from campaigns.services import end_suspensions, expire_campaigns
 from carriers.base import CarrierRefused, CarrierUnavailable, Deadline, carriers_words
 from phone_numbers.services.clock import database_now
-from propagation.services.calling import current_carrier, current_rate_limiter, max_open_orders
+from propagation.services.calling import carrier_of, max_open_orders, rate_limiter_of
 from propagation.services.dispatch import run_round
 from propagation.services.drift import Extent
 from propagation.services.housekeeping import (
@@ -24,6 +27,7 @@ from propagation.services.housekeeping import (
     delete_old_readings,
     expire_orders,
     expire_waiting,
+    fail_removed_accounts,
 )
 from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Report, reconcile
@@ -44,28 +48,36 @@ BACKGROUND = -10
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(queue=QUEUE, queueing_lock="propagate", name="propagate")
+@app.task(queue=QUEUE, queueing_lock="propagate", name="propagate", priority=1)
 def propagate(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
-    """Every two seconds, in one worker: turn everything that is due into jobs."""
+    """Every two seconds, in one worker: turn everything that is due into jobs, one account after the other."""
     close_old_connections()
-    run_round(
-        carrier=current_carrier(),
-        open_orders=max_open_orders(),
-        defer=_defer,
-        backlog=_backlog,
-        max_jobs=MAX_JOBS,
-    )
+    for account in settings.CARRIERS:
+        try:
+            carrier = carrier_of(account)
+        except ImproperlyConfigured as error:
+            # The other accounts go on.
+            log.error("account.unusable", account=account, reason=str(error))  # noqa: TRY400  (One sentence.)
+            continue
+        run_round(
+            carrier=carrier,
+            rate_limiter=rate_limiter_of(account),
+            open_orders=max_open_orders(account),
+            defer=partial(_defer, account),
+            backlog=partial(_backlog, account),
+            max_jobs=MAX_JOBS,
+        )
 
 
 @app.task(queue=QUEUE, name="process_orders")
-def process_orders(order_ids: list[str], lease: str) -> None:
+def process_orders(account: str, order_ids: list[str], lease: str) -> None:
     """Send or poll these orders, as many as there is time for; the others are due again at once."""
     close_old_connections()
     process_orders_until(
         [UUID(order_id) for order_id in order_ids],
         lease=datetime.fromisoformat(lease),
-        carrier=current_carrier(),
-        rate_limiter=current_rate_limiter(),
+        carrier=carrier_of(account),
+        rate_limiter=rate_limiter_of(account),
         deadline=Deadline.after(JOB_SECONDS),
     )
 
@@ -75,6 +87,7 @@ def process_orders(order_ids: list[str], lease: str) -> None:
 def tidy_up(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate names the moment; what is due now counts.)
     """Every five minutes: end what has waited for too long, and delete old orders and the jobs of dead workers."""
     close_old_connections()
+    fail_removed_accounts()
     expire_orders()
     expire_waiting()
     end_suspensions()
@@ -96,32 +109,36 @@ def expire_due_campaigns(timestamp: int) -> None:  # noqa: ARG001
     queue=QUEUE, queueing_lock="sync_campaigns", lock="sync_campaigns", priority=BACKGROUND, name="sync_campaigns"
 )
 def sync_approvals(timestamp: int) -> None:  # noqa: ARG001
-    """Every hour, a minute of work at a time: ask the carrier which campaigns it has approved."""
-    with _piece("sync"):
-        report = sync_campaigns(
-            carrier=current_carrier(),
-            since=_latest(minute=23),
-            deadline=Deadline.after(PIECE_SECONDS),
-            on_decision=_log_decision,
-        )
-        if report is not None:
-            log.info("sync.completed", **_counts(report))
-            _log_excess(report.extent)
+    """Every hour, a minute of work at a time: ask the carriers which campaigns they have approved."""
+    deadline = Deadline.after(PIECE_SECONDS)
+    for account in settings.CARRIERS:
+        with _piece("sync", account):
+            report = sync_campaigns(
+                carrier=carrier_of(account),
+                since=_latest(minute=23),
+                deadline=deadline,
+                on_decision=_log_decision,
+            )
+            if report is not None:
+                log.info("sync.completed", account=account, **_counts(report))
+                _log_excess(account, report.extent)
 
 
 @app.task(queue=QUEUE, lock="sync_campaigns", priority=BACKGROUND, name="sync_announced")
 def sync_announced(campaign_id: str | None, brand_id: str | None) -> None:
     """After a carrier's news of a campaign, or of a brand and so of all its campaigns: ask what it has decided."""
     # What is left undone here, the sync of all campaigns does within the hour.
-    with _piece("sync after news"):
-        report = sync_announcement(
-            carrier=current_carrier(),
-            campaign_id=campaign_id,
-            brand_id=brand_id,
-            deadline=Deadline.after(PIECE_SECONDS),
-            on_decision=_log_decision,
-        )
-        _log_excess(report.extent)
+    deadline = Deadline.after(PIECE_SECONDS)
+    for account in settings.CARRIERS:
+        with _piece("sync after news", account):
+            report = sync_announcement(
+                carrier=carrier_of(account),
+                campaign_id=campaign_id,
+                brand_id=brand_id,
+                deadline=deadline,
+                on_decision=_log_decision,
+            )
+            _log_excess(account, report.extent)
 
 
 def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool:
@@ -137,32 +154,36 @@ def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool
 @app.periodic(cron="* * * * *")
 @app.task(queue=QUEUE, queueing_lock="reconcile", lock="reconcile", priority=BACKGROUND, name="reconcile")
 def reconcile_all(timestamp: int) -> None:  # noqa: ARG001
-    """Every night, a minute of work at a time: compare with what the carrier reports, and correct the drift."""
-    with _piece("reconciliation"):
-        report = reconcile(
-            carrier=current_carrier(),
-            actor=Actor.for_worker("reconcile"),
-            since=_latest(hour=3, minute=43),
-            deadline=Deadline.after(PIECE_SECONDS),
-        )
-        if report is not None:
-            counts = {drift.value: count for drift, count in report.counts.items()}
-            log.info("reconciliation.completed", **_counts(report), **counts)
-            _log_excess(report.extent)
+    """Every night, a minute of work at a time: compare with what the carriers report, and correct the drift."""
+    deadline = Deadline.after(PIECE_SECONDS)
+    for account in settings.CARRIERS:
+        with _piece("reconciliation", account):
+            report = reconcile(
+                carrier=carrier_of(account),
+                actor=Actor.for_worker("reconcile"),
+                since=_latest(hour=3, minute=43),
+                deadline=deadline,
+            )
+            if report is not None:
+                counts = {drift.value: count for drift, count in report.counts.items()}
+                log.info("reconciliation.completed", account=account, **_counts(report), **counts)
+                _log_excess(account, report.extent)
 
 
 @contextmanager
-def _piece(name: str) -> Iterator[None]:
-    """Do one piece of a long task. What is left, the job of the next minute continues."""
+def _piece(name: str, account: str) -> Iterator[None]:
+    """Do one piece of a long task for one account. What is left, the job of the next minute continues."""
     close_old_connections()
     try:
         yield
     except OutOfTime:
-        log.info("task.interrupted", task=name)
+        log.info("task.interrupted", task=name, account=account)
     except ReadingTaken:
-        log.info("task.taken_over", task=name)
+        log.info("task.taken_over", task=name, account=account)
+    except ImproperlyConfigured as error:
+        log.error("account.unusable", account=account, reason=str(error))  # noqa: TRY400  (One sentence.)
     except (TooManyErrors, CarrierRefused, CarrierUnavailable) as error:
-        log.warning("task.ended_early", task=name, reason=carriers_words(str(error), otherwise=""))
+        log.warning("task.ended_early", task=name, account=account, reason=carriers_words(str(error), otherwise=""))
         if isinstance(error, CarrierRefused):
             AttachmentFailure.from_carrier(error.failure).log_for_operator()
 
@@ -189,15 +210,16 @@ def _counts(report: Report | SyncReport) -> dict[str, int]:
     }
 
 
-def _log_excess(extent: Extent) -> None:
+def _log_excess(account: str, extent: Extent) -> None:
     if extent.excess is not None:
-        log.error("drift.left", reason=extent.excess)
+        log.error("drift.left", account=account, reason=extent.excess)
 
 
-def _defer(order_ids: Sequence[UUID], lease: datetime) -> None:
+def _defer(account: str, order_ids: Sequence[UUID], lease: datetime) -> None:
     # The lease makes a lost job harmless, so a job needs no transaction with the order.
-    process_orders.defer(order_ids=[str(order_id) for order_id in order_ids], lease=lease.isoformat())
+    process_orders.defer(account=account, order_ids=[str(order_id) for order_id in order_ids], lease=lease.isoformat())
 
 
-def _backlog() -> int:
-    return ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", task_name=process_orders.name).count()
+def _backlog(account: str) -> int:
+    waiting = ProcrastinateJob.objects.filter(queue_name=QUEUE, status="todo", task_name=process_orders.name)
+    return waiting.filter(args__account=account).count()

@@ -33,7 +33,7 @@ Send = Callable[[bool, str], "Answer"]
 def _limit(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.THROTTLE_UNAUTHORIZED_RATE = Rate(limit=3, seconds=3600)
     settings.CARRIER_WEBHOOK_CREDENTIALS = "carrier:right"
-    settings.TELNYX_PUBLIC_KEY = PRIVATE_KEY.public_key().public_bytes_raw()
+    settings.TELNYX_PUBLIC_KEY = [PRIVATE_KEY.public_key().public_bytes_raw()]
     settings.METRICS_TOKEN = "right"
     for limit in (wrong_keys, wrong_credentials, wrong_tokens):
         monkeypatch.setattr(limit, "_blocked_until", {})

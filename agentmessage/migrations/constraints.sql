@@ -44,10 +44,10 @@ CREATE TRIGGER numbers_campaignattachment_no_update
     BEFORE UPDATE ON numbers_campaignattachment
     FOR EACH ROW
     WHEN (
-        (OLD.id, OLD.organization_id, OLD.phone_number_id, OLD.campaign_id, OLD.previous_campaign_id,
+        (OLD.id, OLD.organization_id, OLD.phone_number_id, OLD.carrier, OLD.campaign_id, OLD.previous_campaign_id,
          OLD.actor_kind, OLD.actor_id, OLD.request_id, OLD.created_at)
         IS DISTINCT FROM
-        (NEW.id, NEW.organization_id, NEW.phone_number_id, NEW.campaign_id, NEW.previous_campaign_id,
+        (NEW.id, NEW.organization_id, NEW.phone_number_id, NEW.carrier, NEW.campaign_id, NEW.previous_campaign_id,
          NEW.actor_kind, NEW.actor_id, NEW.request_id, NEW.created_at)
     )
     EXECUTE FUNCTION numbers_campaignattachment_append_only();
@@ -96,14 +96,21 @@ CREATE TRIGGER numbers_phonenumber_new_tenant
 
 
 -- What the carrier was asked to do refers to the number and to the campaign's TCR ID. They cannot change while the
--- answer would then be taken for one about another number or campaign. Admin and inventory ask the same two functions.
+-- answer would then be taken for one about another number or campaign. Admin and inventory ask the same functions.
 
-CREATE FUNCTION numbers_phonenumber_is_in_use(phone_number uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE FUNCTION numbers_phonenumber_is_bound(phone_number uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM numbers_phonenumber p WHERE p.id = phone_number AND p.campaign_id IS NOT NULL)
         OR EXISTS (
-            SELECT FROM numbers_campaignattachment a JOIN numbers_phonenumber p ON p.id = a.phone_number_id
-            WHERE a.phone_number_id = phone_number
-              AND (a.status IN ('pending', 'submitted') OR a.status = 'failed' AND a.id = p.current_attachment_id)
+            SELECT FROM numbers_campaignattachment a
+            WHERE a.phone_number_id = phone_number AND a.status IN ('pending', 'submitted')
+        )
+$$;
+
+CREATE FUNCTION numbers_phonenumber_is_in_use(phone_number uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT numbers_phonenumber_is_bound(phone_number)
+        OR EXISTS (
+            SELECT FROM numbers_campaignattachment a JOIN numbers_phonenumber p ON p.current_attachment_id = a.id
+            WHERE p.id = phone_number AND a.status = 'failed'
         )
 $$;
 
@@ -133,6 +140,26 @@ CREATE TRIGGER numbers_phonenumber_number_in_use
     FOR EACH ROW
     WHEN ((OLD.number, OLD.number_type) IS DISTINCT FROM (NEW.number, NEW.number_type))
     EXECUTE FUNCTION numbers_phonenumber_number_in_use();
+
+-- A number moves to another account only without a campaign. What has failed stays with the account that it was for.
+
+CREATE FUNCTION numbers_phonenumber_account_in_use() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF numbers_phonenumber_is_bound(OLD.id) THEN
+        RAISE EXCEPTION 'the account % has % on a campaign, or is being asked about it: detach it, and move it once the '
+            'carrier has confirmed', OLD.carrier, OLD.number
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'numbers_phonenumber_account_in_use',
+                  TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER numbers_phonenumber_account_in_use
+    BEFORE UPDATE OF carrier ON numbers_phonenumber
+    FOR EACH ROW
+    WHEN (OLD.carrier IS DISTINCT FROM NEW.carrier)
+    EXECUTE FUNCTION numbers_phonenumber_account_in_use();
 
 CREATE FUNCTION campaigns_campaign_tcr_campaign_id_in_use() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

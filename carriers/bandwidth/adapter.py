@@ -4,7 +4,7 @@ Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
 Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ from carriers.bandwidth.oauth import Token
 from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
 from carriers.bandwidth.xml_format import Order, OrderError
 from carriers.base import (
+    DEFAULT_ACCOUNT,
     AssignmentPage,
     CampaignDecision,
     CarrierRefused,
@@ -28,6 +29,7 @@ from carriers.base import (
     OrderAction,
     OrderReport,
     OrderRequest,
+    Pace,
 )
 from carriers.http import Answer, HttpCaller
 
@@ -120,14 +122,14 @@ class Address:
 class BandwidthCarrier:
     """Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164.
 
-    `Address.read` says which CARRIER_URL it takes.
+    `Address.read` says which addresses it takes.
     """
 
-    name = "bandwidth"
+    name = DEFAULT_ACCOUNT
     lookup_size = 1
     page_size = page_step = tendlc.PAGE_SIZE
 
-    def __init__(self, *, address: Address, pace: Callable[[], None]) -> None:
+    def __init__(self, *, address: Address, pace: Pace) -> None:
         self.batch_size = address.batch_size
         self._api = address.api
         self._base = address.account_base
@@ -140,7 +142,7 @@ class BandwidthCarrier:
         self._list_access = tendlc.Access()
 
     @classmethod
-    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+    def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
         return cls(address=Address.read(url), pace=pace)
 
@@ -366,7 +368,7 @@ def _exception_for(answer: Answer) -> CarrierRefused | CarrierUnavailable:
     except CarrierUnavailable:
         if not answer.is_challenge:
             raise
-        error = OrderError(None, "Bandwidth refuses the credentials in CARRIER_URL.")
+        error = OrderError(None, "Bandwidth refuses the credentials of the account.")
     failure = failure_of(error.code, error.description)
     if failure.kind == FailureKind.CARRIER_UNAVAILABLE:
         return CarrierUnavailable(failure.message, carrier_code=failure.carrier_code, was_sent=False)

@@ -61,7 +61,7 @@ class Token:
             parsed = None
         is_refusal = isinstance(parsed, dict) and isinstance(parsed.get("error"), str)
         if answer.is_challenge or (answer.status in (400, 401, 403) and is_refusal):
-            words = "Bandwidth refuses the credentials in CARRIER_URL."
+            words = "Bandwidth refuses the credentials of the account."
             raise CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, words, str(answer.status)))
         try:
             value, seconds = parsed["access_token"], float(parsed["expires_in"])

@@ -1,12 +1,13 @@
 """The adapter of the simulated carrier (`carriers.simulated`)."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
 
 from carriers.base import (
+    DEFAULT_ACCOUNT,
     AssignmentPage,
     CampaignDecision,
     CarrierRefused,
@@ -17,6 +18,7 @@ from carriers.base import (
     ListUnavailable,
     OrderReport,
     OrderRequest,
+    Pace,
     carriers_words,
 )
 from carriers.http import Answer, HttpCaller
@@ -33,15 +35,15 @@ _KINDS = {
 class SimulatedCarrier:
     """`simulated://[host[:port]][?batch=1000]`; without a host the one that `make run` starts beside port 8000."""
 
-    name = "simulated"
+    name = DEFAULT_ACCOUNT
 
-    def __init__(self, *, base: str, pace: Callable[[], None], batch_size: int = DEFAULT_BATCH) -> None:
+    def __init__(self, *, base: str, pace: Pace, batch_size: int = DEFAULT_BATCH) -> None:
         self.batch_size = self.lookup_size = self.page_size = self.page_step = batch_size
         self._base = base
         self._caller = HttpCaller(pace=pace)
 
     @classmethod
-    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+    def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
         """Raises ValueError for what it cannot understand."""
         batch = parse_qs(url.query).get("batch", [str(DEFAULT_BATCH)])[-1]
         if not batch.isdigit() or not 0 < int(batch) <= 10_000:

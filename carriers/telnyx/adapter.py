@@ -5,7 +5,7 @@ Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`
 src/telnyx/resources/messaging_10dlc/.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
@@ -14,6 +14,7 @@ import orjson
 
 from carriers import base
 from carriers.base import (
+    DEFAULT_ACCOUNT,
     AssignmentPage,
     AssignmentState,
     CampaignDecision,
@@ -25,6 +26,7 @@ from carriers.base import (
     OrderAction,
     OrderReport,
     OrderRequest,
+    Pace,
     carriers_code,
     carriers_words,
     undocumented,
@@ -67,18 +69,18 @@ class TelnyxCarrier:
     Telnyx has no orders and stores no order IDs: the state of an order is that of its number.
     """
 
-    name = "telnyx"
+    name = DEFAULT_ACCOUNT
     batch_size = lookup_size = page_step = 1
     page_size = PAGE_SIZE
 
-    def __init__(self, *, origin: str, key: str, pace: Callable[[], None]) -> None:
+    def __init__(self, *, origin: str, key: str, pace: Pace) -> None:
         self._base = f"{origin}/v2/10dlc"
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
         self._caller = HttpCaller(pace=pace)
         self._campaigns = CampaignIds(get=self._get)
 
     @classmethod
-    def from_url(cls, url: SplitResult, *, pace: Callable[[], None]) -> Self:
+    def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
         query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         if unknown := query.keys() - {"scheme"}:

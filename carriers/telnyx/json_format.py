@@ -174,7 +174,7 @@ def raise_error(answer: Answer) -> NoReturn:
     except CarrierUnavailable:
         if not answer.is_challenge:
             raise
-        error = Error(None, "Telnyx refuses the key in CARRIER_URL.")
+        error = Error(None, "Telnyx refuses the key of the account.")
     words = carriers_words(error.message, otherwise="Telnyx gave no reason.")
     code = error.code or str(answer.status)
     if code in (*_NOT_STARTED, *_OUTAGE):

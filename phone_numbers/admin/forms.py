@@ -3,9 +3,10 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.forms.models import ModelChoiceIteratorValue
-from unfold.widgets import UnfoldAdminSelect2Widget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
 from agentmessage.admin.base import any_of
 from agentmessage.admin.forms import RowForm
@@ -42,6 +43,20 @@ class PhoneNumberForm(RowForm):
             except forms.ValidationError as error:
                 self.add_error("number", f"{shown(written)} {error.message}.")
         return cleaned
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "carrier" in self.fields:
+            accounts = dict.fromkeys([*settings.CARRIERS, self.instance.carrier])
+            self.fields["carrier"].widget = UnfoldAdminSelectWidget(choices=[(name, name) for name in accounts])
+            self.fields["carrier"].required = False
+
+    def clean_carrier(self) -> str:
+        """Return an account that is configured, or the one that the number has."""
+        account: str = self.cleaned_data["carrier"] or self.instance.carrier
+        if account not in settings.CARRIERS and account != self.initial.get("carrier"):
+            raise forms.ValidationError("There is no such account in CARRIERS.")
+        return account
 
 
 class CampaignSelect(UnfoldAdminSelect2Widget):

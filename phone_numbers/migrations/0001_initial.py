@@ -5,11 +5,14 @@ import django.db.models.deletion
 import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.db.models.functions.text
+import django.utils.timezone
+from django.conf import settings
 from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtension
 from django.db import migrations, models
 
 import agentmessage.ids
 import agentmessage.validators
+import phone_numbers.models
 from accounts.groups import grant
 
 
@@ -36,11 +39,11 @@ class Migration(migrations.Migration):
                     "actor_kind",
                     models.CharField(
                         choices=[
-                            ("api_key", "Api Key"),
-                            ("operator", "Operator"),
-                            ("command", "Command"),
-                            ("worker", "Worker"),
-                            ("carrier", "Carrier"),
+                            ("api_key", "API key"),
+                            ("operator", "operator"),
+                            ("command", "command"),
+                            ("worker", "system"),
+                            ("carrier", "carrier"),
                         ],
                         max_length=10,
                     ),
@@ -61,6 +64,10 @@ class Migration(migrations.Migration):
                         default="pending",
                         max_length=10,
                     ),
+                ),
+                (
+                    "carrier",
+                    models.CharField(db_default="default", default=phone_numbers.models.only_account, max_length=20),
                 ),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("next_attempt_at", models.DateTimeField(null=True)),
@@ -162,6 +169,15 @@ class Migration(migrations.Migration):
                         null=True,
                         validators=[agentmessage.validators.validate_https_url],
                         verbose_name="status URL",
+                    ),
+                ),
+                (
+                    "carrier",
+                    models.CharField(
+                        db_default="default",
+                        default=phone_numbers.models.only_account,
+                        help_text="The account that has it, by its name in CARRIERS. It changes only without a campaign: detach first.",
+                        max_length=20,
                     ),
                 ),
                 (
@@ -400,6 +416,8 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
+                models.F("carrier"),
+                models.F("organization"),
                 models.F("next_attempt_at"),
                 models.F("id"),
                 condition=models.Q(("next_attempt_at__isnull", False)),
@@ -485,7 +503,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("campaign__isnull", False),
                     ("previous_campaign__isnull", False),
-                    ("actor_kind__in", ["worker", "carrier"]),
+                    ("actor_kind__in", ["worker", "command", "carrier"]),
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_says_something",
@@ -501,6 +519,125 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_is_a_move",
+            ),
+        ),
+        migrations.CreateModel(
+            name="BulkOperation",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("attach", "Attach a campaign"),
+                            ("detach", "Detach campaigns"),
+                            ("release", "Release numbers"),
+                            ("retry", "Send failed propagations again"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "phase",
+                    models.CharField(
+                        choices=[
+                            ("choosing", "Choosing"),
+                            ("previewing", "Previewing"),
+                            ("previewed", "Previewed"),
+                            ("running", "Running"),
+                            ("stopped", "stopped after errors"),
+                            ("finished", "Finished"),
+                        ],
+                        default="choosing",
+                        max_length=10,
+                    ),
+                ),
+                ("rows_total", models.PositiveIntegerField(default=0)),
+                ("rows_done", models.PositiveIntegerField(default=0)),
+                ("errors", models.PositiveSmallIntegerField(default=0)),
+                ("request_id", models.CharField(max_length=26, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="BulkOperationRow",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "operation_id", "position", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("phone_number_id", models.UUIDField()),
+                ("number", models.CharField(max_length=16)),
+                ("organization_id", models.UUIDField(null=True)),
+                ("campaign_id", models.UUIDField(null=True)),
+                ("attachment_id", models.UUIDField(null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("changed", "Changed"),
+                            ("unchanged", "Unchanged"),
+                            ("failed", "Failed"),
+                            ("busy", "Busy"),
+                        ],
+                        default="",
+                        max_length=9,
+                    ),
+                ),
+                ("code", models.CharField(default="", max_length=40)),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rows",
+                        to="numbers.bulkoperation",
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.AddIndex(
+            model_name="bulkoperation",
+            index=models.Index(
+                models.F("updated_at"),
+                condition=models.Q(("phase__in", ("previewing", "running"))),
+                name="numbers_bulkoperation_working",
             ),
         ),
         # Attach, detach, retry and release change a number.

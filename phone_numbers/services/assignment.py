@@ -26,10 +26,10 @@ from phone_numbers.services.locking import array_literal
 _MOVE_ONE = """
 WITH attachment AS (
     INSERT INTO numbers_campaignattachment (
-        id, organization_id, phone_number_id, campaign_id, previous_campaign_id,
+        id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
         actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at
     ) VALUES (
-        %(id)s, %(organization_id)s, %(phone_number_id)s, %(campaign_id)s, %(previous_campaign_id)s,
+        %(id)s, %(organization_id)s, %(phone_number_id)s, %(carrier)s, %(campaign_id)s, %(previous_campaign_id)s,
         %(actor_kind)s, %(actor_id)s, %(request_id)s,
         greatest(statement_timestamp(), %(updated_at)s::timestamptz + interval '1 microsecond'),
         %(status)s, 0, CASE WHEN %(is_due)s THEN statement_timestamp() END
@@ -48,12 +48,12 @@ RETURNING updated_at
 """
 _COPY_MANY = """
 COPY numbers_campaignattachment (
-    id, organization_id, phone_number_id, campaign_id, previous_campaign_id,
+    id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
     actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at
 ) FROM STDIN (FORMAT BINARY)
 """
 _MANY_TYPES = (
-    "uuid", "uuid", "uuid", "uuid", "uuid",
+    "uuid", "uuid", "uuid", "varchar", "uuid", "uuid",
     "varchar", "varchar", "varchar", "timestamptz", "varchar", "int4", "timestamptz",
 )  # fmt: skip
 _UPDATE_MANY = """
@@ -83,6 +83,7 @@ class Move:
 
     organization_id: UUID
     phone_number_id: UUID
+    carrier: str
     previous_campaign_id: UUID | None
     campaign: Campaign | None
     # When the number's row changes, and from when on the carrier can be notified.
@@ -104,6 +105,7 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
         "id": attachment_id,
         "organization_id": phone_number.organization_id,
         "phone_number_id": phone_number.id,
+        "carrier": phone_number.carrier,
         "campaign_id": None if campaign is None else campaign.id,
         "previous_campaign_id": phone_number.campaign_id,
         "actor_kind": actor.kind.value,
@@ -142,6 +144,7 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
                         move.attachment_id,
                         move.organization_id,
                         move.phone_number_id,
+                        move.carrier,
                         None if move.campaign is None else move.campaign.id,
                         move.previous_campaign_id,
                         actor.kind.value,

@@ -21,8 +21,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="CarrierRateLimit",
             fields=[
-                ("carrier", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("next_at", models.DateTimeField()),
+                ("paused_until", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(

@@ -1,5 +1,8 @@
-"""The carrier that the settings name, and when it may be called: its rate limit."""
+"""The accounts at carriers, and when each may be called: its rate limits."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from time import sleep
@@ -17,23 +20,30 @@ _BURST_SECONDS = 1.0
 _MAX_WAIT_SECONDS = 2.0
 
 _TAKE_TURN = """
-INSERT INTO propagation_carrierratelimit AS rate_limit (carrier, next_at)
-VALUES (%(carrier)s, clock_timestamp() + (%(interval)s - %(burst)s) * interval '1 second')
-ON CONFLICT (carrier) DO UPDATE
+INSERT INTO propagation_carrierratelimit AS rate_limit (name, next_at)
+VALUES (%(name)s, clock_timestamp() + (%(interval)s - %(burst)s) * interval '1 second')
+ON CONFLICT (name) DO UPDATE
 SET next_at = greatest(rate_limit.next_at, clock_timestamp() - %(burst)s * interval '1 second')
     + %(interval)s * interval '1 second'
 WHERE rate_limit.next_at <= clock_timestamp() + %(max_wait)s * interval '1 second'
 RETURNING extract(epoch FROM next_at - clock_timestamp())::float8 - %(interval)s
 """
 _PAUSE = """
-INSERT INTO propagation_carrierratelimit AS rate_limit (carrier, next_at)
-VALUES (%(carrier)s, clock_timestamp() + %(seconds)s * interval '1 second')
-ON CONFLICT (carrier) DO UPDATE SET next_at = greatest(rate_limit.next_at, EXCLUDED.next_at)
+INSERT INTO propagation_carrierratelimit AS rate_limit (name, next_at, paused_until)
+SELECT %(name)s, until, until FROM (SELECT clock_timestamp() + %(seconds)s * interval '1 second' AS until) AS pause
+ON CONFLICT (name) DO UPDATE SET next_at = greatest(rate_limit.next_at, EXCLUDED.next_at),
+    paused_until = greatest(rate_limit.paused_until, EXCLUDED.paused_until)
 """
+_PAUSED_SECONDS = """
+SELECT extract(epoch FROM paused_until - clock_timestamp())::float8 FROM propagation_carrierratelimit
+WHERE name = %(name)s AND paused_until > clock_timestamp()
+"""
+# The rate limit in whose turn this thread's next request goes out.
+_reserved: ContextVar[str | None] = ContextVar("reserved", default=None)
 
 
 class RateLimited(CarrierUnavailable):
-    """The carrier's rate limit is used up; nothing was sent."""
+    """The account's rate limit is used up; nothing was sent."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("The carrier's rate limit is used up.", retry_after=retry_after, was_sent=False)
@@ -41,65 +51,119 @@ class RateLimited(CarrierUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class RateLimiter:
-    """Limit the requests to one carrier, for all workers on all machines together. 0 requests per second: no limit.
+    """Limit the requests to one account, for all workers on all machines together. 0 requests per second: no limit.
 
-    The generic cell rate algorithm (ITU-T I.371) on one row per carrier: the row holds the time of the next request,
+    The generic cell rate algorithm (ITU-T I.371) on one row per account: the row holds the time of the next request,
     and a request that takes its turn moves it on. One statement, no counter to refill, the clock of the database.
     """
 
-    carrier: str
+    name: str
     requests_per_second: float
+
+    def pace(self) -> AbstractContextManager[None]:
+        """Take a turn for one request, unless one is reserved. HTTP 429 within the result pauses all workers.
+
+        Raises RateLimited.
+        """
+        if _reserved.get() == self.name:
+            _reserved.set(None)
+        else:
+            self.wait_for_turn()
+        return self._pausing()
+
+    @contextmanager
+    def reserve(self) -> Iterator[None]:
+        """Take a turn now, for the next request within the block. Raises RateLimited."""
+        self.wait_for_turn()
+        token = _reserved.set(self.name)
+        try:
+            yield
+        finally:
+            _reserved.reset(token)
 
     def wait_for_turn(self) -> None:
         """Wait until the next request may go out. Raises RateLimited if that is more than two seconds off."""
-        if not self.requests_per_second:
-            return
-        with connection.cursor() as cursor:
-            cursor.execute(
+        if self.requests_per_second:
+            interval = 1 / self.requests_per_second
+            row = self._fetch(
                 _TAKE_TURN,
-                {
-                    "carrier": self.carrier,
-                    "interval": 1 / self.requests_per_second,
-                    "burst": _BURST_SECONDS,
-                    "max_wait": _MAX_WAIT_SECONDS,
-                },
+                interval=interval,
+                burst=_BURST_SECONDS if interval < _BURST_SECONDS else 0,
+                max_wait=_MAX_WAIT_SECONDS,
             )
-            row = cursor.fetchone()
-        if row is None:
-            raise RateLimited(retry_after=_MAX_WAIT_SECONDS)
-        sleep(max(row[0], 0.0))
+            if row is None:
+                raise RateLimited(max(self.paused_seconds(), _MAX_WAIT_SECONDS))
+            if row[0] <= 0:
+                return
+            sleep(row[0])
+        # The carrier may have asked for a pause meanwhile.
+        if paused := self.paused_seconds():
+            raise RateLimited(paused)
 
     def pause(self, seconds: float) -> None:
         """Let no request go out for so long, because the carrier asked for a pause."""
         with connection.cursor() as cursor:
-            cursor.execute(_PAUSE, {"carrier": self.carrier, "seconds": seconds})
+            cursor.execute(_PAUSE, {"name": self.name, "seconds": seconds})
+
+    def paused_seconds(self) -> float:
+        """Return how much of the carrier's pause is left; 0.0 if there is none."""
+        row = self._fetch(_PAUSED_SECONDS)
+        return row[0] if row else 0.0
+
+    def _fetch(self, statement: str, **parameters: float) -> tuple[float] | None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"name": self.name, **parameters})
+            row: tuple[float] | None = cursor.fetchone()
+        return row
+
+    @contextmanager
+    def _pausing(self) -> Iterator[None]:
+        try:
+            yield
+        except CarrierUnavailable as unavailable:
+            if unavailable.retry_after is not None and not unavailable.was_sent:
+                self.pause(unavailable.retry_after)
+            raise
 
 
 @cache
-def current_carrier() -> Carrier:
-    """Return the carrier of CARRIER_URL, one per process. Raises ImproperlyConfigured."""
+def carrier_of(account: str) -> Carrier:
+    """Return the adapter of an account in CARRIERS, one per process. Raises ImproperlyConfigured."""
+    pace = rate_limiter_of(account).pace
     try:
-        return build_carrier(settings.CARRIER_URL, pace=lambda: current_rate_limiter().wait_for_turn())
+        return build_carrier(settings.CARRIERS[account], pace=pace, account=account)
     except ValueError as error:
-        raise ImproperlyConfigured(str(error)) from None
+        raise _improperly_configured(account, error) from None
 
 
 @cache
-def current_rate_limiter() -> RateLimiter:
-    """Return the limiter for CARRIER_REQUESTS_PER_SECOND, or for the carrier's default."""
-    limits = _default_limits()
+def rate_limiter_of(account: str) -> RateLimiter:
+    """Return the account's limiter, for CARRIER_REQUESTS_PER_SECOND or for the carrier's default."""
     configured: float | None = settings.CARRIER_REQUESTS_PER_SECOND
-    return RateLimiter(limits.carrier, limits.requests_per_second if configured is None else configured)
+    return RateLimiter(account, limits_of(account).requests_per_second if configured is None else configured)
 
 
-def max_open_orders() -> int:
-    """Return how many orders may be open at the carrier at once; 0: no limit."""
+def max_open_orders(account: str) -> int:
+    """Return how many orders may be open at the account at once; 0: no limit."""
     configured: int | None = settings.CARRIER_OPEN_ORDERS
-    return _default_limits().open_orders if configured is None else configured
+    return limits_of(account).open_orders if configured is None else configured
 
 
-def _default_limits() -> Limits:
+def limits_of(account: str) -> Limits:
+    """Return the default limits of the account's carrier. Raises ImproperlyConfigured."""
+    if account not in settings.CARRIERS:
+        raise ImproperlyConfigured(f"CARRIERS has no account {account}.")
     try:
-        return default_limits(settings.CARRIER_URL)
+        return default_limits(settings.CARRIERS[account])
     except ValueError as error:
-        raise ImproperlyConfigured(str(error)) from None
+        raise _improperly_configured(account, error) from None
+
+
+def wait_for_campaign_lookup(account: str) -> None:
+    """Wait until the account may be asked about a campaign, which carriers limit apart. Raises RateLimited."""
+    if per_minute := limits_of(account).campaign_lookups_per_minute:
+        RateLimiter(f"{account}/campaigns", per_minute / 60).wait_for_turn()
+
+
+def _improperly_configured(account: str, error: ValueError) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"The carrier account {account}: {error}")

@@ -1,13 +1,16 @@
 """Turn due attachments into orders: in one transaction, in batches, without waiting for other workers."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
+from operator import itemgetter
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Count
 
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign, CarrierStatus
@@ -24,18 +27,38 @@ BATCH = 2_000
 # fallback for an end that was missed.
 _BLOCKED_SECONDS = 15
 
+# One probe of the index for each organization that has anything pending at the account.
+_DUE_ORGANIZATIONS = """
+WITH RECURSIVE pending (organization_id, next_attempt_at) AS (
+    (SELECT a.organization_id, a.next_attempt_at FROM numbers_campaignattachment a
+     WHERE a.carrier = %(carrier)s AND a.next_attempt_at IS NOT NULL
+     ORDER BY a.organization_id, a.next_attempt_at LIMIT 1)
+    UNION ALL
+    SELECT next.organization_id, next.next_attempt_at FROM pending CROSS JOIN LATERAL (
+        SELECT a.organization_id, a.next_attempt_at FROM numbers_campaignattachment a
+        WHERE a.carrier = %(carrier)s AND a.next_attempt_at IS NOT NULL AND a.organization_id > pending.organization_id
+        ORDER BY a.organization_id, a.next_attempt_at LIMIT 1
+    ) AS next
+)
+SELECT organization_id FROM pending WHERE next_attempt_at <= statement_timestamp()
+ORDER BY next_attempt_at LIMIT %(limit)s
+"""
 # The attachments are locked, the numbers are not: an attach never waits for a worker.
 _DUE = """
 SELECT a.id, a.organization_id, a.campaign_id, p.current_attachment_id = a.id,
        EXISTS (SELECT 1 FROM numbers_campaignattachment other
                WHERE other.phone_number_id = a.phone_number_id AND other.status = 'submitted'),
        a.request_id
-FROM numbers_campaignattachment a
+FROM unnest(%(organizations)s::uuid[]) AS due (organization_id)
+CROSS JOIN LATERAL (
+    SELECT id, organization_id, campaign_id, phone_number_id, request_id FROM numbers_campaignattachment
+    WHERE carrier = %(carrier)s AND organization_id = due.organization_id
+      AND next_attempt_at <= statement_timestamp() AND status = 'pending'
+    ORDER BY next_attempt_at, id
+    LIMIT %(share)s
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS a
 JOIN numbers_phonenumber p ON p.id = a.phone_number_id
-WHERE a.next_attempt_at <= statement_timestamp() AND a.status = 'pending'
-ORDER BY a.next_attempt_at, a.id
-LIMIT %(limit)s
-FOR NO KEY UPDATE OF a SKIP LOCKED
 """
 _SUPERSEDE = """
 UPDATE numbers_campaignattachment SET status = 'superseded', next_attempt_at = NULL WHERE id = ANY (%(ids)s::uuid[])
@@ -71,6 +94,8 @@ class Claim:
     """The result of claiming one batch of due attachments."""
 
     rows: int = 0
+    is_drained: bool = True
+    """Nothing else is due, apart from what is over the limit of open orders."""
     orders: list[tuple[UUID, datetime]] = field(default_factory=list)
     """New orders, each with the lease that the claiming worker holds."""
     failures: dict[UUID, AttachmentFailure] = field(default_factory=dict)
@@ -84,21 +109,26 @@ class _Group:
     attachment_ids: Sequence[UUID]
 
 
-def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH) -> Claim:
-    """Make orders of up to `limit` due attachments, the longest due first, while fewer than `open_orders` are open.
+def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_orders: int = BATCH) -> Claim:
+    """Make up to `max_orders` of about `limit` due attachments, while fewer than `open_orders` are open; 0: no limit.
 
-    Attachments that are superseded, wait for their campaign's approval, or wait for the number's previous order are set
-    aside. Those of orders over the limit stay due. `open_orders` 0: no limit.
+    The organizations take turns, each with what has been due for longest. None takes more than half of the open orders
+    while another one has something due. Attachments that are superseded, wait for their campaign's approval, or wait
+    for the number's previous order are set aside. Those of orders over a limit stay due.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        room = _room_for_orders(carrier, open_orders)
-        if room == 0:
+        held = _open_orders(carrier) if open_orders else Counter()
+        if open_orders and held.total() >= open_orders:
             return Claim()
-        cursor.execute(_DUE, {"limit": limit})
+        cursor.execute(_DUE_ORGANIZATIONS, {"carrier": carrier.name, "limit": limit})
+        organizations = [row[0] for row in cursor.fetchall()]
+        if not organizations:
+            return Claim()
+        share = ceil(limit / len(organizations))
+        cursor.execute(_DUE, {"carrier": carrier.name, "organizations": array_literal(organizations), "share": share})
         rows = cursor.fetchall()
-        claim = Claim(rows=len(rows))
-        if not rows:
-            return claim
+        by_organization = Counter(row[1] for row in rows)
+        claim = Claim(rows=len(rows), is_drained=max(by_organization.values(), default=0) < share)
         campaigns = Campaign.objects.select_related("brand").in_bulk({row[2] for row in rows if row[2]})
         superseded, waiting, blocked = [], [], []
         ready: dict[tuple[UUID, UUID | None], list[UUID]] = defaultdict(list)
@@ -132,8 +162,8 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH) -> Clai
             cursor.execute(
                 _POSTPONE, {"seconds": settings.PROPAGATION_LEASE_SECONDS, "ids": array_literal(claim.failures)}
             )
-        groups = list(_groups(ready, carrier.batch_size))
-        claim.orders = _make_orders(carrier, groups if room is None else groups[:room])
+        groups = _in_turn(_groups(ready, carrier.batch_size), held, open_orders)[:max_orders]
+        claim.orders = _make_orders(carrier, groups)
     return claim
 
 
@@ -157,14 +187,29 @@ def failure_before_call(campaign: Campaign) -> AttachmentFailure | None:
     return None
 
 
-def _room_for_orders(carrier: Carrier, open_orders: int) -> int | None:
-    if not open_orders:
-        return None
+def _open_orders(carrier: Carrier) -> Counter[UUID]:
+    """Count the open orders of the account by organization."""
     with connection.cursor() as cursor:
         # Claims count one after the other; otherwise two could both take the last place.
         cursor.execute(_LOCK_CLAIMS, [carrier.name])
-    taken = CarrierOrder.objects.filter(carrier=carrier.name, ended_at__isnull=True).count()
-    return max(open_orders - taken, 0)
+    opened = CarrierOrder.objects.filter(carrier=carrier.name, ended_at__isnull=True).order_by()
+    return Counter(dict(opened.values_list("organization_id").annotate(count=Count("*"))))
+
+
+def _in_turn(groups: Iterable[_Group], held: Counter[UUID], open_orders: int) -> list[_Group]:
+    """Return the groups in the order in which they become orders, as many as there is room for.
+
+    It is the turn of the organization that has the fewest open orders by then.
+    """
+    held, turns = held.copy(), []
+    room = open_orders - held.total() if open_orders else None
+    for group in groups:
+        turns.append((held[group.organization_id], group))
+        held[group.organization_id] += 1
+    is_shared = len({group.organization_id for _turn, group in turns}) > 1
+    half = max(open_orders // 2, 1) if open_orders and is_shared else None
+    turns.sort(key=itemgetter(0))
+    return [group for turn, group in turns if half is None or turn < half][:room]
 
 
 def _groups(ready: dict[tuple[UUID, UUID | None], list[UUID]], batch_size: int) -> Iterable[_Group]:

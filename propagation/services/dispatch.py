@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptio
 from phone_numbers.services.locking import lock_attached_phone_numbers
 from phone_numbers.services.retry import RESUMED
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
+from propagation.services.calling import RateLimiter
 from propagation.services.claim import BATCH, claim_due
 from propagation.services.record import record_failures
 
@@ -28,6 +30,8 @@ ORDERS_PER_JOB = 20
 # One round claims this many batches at most; the next round follows within seconds.
 _MAX_BATCHES = 10
 _WAKE_BATCH = 10_000
+# What waits in the queue of an account that limits its requests: enough to keep its workers busy until the next round.
+_QUEUED_SECONDS = 3.0
 
 _LEASE_DUE_ORDERS = """
 UPDATE propagation_carrierorder
@@ -106,30 +110,46 @@ class Round:
     orders: int = 0
 
 
-def run_round(*, carrier: Carrier, open_orders: int, defer: Defer, backlog: Callable[[], int], max_jobs: int) -> Round:
-    """Lease and claim what is due until nothing is left, or until `max_jobs` jobs wait.
+def run_round(
+    *,
+    carrier: Carrier,
+    rate_limiter: RateLimiter,
+    open_orders: int,
+    defer: Defer,
+    backlog: Callable[[], int],
+    max_jobs: int,
+) -> Round:
+    """Lease and claim what is due at one account until nothing is left, or until enough jobs wait.
 
     Nothing but the due times remembers the work: after a crash between a lease and its job, the lease expires and the
     order is due again.
 
     Args:
-        carrier: The carrier whose orders are dispatched.
-        open_orders: How many orders may be open at the carrier at once; 0: no limit.
+        carrier: The account whose orders are dispatched.
+        rate_limiter: The account's. Jobs wait for some seconds' worth of its requests, so that an order that comes
+            later is not far behind; none are added while the carrier has asked for a pause.
+        open_orders: How many orders may be open at the account at once; 0: no limit.
         defer: Queues a job.
-        backlog: Counts the jobs that wait now.
+        backlog: Counts the account's jobs that wait now.
         max_jobs: How many jobs may wait.
     """
     found = Round(woken=make_decided_due())
+    if rate_limiter.paused_seconds():
+        return found
+    size, rate = ORDERS_PER_JOB, rate_limiter.requests_per_second
+    if rate:
+        size = min(max(int(rate / 2), 1), ORDERS_PER_JOB)
+        max_jobs = min(max_jobs, ceil(rate * _QUEUED_SECONDS / size))
     room = max(max_jobs - backlog(), 0)
-    # Orders that are already at the carrier come first, because their end makes room for others.
-    if room:
-        room -= _defer(_lease_due_orders(carrier, limit=room * ORDERS_PER_JOB), defer, found)
+    # Orders that are already at the carrier come first, because their end makes room for others. Half of the jobs are
+    # for new orders, unless there are too few.
+    room -= _defer(_lease_due_orders(carrier, limit=ceil(room / 2) * size), defer, found, size)
     for _ in range(_MAX_BATCHES):
         if room <= 0:
             break
-        limit = min(BATCH, room * ORDERS_PER_JOB) if carrier.batch_size == 1 else BATCH
+        limit = min(BATCH, room * size) if carrier.batch_size == 1 else BATCH
         try:
-            claim = claim_due(carrier, open_orders=open_orders, limit=limit)
+            claim = claim_due(carrier, open_orders=open_orders, limit=limit, max_orders=room * size)
         except IntegrityError as clash:
             if "one_in_flight" not in str(clash):
                 raise
@@ -139,9 +159,11 @@ def run_round(*, carrier: Carrier, open_orders: int, defer: Defer, backlog: Call
         found.claimed += claim.rows
         if claim.failures:
             record_failures(claim.failures)
-        room -= _defer(claim.orders, defer, found)
-        if claim.rows < limit:
+        room -= _defer(claim.orders, defer, found, size)
+        if claim.is_drained:
             break
+    if room > 0:
+        _defer(_lease_due_orders(carrier, limit=room * size), defer, found, size)
     return found
 
 
@@ -226,11 +248,11 @@ def _lease_due_orders(carrier: Carrier, *, limit: int) -> list[tuple[UUID, datet
     return leased
 
 
-def _defer(leased: list[tuple[UUID, datetime]], defer: Defer, found: Round) -> int:
+def _defer(leased: list[tuple[UUID, datetime]], defer: Defer, found: Round, size: int) -> int:
     found.orders += len(leased)
     jobs = 0
-    for start in range(0, len(leased), ORDERS_PER_JOB):
-        batch = leased[start : start + ORDERS_PER_JOB]
+    for start in range(0, len(leased), size):
+        batch = leased[start : start + size]
         defer([order_id for order_id, _lease in batch], batch[0][1])
         jobs += 1
     return jobs

@@ -82,7 +82,21 @@ def expire_orders() -> int:
     days = settings.PROPAGATION_ORDER_DAYS
     old = CarrierOrder.objects.filter(ended_at__isnull=True, created_at__lt=Now() - timedelta(days=days))
     failure = AttachmentFailure(FailureCode.ORDER_EXPIRED, f"The carrier did not finish the order in {days:g} days.")
-    return sum(_expire(order_id, failure) for order_id in old.order_by("id").values_list("id", flat=True)[:_BATCH])
+    ids = old.order_by("id").values_list("id", flat=True)[:_BATCH]
+    return sum(_give_up(order_id, failure) for order_id in ids)
+
+
+def fail_removed_accounts() -> int:
+    """Close the orders and fail a batch of the due attachments of accounts that are not configured. Return how many."""
+    failure = AttachmentFailure(FailureCode.NOT_CONFIGURED, "The carrier account of the number is not configured.")
+    removed = ~Q(carrier__in=list(settings.CARRIERS))
+    open_orders = CarrierOrder.objects.filter(removed, ended_at__isnull=True).order_by("id")
+    closed = sum(_give_up(order_id, failure) for order_id in open_orders.values_list("id", flat=True)[:_BATCH])
+    due = CampaignAttachment.objects.filter(removed, next_attempt_at__isnull=False, status=AttachmentStatus.PENDING)
+    ids = list(due.values_list("id", flat=True)[:_BATCH])
+    if ids:
+        record_failures(dict.fromkeys(ids, failure))
+    return closed + len(ids)
 
 
 def abandon_order(*, order_id: UUID, reason: str = "") -> None:
@@ -116,13 +130,13 @@ def expire_waiting() -> int:
     )
 
 
-def _expire(order_id: UUID, failure: AttachmentFailure) -> bool:
+def _give_up(order_id: UUID, failure: AttachmentFailure) -> bool:
     try:
         give_up_order(order_id=order_id, failure=failure)
     except LeaseLost:
         # It has ended at this moment.
         return False
-    log.warning("order.expired", order_id=str(order_id))
+    log.warning("order.given_up", order_id=str(order_id), failure=failure.code.value)
     return True
 
 

@@ -10,6 +10,7 @@ from time import sleep
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -27,7 +28,7 @@ from carriers.base import (
 from phone_numbers.models import LineOptionStatus, PhoneNumber
 from phone_numbers.services.clock import database_now
 from propagation.models import CarrierAnswer, CarrierReading
-from propagation.services.calling import RateLimited
+from propagation.services.calling import RateLimited, wait_for_campaign_lookup
 from propagation.services.drift import run_limit
 from propagation.services.record import AttachmentFailure
 
@@ -43,7 +44,7 @@ _ADD_UNLISTED = """
 INSERT INTO propagation_carrieranswer (reading_id, phone_number_id, answer, is_known, asked_at)
 SELECT %(reading)s, p.id, NULL, p.number_type = 'local', %(started_at)s
 FROM numbers_phonenumber p
-WHERE p.organization_id IS NOT NULL
+WHERE p.organization_id IS NOT NULL AND p.carrier = %(account)s
   AND (%(organization)s::uuid IS NULL OR p.organization_id = %(organization)s)
   AND (p.carrier_line_option_status IS NULL AND %(with_detached)s
        OR p.carrier_line_option_status = 'propagated' AND (%(with_attached)s OR p.number_type <> 'local'))
@@ -188,12 +189,13 @@ class Reader:
             self._look_up_all(_settled(self._reading).values_list("id", "number"), self._carrier.lookup_size, look_up)
         else:
             look_up = partial(self._look_up_some, "campaign_id", self._statuses)
-            self._look_up_all(_decidable(self._reading), 1, look_up)
+            unread = CarrierAnswer.objects.filter(reading=self._reading, campaign_id=OuterRef("id"))
+            self._look_up_all(_decidable(self._reading).filter(~Exists(unread)), 1, look_up)
         self._advance(read_at=database_now())
 
     def read_campaigns(self, tcr_campaign_ids: Collection[str]) -> None:
         """Read some campaigns, again if need be. Raises OutOfTime, TooManyErrors, ReadingTaken."""
-        for row in _decidable().filter(tcr_campaign_id__in=tcr_campaign_ids):
+        for row in _decidable(self._reading).filter(tcr_campaign_id__in=tcr_campaign_ids):
             self._look_up_some("campaign_id", self._statuses, [row])
 
     def _read_list(self) -> None:
@@ -215,7 +217,10 @@ class Reader:
 
     def _store_page(self, page: AssignmentPage, asked_at: datetime, skipped: int) -> None:
         listed = {assignment.number: assignment for assignment in page.assignments}
-        ours = _of_reading(PhoneNumber.objects.filter(number__in=listed, organization__isnull=False), self._reading)
+        ours = _of_reading(
+            PhoneNumber.objects.filter(number__in=listed, organization__isnull=False, carrier=self._reading.carrier),
+            self._reading,
+        )
         answers = []
         for phone_number_id, number in ours.values_list("id", "number"):
             state = listed[number].state
@@ -245,6 +250,7 @@ class Reader:
                 _ADD_UNLISTED,
                 {
                     "reading": self._reading.id,
+                    "account": self._reading.carrier,
                     "organization": self._reading.organization_id,
                     "started_at": self._reading.started_at,
                     "with_detached": skipped == 0,
@@ -298,6 +304,7 @@ class Reader:
     def _statuses(self, rows: Sequence[Row]) -> Answers:
         answers = {}
         for _id, tcr_campaign_id, tcr_brand_id in rows:
+            wait_for_campaign_lookup(self._carrier.name)
             status = self._carrier.campaign_status(tcr_campaign_id, tcr_brand_id=tcr_brand_id)
             if status is not None:
                 answers[tcr_campaign_id] = status.value
@@ -345,15 +352,17 @@ def _settled(reading: CarrierReading) -> QuerySet[PhoneNumber]:
     numbers = PhoneNumber.objects.filter(
         Q(carrier_line_option_status=LineOptionStatus.PROPAGATED) | Q(carrier_line_option_status__isnull=True),
         ~Exists(answers),
+        carrier=reading.carrier,
         organization__isnull=False,
     )
     return _of_reading(numbers, reading)
 
 
-def _decidable(reading: CarrierReading | None = None) -> QuerySet[Campaign, Row]:
-    """Return ID, TCR ID and the brand's TCR ID of campaigns that carriers decide on, or of those a reading lacks."""
+def _decidable(reading: CarrierReading) -> QuerySet[Campaign, Row]:
+    """Return ID, TCR ID and the brand's TCR ID of the campaigns on which the account decides."""
     campaigns = Campaign.objects.filter(status=CampaignStatus.ACTIVE, tcr_campaign_id__isnull=False)
-    if reading is not None:
-        answers = CarrierAnswer.objects.filter(reading=reading, campaign_id=OuterRef("id"))
-        campaigns = _of_reading(campaigns.filter(~Exists(answers)), reading)
-    return campaigns.values_list("id", "tcr_campaign_id", "brand__tcr_brand_id")
+    if len(settings.CARRIERS) > 1:
+        # An account knows the campaigns of its numbers.
+        numbers = PhoneNumber.objects.filter(organization_id=OuterRef("organization_id"), campaign_id=OuterRef("id"))
+        campaigns = campaigns.filter(Exists(numbers.filter(carrier=reading.carrier)))
+    return _of_reading(campaigns, reading).values_list("id", "tcr_campaign_id", "brand__tcr_brand_id")

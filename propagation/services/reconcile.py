@@ -78,7 +78,7 @@ def reconcile(
     on_finding: Callable[[Finding], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report | None:
-    """Reconcile the numbers of one organization, or of all. None if a run was started at or after `since`.
+    """Reconcile the account's numbers, of one organization or of all. None if a run was started at or after `since`.
 
     It may be interrupted and run again: it continues where it stopped. If more differs than a run corrects, nothing is
     changed without `force`. `on_finding` is called with each number that differs, `progress` with how many were read.

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 _FIRST_RETRY_SECONDS = 2.0
 _MAX_RETRY_SECONDS = 3600.0
 _CAMPAIGN_NOT_READY_SECONDS = 300.0
-_FIRST_POLL_SECONDS = 1.0
+_FIRST_POLL_SECONDS = 2.0
 _MAX_POLL_SECONDS = 1800.0
 
 _WRITE_ATTACHMENTS = """
@@ -216,11 +216,11 @@ def campaign_delay(attempts: int) -> float:
 
 
 def poll_delay(age: float, *, retry_after: float | None = None) -> float:
-    """Return the seconds before the next poll of an order of this age: a quarter of it, from a second to half an hour.
+    """Return the seconds before the next poll of an order of this age: a quarter of it, from 2 s to half an hour.
 
     An order that ends in seconds is seen within seconds, and one that takes days costs some hundred polls.
     """
-    return max(_jittered(min(max(age / 4, _FIRST_POLL_SECONDS), _MAX_POLL_SECONDS)), retry_after or 0.0)
+    return max(_jittered(min(age / 4, _MAX_POLL_SECONDS)), _FIRST_POLL_SECONDS, retry_after or 0.0)
 
 
 def _jittered(seconds: float) -> float:

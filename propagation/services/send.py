@@ -115,16 +115,18 @@ def _process(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> No
     if leased.order.sent_at is None:
         _send(leased, carrier, rate_limiter)
     else:
-        _poll(leased, carrier, rate_limiter)
+        _poll(leased, carrier)
 
 
 def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
-    request = _mark_sent(leased)
-    if request is None:
-        return
-    log.info("order.sent", action=request.action.value, numbers=len(request.numbers))
     try:
-        report = carrier.submit(request)
+        # An order that waits for its turn is not sent yet, and is not shown as such.
+        with rate_limiter.reserve():
+            request = _mark_sent(leased)
+            if request is None:
+                return
+            log.info("order.sent", action=request.action.value, numbers=len(request.numbers))
+            report = carrier.submit(request)
     except CarrierRefused as refused:
         report = OrderReport(failure=refused.failure)
     except RateLimited as limited:
@@ -132,32 +134,30 @@ def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
         return
     except CarrierUnavailable as unavailable:
         _log_unavailable(unavailable)
-        _handle_unavailable(leased, unavailable, rate_limiter)
+        _handle_unavailable(leased, unavailable)
         return
-    _handle_report(leased, report)
+    # However long the order waited for its turn.
+    _handle_report(leased, report, age=0.0)
 
 
-def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable, rate_limiter: RateLimiter) -> None:
+def _handle_unavailable(leased: _Leased, unavailable: CarrierUnavailable) -> None:
     failure = AttachmentFailure(
         FailureCode.CARRIER_UNAVAILABLE,
         carriers_words(unavailable.message, otherwise="The carrier is unavailable."),
         carriers_code(unavailable.carrier_code),
     )
-    asks_for_pause = unavailable.retry_after is not None and not unavailable.was_sent
-    if asks_for_pause:
-        # The carrier works, so this is not a failed attempt.
-        rate_limiter.pause(unavailable.retry_after or 0.0)
     if unavailable.order_may_exist:
         # The carrier may have the order. It is looked up before anything is repeated.
         _postpone(leased, poll_delay(0.0, retry_after=unavailable.retry_after), failure=failure)
-    elif asks_for_pause:
+    elif unavailable.retry_after is not None and not unavailable.was_sent:
+        # The carrier works and asks for a pause, which is not a failed attempt.
         delay = retry_delay(1, retry_after=unavailable.retry_after)
         _postpone(leased, delay, failure=failure, is_unsent=True)
     else:
         requeue_attachments(order_id=leased.order.id, lease=leased.lease, failure=failure)
 
 
-def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
+def _poll(leased: _Leased, carrier: Carrier) -> None:
     try:
         report = carrier.find(_request_of(leased.order))
     except CarrierRefused as refused:
@@ -171,13 +171,11 @@ def _poll(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
         _postpone(leased, limited.retry_after or 0.0)
         return
     except CarrierUnavailable as unavailable:
-        if unavailable.retry_after is not None and not unavailable.was_sent:
-            rate_limiter.pause(unavailable.retry_after)
         _log_unavailable(unavailable)
         _postpone(leased, poll_delay(leased.age, retry_after=unavailable.retry_after))
         return
     if report is not None:
-        _handle_report(leased, report)
+        _handle_report(leased, report, age=leased.age)
     elif leased.age < settings.PROPAGATION_SETTLE_SECONDS:
         _postpone(leased, poll_delay(leased.age))
     else:
@@ -196,9 +194,9 @@ def _log_unavailable(unavailable: CarrierUnavailable) -> None:
     )
 
 
-def _handle_report(leased: _Leased, report: OrderReport) -> None:
+def _handle_report(leased: _Leased, report: OrderReport, *, age: float) -> None:
     if report.is_open:
-        _postpone(leased, poll_delay(leased.age), carrier_order_id=report.carrier_order_id)
+        _postpone(leased, poll_delay(age), carrier_order_id=report.carrier_order_id)
     else:
         record_report(order_id=leased.order.id, lease=leased.lease, report=report, poll_seconds=poll_delay(leased.age))
 
@@ -277,6 +275,8 @@ def _postpone(
             carrier_order_id=carriers_id(carrier_order_id) or order.carrier_order_id,
             sent_at=None if is_unsent else order.sent_at,
         )
+        if is_unsent:
+            _submitted(order).update(submitted_at=None)
         if failure is not None:
             is_same = Q(failure_code__isnull=True) | Q(failure_code=failure.code)
             _submitted(order).update(

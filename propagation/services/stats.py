@@ -6,6 +6,7 @@ All but `numbers_by_status` cost what is in progress, not what there is: each co
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Count, F, Max, Min, Q, Sum
 from django.db.models.functions import Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateWorker
@@ -41,8 +42,9 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class LastReading:
-    """What came of the last reconciliation or sync of all organizations."""
+    """What came of an account's last reconciliation or sync of all organizations."""
 
+    account: str
     subject: str
     ended_at: datetime
     drifted: int
@@ -74,31 +76,43 @@ class Stats:
     last_heartbeat: datetime | None
     """As `worker_heartbeats` returns them."""
 
+    def seconds_since(self, moment: datetime | None) -> float:
+        """Return how long ago that was by the database's clock; 0 if it was never."""
+        return 0.0 if moment is None else (self.at - moment).total_seconds()
 
-def current_stats() -> Stats:
-    """Return the statistics, read from the rows themselves."""
+
+def current_stats(account: str | None = None) -> Stats:
+    """Return the statistics of one account, or of all together, read from the rows themselves."""
+    own = Q() if account is None else Q(carrier=account)
     unsettled: dict[str, int] = {}
     oldest_by: dict[str, datetime | None] = {}
     for waits_for, condition in _WAITS_FOR.items():
         since = Min(Coalesce("resumed_at", "created_at"))
-        row = CampaignAttachment.objects.filter(condition).aggregate(count=Count("*"), oldest=since)
+        row = CampaignAttachment.objects.filter(condition, own).aggregate(count=Count("*"), oldest=since)
         unsettled[waits_for] = row["count"]
         oldest_by[waits_for] = row["oldest"]
     workers, last_heartbeat = worker_heartbeats()
-    open_orders = CarrierOrder.objects.filter(ended_at__isnull=True)
+    open_orders = CarrierOrder.objects.filter(own, ended_at__isnull=True)
     return Stats(
         at=database_now(),
         unsettled=unsettled,
         oldest=min((at for waits_for, at in oldest_by.items() if at and waits_for != "approval"), default=None),
-        failures=_failures_by_code(),
+        failures=_failures_by_code(own),
         open_orders=open_orders.count(),
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
-        rates=tuple(_rate(minutes) for minutes in MINUTES),
-        readings=_last_readings(),
+        rates=tuple(_rate(minutes, own) for minutes in MINUTES),
+        readings=_last_readings(own),
         workers=workers,
         last_heartbeat=last_heartbeat,
     )
+
+
+def accounts_in_use() -> list[str]:
+    """Return the configured accounts, and those that have been removed and have failures left."""
+    failed = CampaignAttachment.objects.filter(status=AttachmentStatus.FAILED)
+    removed = failed.exclude(carrier__in=list(settings.CARRIERS)).order_by("carrier").values_list("carrier", flat=True)
+    return [*settings.CARRIERS, *removed.distinct()]
 
 
 def worker_heartbeats() -> tuple[int, datetime | None]:
@@ -117,26 +131,28 @@ def numbers_by_status() -> dict[str, int]:
     return {status or "none": count for status, count in counts}
 
 
-def _failures_by_code() -> dict[str, int]:
+def _failures_by_code(own: Q) -> dict[str, int]:
     failed = CampaignAttachment.objects.filter(
-        status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
+        own, status=AttachmentStatus.FAILED, phone_number__current_attachment_id=F("id")
     )
     counts = failed.values_list("failure_code").annotate(count=Count("*")).order_by("-count", "failure_code")
     return {str(code): count for code, count in counts}
 
 
-def _last_readings() -> tuple[LastReading, ...]:
-    ended = CarrierReading.objects.filter(ended_at__isnull=False, organization__isnull=True)
-    last = ended.order_by("subject", "-started_at").distinct("subject")
+def _last_readings(own: Q) -> tuple[LastReading, ...]:
+    ended = CarrierReading.objects.filter(own, ended_at__isnull=False, organization__isnull=True)
+    last = ended.order_by("carrier", "subject", "-started_at").distinct("carrier", "subject")
     return tuple(
-        LastReading(reading.subject, reading.ended_at, reading.drifted, reading.left, reading.unreadable)
+        LastReading(
+            reading.carrier, reading.subject, reading.ended_at, reading.drifted, reading.left, reading.unreadable
+        )
         for reading in last
         if reading.ended_at is not None
     )
 
 
-def _rate(minutes: int) -> Rate:
-    ended = CarrierOrder.objects.filter(ended_at__gt=Now() - timedelta(minutes=minutes))
+def _rate(minutes: int, own: Q) -> Rate:
+    ended = CarrierOrder.objects.filter(own, ended_at__gt=Now() - timedelta(minutes=minutes))
     return Rate(
         minutes,
         **ended.aggregate(

@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,10 +48,10 @@ class _Event:
 
 
 @webhook(key=lambda: settings.TELNYX_PUBLIC_KEY)
-def telnyx_webhook(request: HttpRequest, public_key: bytes) -> HttpResponse:
+def telnyx_webhook(request: HttpRequest, public_keys: Sequence[bytes]) -> HttpResponse:
     """Answer 200 to every readable event: Telnyx repeats what is answered otherwise."""
     body = read_body(request)
-    _authenticate(request, body, public_key)
+    _authenticate(request, body, public_keys)
     event = _read(body)
     woken = make_orders_due(numbers=[event.number]) if event.number is not None else 0
     is_about_a_campaign = event.number is None and (event.campaign_id is not None or event.brand_id is not None)
@@ -61,24 +61,34 @@ def telnyx_webhook(request: HttpRequest, public_key: bytes) -> HttpResponse:
     return HttpResponse()
 
 
-def _authenticate(request: HttpRequest, body: bytes, public_key: bytes) -> None:
-    """Raises Unauthorized for a wrong signature, and for one from another time, which may be a replay."""
+def _authenticate(request: HttpRequest, body: bytes, public_keys: Sequence[bytes]) -> None:
+    """Raises Unauthorized for a signature by none of the keys, and for one from another time, which may be a replay."""
     timestamp = request.headers.get("telnyx-timestamp", "")
-    # Loaded when the first one comes: most services have no use for it.
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     try:
         signature = base64.b64decode(request.headers.get("telnyx-signature-ed25519", ""), validate=True)
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, timestamp.encode() + b"|" + body)
-    except (binascii.Error, ValueError, InvalidSignature):
-        raise _unauthorized("wrong signature; is TELNYX_PUBLIC_KEY the key of this account?") from None
+        is_right = any(_is_signed(key, signature, timestamp.encode() + b"|" + body) for key in public_keys)
+    except (binascii.Error, ValueError):
+        is_right = False
+    if not is_right:
+        raise _unauthorized("wrong signature; is the account's key in TELNYX_PUBLIC_KEY?")
     # Only now: a wrong time in a signed request is a wrong clock, or a replay.
     seconds = int(timestamp) - time.time() if _SECONDS.fullmatch(timestamp) else None
     if seconds is None:
         raise _unauthorized("signed without a time")
     if abs(seconds) > TOLERANCE_SECONDS:
         raise _unauthorized("signed at another time; is this machine's clock right?", seconds_off=round(seconds))
+
+
+def _is_signed(public_key: bytes, signature: bytes, content: bytes) -> bool:
+    # Loaded when the first one comes: most services have no use for it.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _unauthorized(reason: str, **context: object) -> Unauthorized:

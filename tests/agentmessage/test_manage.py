@@ -11,7 +11,7 @@ from agentmessage.make_run import NOTHING_RUNS, Running, find_running
 from devserver.data_folder import owned, publish
 
 ROOT = Path(__file__).resolve().parents[2]
-SHOW = "from django.conf import settings; print(settings.DATABASE_URL, settings.CARRIER_URL)"
+SHOW = "from django.conf import settings; print(settings.DATABASE_URL, settings.CARRIERS['default'])"
 SHOWN = {
     "DATABASE_URL": "postgres://user:password@127.0.0.1:1/published",
     "SECRET_KEY": "p" * 50,

@@ -51,10 +51,21 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "CORS_ORIGINS": ("*", "a.example", "https://a.example/", "https://*.a.example", "null"),
     "MAX_BODY_BYTES": (*NO_NUMBERS, "0", "1023", "104857601", "1MB"),
     "CARRIER_URL": ("twilio://u:p@host", "bandwidth", "bandwidth:u:p", "telnyx://:a key@"),
+    "CARRIERS": (
+        "telnyx://:key@",
+        "main=twilio://u:p@host",
+        "Main=telnyx://:key@",
+        "main=telnyx://:key@,",
+        "main=telnyx://:key@,main=telnyx://:other@",
+        "main=telnyx://:key@, =telnyx://:other@",
+        "main=telnyx://:a key@",
+        f"{'a' * 21}=telnyx://:key@",
+        ",".join(f"a{n}=telnyx://:key@" for n in range(21)),
+    ),
     "CARRIER_REQUESTS_PER_SECOND": (*NO_NUMBERS, "1001", "5/s", "."),
     "CARRIER_OPEN_ORDERS": (*NO_NUMBERS, "100001", "1.5"),
     "CARRIER_WEBHOOK_CREDENTIALS": ("user", "user:", ":password"),
-    "TELNYX_PUBLIC_KEY": ("x", "ä", base64.b64encode(bytes(31)).decode(), base64.b64encode(bytes(33)).decode()),
+    "TELNYX_PUBLIC_KEY": (",", "x", "ä", base64.b64encode(bytes(31)).decode(), base64.b64encode(bytes(33)).decode()),
     "PROPAGATION_MAX_ATTEMPTS": (*NO_NUMBERS, "0", "1001"),
     "PROPAGATION_SETTLE_SECONDS": (*NO_NUMBERS, "0", "0.9", "3601", "30s"),
     "PROPAGATION_LEASE_SECONDS": (*NO_NUMBERS, "0", "0.9", "3601"),
@@ -89,12 +100,18 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("THROTTLE_RATE", "off", None),
     ("THROTTLE_UNAUTHORIZED_RATE", "Off", None),
     ("MAX_BODY_BYTES", "1024", 1024),
+    (
+        "CARRIERS",
+        "main=bandwidth://u:a,b@/accounts/1, other-2=telnyx://:key@",
+        {"main": "bandwidth://u:a,b@/accounts/1", "other-2": "telnyx://:key@"},
+    ),
     ("CARRIER_REQUESTS_PER_SECOND", "0", 0.0),
     ("CARRIER_REQUESTS_PER_SECOND", "off", 0.0),
     ("CARRIER_REQUESTS_PER_SECOND", "0.5", 0.5),
     ("CARRIER_OPEN_ORDERS", "off", 0),
     ("CARRIER_WEBHOOK_CREDENTIALS", "user:pass:word", "user:pass:word"),
-    ("TELNYX_PUBLIC_KEY", base64.b64encode(bytes(32)).decode(), bytes(32)),
+    ("TELNYX_PUBLIC_KEY", base64.b64encode(bytes(32)).decode(), [bytes(32)]),
+    ("TELNYX_PUBLIC_KEY", ", ".join([base64.b64encode(bytes(32)).decode()] * 2), [bytes(32)] * 2),
     ("PROPAGATION_SETTLE_SECONDS", "1", 1.0),
     ("PROPAGATION_LEASE_SECONDS", "3600", 3600.0),
     ("METRICS_TOKEN", "a=b:c", "a=b:c"),
@@ -137,6 +154,15 @@ def test_any_text_is_read_or_refused(setting: Setting[Any], text: str) -> None:
 def test_each_carrier_may_be_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARRIER_URL", url)
     assert default_limits(env.CARRIER_URL).carrier == url.partition(":")[0]
+
+
+def test_one_account_or_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARRIER_URL", "telnyx://:hushhush@")
+    monkeypatch.setenv("CARRIERS", "main=telnyx://:hushhush@")
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^Set CARRIER_URL for one account or CARRIERS for several, not both\.$"
+    ):
+        env.load(Path("no-such-file"))
 
 
 @pytest.mark.parametrize("blank", ["", "  \t "])

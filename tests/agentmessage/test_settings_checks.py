@@ -17,7 +17,7 @@ BANDWIDTH = "bandwidth://user:secret@/accounts/1"
 TELNYX = "telnyx://:key@"
 PRODUCTION: dict[str, Any] = {
     "ALLOWED_HOSTS": ["numbers.example.com"],
-    "CARRIER_URL": TELNYX,
+    "CARRIERS": {"main": TELNYX},
     "DATABASE_URL": "postgres://user:password@db/numbers",
     "HTTPS": True,
     "TRUST_PROXY": True,
@@ -29,11 +29,11 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("agentmessage.W011", {"CSRF_TRUSTED_ORIGINS": ["https://a.example", "http://numbers.example.com"]}),
     ("agentmessage.W014", {"METRICS_TOKEN": "token"}),
     ("agentmessage.W015", {"TRUST_PROXY": False}),
-    ("propagation.W003", {"CARRIER_URL": "simulated://"}),
-    ("propagation.W003", {"CARRIER_URL": "simulated://127.0.0.1:9000"}),
+    ("propagation.W003", {"CARRIERS": {"main": "simulated://"}}),
+    ("propagation.W003", {"CARRIERS": {"main": "simulated://127.0.0.1:9000"}}),
     ("propagation.W004", {"PROPAGATION_LEASE_SECONDS": 30.0}),
     ("propagation.W005", {"CARRIER_WEBHOOK_CREDENTIALS": "user:password"}),
-    ("propagation.W006", {"CARRIER_URL": BANDWIDTH, "TELNYX_PUBLIC_KEY": bytes(32)}),
+    ("propagation.W006", {"CARRIERS": {"main": BANDWIDTH}, "TELNYX_PUBLIC_KEY": [bytes(32)]}),
 ]
 AGREEMENTS: list[dict[str, Any]] = [
     {},
@@ -42,8 +42,8 @@ AGREEMENTS: list[dict[str, Any]] = [
     {"HTTPS": False, "TRUST_PROXY": False},
     {"DATABASE_PGBOUNCER": True},
     {"PROPAGATION_LEASE_SECONDS": 30.5},
-    {"CARRIER_URL": BANDWIDTH, "CARRIER_WEBHOOK_CREDENTIALS": "user:password"},
-    {"TELNYX_PUBLIC_KEY": bytes(32)},
+    {"CARRIERS": {"main": BANDWIDTH}, "CARRIER_WEBHOOK_CREDENTIALS": "user:password"},
+    {"TELNYX_PUBLIC_KEY": [bytes(32)]},
 ]
 
 

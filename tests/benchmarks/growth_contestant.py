@@ -147,7 +147,7 @@ class _Contestant:
         from carriers.base import Carrier
         from propagation.services.claim import claim_due
 
-        carrier = cast("Carrier", SimpleNamespace(name="bench", batch_size=2_000))
+        carrier = cast("Carrier", SimpleNamespace(name="default", batch_size=2_000))
 
         def claim() -> None:
             claimed = claim_due(carrier, open_orders=0, limit=CLAIMED)

@@ -19,8 +19,8 @@ from carriers.choose import build_carrier, default_limits
     ],
 )
 def test_what_it_takes(url: str, name: str, batch_size: int) -> None:
-    carrier = build_carrier(url, pace=lambda: None)
-    assert (carrier.name, carrier.batch_size, default_limits(url).carrier) == (name, batch_size, name)
+    carrier = build_carrier(url, account="main", pace=lambda: None)
+    assert (carrier.name, carrier.batch_size, default_limits(url).carrier) == ("main", batch_size, name)
 
 
 @pytest.mark.parametrize(

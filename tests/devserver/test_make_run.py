@@ -176,7 +176,7 @@ def test_a_newcomers_first_hour(open_folder: Path, start: Start) -> None:
 
     # In another terminal: the same database and the same carrier.
     assert json.loads(demo.manage("propagation_status", "--json"))["numbers"]["propagated"] >= 1
-    show = "from django.conf import settings; print(settings.CARRIER_URL)"
+    show = "from django.conf import settings; print(settings.CARRIERS['default'])"
     assert demo.manage("shell", "-v0", "-c", show) == f"simulated://{demo.carrier}\n"
     another = run(data_dir)
     assert another.returncode == 1

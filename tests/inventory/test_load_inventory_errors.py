@@ -239,7 +239,7 @@ KEYS = {
     "organizations[0]": "id, name, slug, brands, campaigns, phone_numbers",
     BRAND: "id, name, identity_status, tcr_brand_id",
     CAMPAIGN: "id, brand_id, name, usecase, status, tcr_campaign_id, carrier_status, number_pool",
-    NUMBER: "id, number_type, number, state, label, inbound_url, status_url, campaign_id",
+    NUMBER: "id, number_type, number, state, carrier, label, inbound_url, status_url, campaign_id",
 }
 
 

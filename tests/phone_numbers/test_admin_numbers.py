@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.actors import Actor
 from phone_numbers.models import CampaignAttachment, PhoneNumber
@@ -275,3 +276,36 @@ def test_who_may_only_look_changes_nothing(world: World) -> None:
         assert viewer.post(address, _form(label="Mine", post="yes")).status_code == 403
     assert _row(world.phone_number) == before
     assert PhoneNumber.objects.count() == 2
+
+
+def test_a_number_moves_to_another_account_without_a_campaign_only(
+    world: World, admin_client: Client, settings: Settings
+) -> None:
+    settings.CARRIERS = {"default": "simulated://", "other": "simulated://"}
+    change = page(PhoneNumber, "change", world.phone_number.id)
+    assert errors_of(admin_client.post(change, NO_HISTORY | _form(carrier="third"))) == {
+        "carrier": ["There is no such account in CARRIERS."]
+    }
+    assert admin_client.post(change, NO_HISTORY | _form(carrier="other")).status_code == 302
+    assert _row(world.phone_number)["carrier"] == "other"
+    attach_campaign(
+        organization_id=world.organization.id,
+        phone_number_id=world.phone_number.id,
+        campaign_id=world.campaign.id,
+        actor=ACTOR,
+    )
+    shown = admin_client.get(change).content.decode()
+    assert "It changes only without a campaign: detach first." in shown
+    assert 'name="carrier"' not in shown
+    form = NO_HISTORY | _form(carrier="default", label="Front desk")
+    assert admin_client.post(change, form).status_code == 302
+    row = _row(world.phone_number)
+    assert (row["carrier"], row["label"]) == ("other", "Front desk")
+
+
+def test_a_new_number_has_an_account(admin_client: Client, settings: Settings) -> None:
+    settings.CARRIERS = {"main": "simulated://", "other": "simulated://"}
+    refused = {"carrier": ["There is no such account in CARRIERS."]}
+    assert errors_of(admin_client.post(page(PhoneNumber, "add"), _form())) == refused
+    assert admin_client.post(page(PhoneNumber, "add"), _form(carrier="other")).status_code == 302
+    assert PhoneNumber.objects.get().carrier == "other"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pytest_django import Settings
 
 from campaigns.models import Campaign
@@ -11,6 +12,7 @@ from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.clock import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
+from propagation.services.calling import RateLimiter
 from tests.support.carrier_webhooks import CREDENTIALS, PRIVATE_KEY, Post
 from tests.support.ports import closed_port
 from tests.support.propagation import Worker
@@ -29,7 +31,7 @@ def simulator() -> Iterator[SimulatorServer]:
 @pytest.fixture
 def carrier(simulator: SimulatorServer) -> Iterator[SimulatedCarrier]:
     """The adapter."""
-    carrier = SimulatedCarrier.from_url(urlsplit(simulator.url), pace=lambda: None)
+    carrier = SimulatedCarrier.from_url(urlsplit(simulator.url), pace=RateLimiter("default", 0).pace)
     yield carrier
     carrier.close()
 
@@ -53,12 +55,12 @@ def unreachable() -> Iterator[Worker]:
 @pytest.fixture
 def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[SimulatorServer]:
     """The carrier that tasks and commands find in the settings."""
-    settings.CARRIER_URL = simulator.url
-    caches = (calling.current_carrier, calling.current_rate_limiter)
+    settings.CARRIERS = {"default": simulator.url}
+    caches = (calling.carrier_of, calling.rate_limiter_of)
     for cached in caches:
         cached.cache_clear()
     yield simulator
-    calling.current_carrier().close()
+    calling.carrier_of("default").close()
     for cached in caches:
         cached.cache_clear()
 
@@ -67,7 +69,9 @@ def chosen(simulator: SimulatorServer, settings: Settings) -> Iterator[Simulator
 def post(settings: Settings) -> Post:
     """Both webhooks are on."""
     settings.CARRIER_WEBHOOK_CREDENTIALS = CREDENTIALS
-    settings.TELNYX_PUBLIC_KEY = PRIVATE_KEY.public_key().public_bytes_raw()
+    # That of another account too.
+    keys = (Ed25519PrivateKey.generate(), PRIVATE_KEY)
+    settings.TELNYX_PUBLIC_KEY = [key.public_key().public_bytes_raw() for key in keys]
     return Post()
 
 

@@ -12,14 +12,14 @@ from agentmessage.logs import ErrorPageFilter
 
 
 def test_an_unknown_carrier(settings: Settings) -> None:
-    settings.CARRIER_URL = "twilio://u:hushhush@x"
+    settings.CARRIERS = {"main": "twilio://u:hushhush@x"}
     with pytest.raises(SystemCheckError, match="must begin with") as raised:
         call_command("check")
     assert "hush" not in str(raised.value)
 
 
 def test_an_address_that_is_half_right(settings: Settings) -> None:
-    settings.CARRIER_URL = "bandwidth://u:hushhush@x/accounts"
+    settings.CARRIERS = {"main": "bandwidth://u:hushhush@x/accounts"}
     call_command("check")
     with pytest.raises(SystemCheckError, match="the path must be") as raised:
         call_command("check", "--deploy")
@@ -27,12 +27,12 @@ def test_an_address_that_is_half_right(settings: Settings) -> None:
 
 
 def test_the_debug_page_shows_no_secret(settings: Settings) -> None:
-    settings.CARRIER_URL = "telnyx://:hushhush@x"
+    settings.CARRIERS = {"main": "telnyx://:hushhush@x"}
     settings.DATABASE_URL = "postgres://u:hushhush@x/y"
     settings.CARRIER_WEBHOOK_CREDENTIALS = "u:hushhush"
     shown = ErrorPageFilter().get_safe_settings()
     assert "hush" not in str(shown)
-    assert shown["CARRIER_URL"] == shown["SECRET_KEY"] == "*" * 20
+    assert shown["CARRIERS"] == shown["SECRET_KEY"] == "*" * 20
 
 
 def _warnings() -> str:

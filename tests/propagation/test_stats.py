@@ -71,12 +71,14 @@ def test_the_command(various: None) -> None:
         {"minutes": 60, "succeeded": 2, "failed": 1, "orders": 2},
     ]
     assert answer["oldest_pending"] is not None
+    assert answer["accounts"]["default"]["open_orders"] == 2
     said = StringIO()
     call_command("propagation_status", stdout=said)
     for words in (
         "at the carrier, waiting for its answer",
         "REJECTED",
         "open orders: 2",
+        "account default: 2 open orders, 1 failed",
         "workers: 1, the last",
         "oldest pending: recorded",
     ):
@@ -96,11 +98,11 @@ def test_the_same_figures_for_prometheus(various: None, settings: Settings, api:
         for sample in family.samples
     }
     assert values["agentmessage_numbers", "pending"] == 4
-    assert values["agentmessage_propagation_unsettled", "carrier"] == 2
-    assert values["agentmessage_propagation_failed", "REJECTED"] == 1
-    assert values["agentmessage_propagation_ended", "1", "succeeded"] == 2
-    assert values["agentmessage_carrier_open_orders",] == 2
-    assert 0 < values["agentmessage_propagation_oldest_seconds",] < 600
+    assert values["agentmessage_propagation_unsettled", "carrier", "default"] == 2
+    assert values["agentmessage_propagation_failed", "REJECTED", "default"] == 1
+    assert values["agentmessage_propagation_ended", "1", "default", "succeeded"] == 2
+    assert values["agentmessage_carrier_open_orders", "default"] == 2
+    assert 0 < values["agentmessage_propagation_oldest_seconds", "default"] < 600
     assert values["agentmessage_workers",] == 1
     assert values["agentmessage_worker_heartbeat_seconds",] < 600
     route = "v1/phone-numbers/<str:phone_number_id>/campaign"
@@ -120,7 +122,7 @@ def test_drift_that_was_too_much_is_shown_until_a_run_has_corrected_it(
             sample.name: sample.value
             for family in metrics.collect_propagation()
             for sample in family.samples
-            if sample.labels == {"subject": "numbers"}
+            if sample.labels == {"account": "default", "subject": "numbers"}
         }
         assert values.pop("agentmessage_drift_age_seconds") >= 0
         assert values == {

@@ -7,7 +7,7 @@ from pytest_django import Settings
 from campaigns.models import CarrierStatus
 from carriers.base import CampaignDecision, Failure, FailureKind
 from phone_numbers.failures import FAILURES, FailureCode
-from propagation.services.calling import current_carrier, max_open_orders
+from propagation.services.calling import carrier_of, max_open_orders
 from propagation.services.record import AttachmentFailure
 
 
@@ -23,7 +23,7 @@ def test_every_kind_of_failure_is_a_failure_code_with_a_remedy(kind: FailureKind
 
 
 def test_a_wrong_carrier_url_is_a_wrong_setting(settings: Settings) -> None:
-    settings.CARRIER_URL = "twilio://u:hushhush@x"
-    for read in (current_carrier.__wrapped__, max_open_orders):
-        with pytest.raises(ImproperlyConfigured, match=r"^CARRIER_URL must begin with"):
-            read()
+    settings.CARRIERS = {"main": "twilio://u:hushhush@x"}
+    for read in (carrier_of.__wrapped__, max_open_orders):
+        with pytest.raises(ImproperlyConfigured, match=r"^The carrier account main: the address must begin with"):
+            read("main")

@@ -37,15 +37,15 @@ def fake(settings: Settings, world: World) -> Iterator[FakeTelnyx]:
     fake = FakeTelnyx()
     assert fake.add_campaign("C000000") == OWN_ID
     fake.add_campaign("C000001")
-    settings.CARRIER_URL = fake.url
-    caches = (calling.current_carrier, calling.current_rate_limiter)
+    settings.CARRIERS = {"default": fake.url}
+    caches = (calling.carrier_of, calling.rate_limiter_of)
     for cached in caches:
         cached.cache_clear()
     # The jobs of other tests: a flush leaves the tables of procrastinate alone.
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
     yield fake
-    calling.current_carrier().close()
+    calling.carrier_of("default").close()
     for cached in caches:
         cached.cache_clear()
     fake.stop()
@@ -90,7 +90,7 @@ def test_an_account_trouble_that_a_sync_meets_is_an_error_in_the_log(
 def test_a_signed_number_event_may_be_bare(post: Post, world: World, fake: FakeTelnyx) -> None:
     fake.is_slow = True
     attach(world.phone_number, world.campaign)
-    worker = Worker(calling.current_carrier())
+    worker = Worker(calling.carrier_of("default"))
     worker.run()
     CarrierOrder.objects.update(next_poll_at="2100-01-01T00:00:00Z")
     payload = {"phoneNumber": world.phone_number.number, "campaignId": "x", "type": "ASSIGNMENT", "status": "ASSIGNED"}

@@ -32,7 +32,7 @@ from tests.support.worlds import World
 class Busy:
     """A carrier that is at work for ever."""
 
-    name, batch_size = "simulated", 10
+    name, batch_size = "default", 10
     lookup_size = page_size = page_step = 10
 
     def __init__(self) -> None:
@@ -350,6 +350,6 @@ def test_settings_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
     key = PRIVATE_KEY.public_key().public_bytes_raw()
     monkeypatch.setenv("CARRIER_WEBHOOK_CREDENTIALS", "carrier:a:b")
     monkeypatch.setenv("TELNYX_PUBLIC_KEY", base64.b64encode(key).decode())
-    program = "import tests.settings as s; print(s.CARRIER_WEBHOOK_CREDENTIALS, s.TELNYX_PUBLIC_KEY.hex())"
+    program = "import tests.settings as s; print(s.CARRIER_WEBHOOK_CREDENTIALS, s.TELNYX_PUBLIC_KEY[0].hex())"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.split() == ["carrier:a:b", key.hex()]

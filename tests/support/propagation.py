@@ -41,6 +41,7 @@ class Worker:
         """One round: what is due becomes jobs."""
         return run_round(
             carrier=self.carrier,
+            rate_limiter=self.rate_limiter,
             open_orders=self.open_orders,
             defer=lambda order_ids, lease: self.jobs.append((order_ids, lease)),
             backlog=lambda: 0,
@@ -76,12 +77,13 @@ class Worker:
 
 
 def hurry() -> None:
-    """Make due whatever only waits for its time here, leases of dead workers included."""
+    """Make due whatever only waits for its time here, leases of dead workers and pauses included."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE propagation_carrierorder SET next_poll_at = now() WHERE ended_at IS NULL")
         cursor.execute(
             "UPDATE numbers_campaignattachment SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
         )
+        cursor.execute("UPDATE propagation_carrierratelimit SET next_at = now(), paused_until = NULL")
 
 
 def is_anything_open() -> bool:

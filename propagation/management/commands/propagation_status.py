@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from propagation.services.stats import Stats, current_stats, numbers_by_status
+from propagation.services.stats import Stats, accounts_in_use, current_stats, numbers_by_status
 
 _WAITS_FOR = {
     "worker": "due, waiting for a worker",
@@ -28,8 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         statuses, stats = numbers_by_status(), current_stats()
+        accounts = {account: current_stats(account) for account in accounts_in_use()}
         if options["json"]:
-            self.stdout.write(json.dumps(_as_dict(statuses, stats)))
+            by_account = {account: _as_dict(own) for account, own in accounts.items()}
+            self.stdout.write(json.dumps({"numbers": statuses, **_as_dict(stats), "accounts": by_account}))
             return
         console = Console(file=cast("IO[str]", self.stdout), highlight=False, soft_wrap=True)
         _show(console, "Numbers", dict(sorted(statuses.items())))
@@ -45,9 +47,15 @@ class Command(BaseCommand):
         console.print(f"open orders: {stats.open_orders:,}")
         for reading in stats.readings:
             console.print(
-                f"{reading.subject}, compared with the carrier {_age(stats.at - reading.ended_at)} ago: "
+                f"{reading.subject} of account {reading.account}, compared {_age(stats.at - reading.ended_at)} ago: "
                 f"{reading.drifted:,} differed, {reading.left:,} were left because they were too many, "
                 f"{reading.unreadable:,} had no answer"
+            )
+        for account, own in accounts.items():
+            unsettled = ", ".join(f"{count:,} wait for {name}" for name, count in own.unsettled.items() if count)
+            failed = sum(own.failures.values())
+            console.print(
+                f"account {account}: {own.open_orders:,} open orders, {failed:,} failed; {unsettled or 'settled'}"
             )
         heard = (
             "" if stats.last_heartbeat is None else f", the last heartbeat {_age(stats.at - stats.last_heartbeat)} ago"
@@ -75,9 +83,8 @@ def _age(age: timedelta) -> str:
     return f"{seconds} seconds"
 
 
-def _as_dict(statuses: dict[str, int], stats: Stats) -> dict[str, Any]:
+def _as_dict(stats: Stats) -> dict[str, Any]:
     return {
-        "numbers": statuses,
         "unsettled": stats.unsettled,
         "oldest_pending": stats.oldest and stats.oldest.isoformat(),
         "failures": stats.failures,

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
-from propagation.services.calling import current_carrier
+from propagation.management.arguments import add_account
+from propagation.services.calling import carrier_of
 from propagation.services.reading import ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
+        add_account(parser)
         parser.add_argument("--dry-run", action="store_true", help="the same report; nothing is corrected")
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
         parser.add_argument(
@@ -53,8 +55,8 @@ class Command(BaseCommand):
 
         try:
             report = reconcile(
-                carrier=current_carrier(),
-                actor=Actor.for_worker("reconcile"),
+                carrier=carrier_of(options["account"]),
+                actor=Actor.for_command("reconcile_carrier"),
                 organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
                 force=options["force"],

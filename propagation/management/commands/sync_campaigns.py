@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.management.arguments import organization
 from accounts.models import Organization
-from propagation.services.calling import current_carrier
+from propagation.management.arguments import add_account
+from propagation.services.calling import carrier_of
 from propagation.services.reading import ReadingTaken, TooManyErrors
 from propagation.services.sync import Decision, sync_campaigns
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
+        add_account(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would change; nothing is written")
         parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
         parser.add_argument(
@@ -33,7 +35,7 @@ class Command(BaseCommand):
         decisions: list[Decision] = []
         try:
             report = sync_campaigns(
-                carrier=current_carrier(),
+                carrier=carrier_of(options["account"]),
                 organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
                 force=options["force"],
