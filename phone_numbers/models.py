@@ -327,7 +327,7 @@ class CampaignAttachment(models.Model):
                 | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
-            # Reconciliation may take a number off a campaign that only the carrier knows; the carrier may lose any number.
+            # Reconciliation may take a number off a campaign that only the carrier knows, which may lose any.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=False)
                 | Q(previous_campaign__isnull=False)
