@@ -55,5 +55,5 @@ class Actor:
 
     @classmethod
     def for_carrier(cls, name: str) -> "Actor":
-        """Return the actor of what happened at the carrier. `name` is the account's."""
-        return cls(ActorKind.CARRIER, name)
+        """Return the actor of a number's loss at the carrier. `name` is the account's."""
+        return cls(ActorKind.CARRIER, name, reason="The carrier no longer has the number in service.")
