@@ -80,7 +80,7 @@ def test_a_number_is_added_for_an_organization_but_never_with_a_campaign(world: 
         ({"state": "ASSIGNED"}, {"organization": [STATE]}),
         ({"state": "PENDING"}, {"organization": [STATE]}),
         ({"organization": "ours"}, {"organization": [STATE]}),
-        ({"state": "LOST"}, {"state": ["Select a valid choice. LOST is not one of the available choices."]}),
+        ({"state": "GONE"}, {"state": ["Select a valid choice. GONE is not one of the available choices."]}),
         (
             {"number_type": "pager"},
             {"number_type": ["Select a valid choice. pager is not one of the available choices."]},
