@@ -9,17 +9,18 @@ from accounts.models import ApiKey, Operator
 
 
 class ActorKind(models.TextChoices):
-    """The three interfaces, and the worker, whose reconciliation corrects drift."""
+    """The three interfaces, the worker, whose reconciliation corrects drift, and the carrier, which takes numbers."""
 
     API_KEY = "api_key", "API key"
     OPERATOR = "operator", "operator"
     COMMAND = "command", "command"
     WORKER = "worker", "system"
+    CARRIER = "carrier", "carrier"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The cause of a change. `id` is the ID of the key or operator, or the name of the command or task.
+    """The cause of a change. `id` is the ID of the key or operator, or the name of the command, task or account.
 
     `reason` is why, in the actor's words; `batch_id` is shared by all changes of one bulk operation or command.
     """
@@ -51,3 +52,8 @@ class Actor:
     def for_worker(cls, name: str) -> "Actor":
         """Return the actor of a worker's task."""
         return cls(ActorKind.WORKER, name)
+
+    @classmethod
+    def for_carrier(cls, name: str) -> "Actor":
+        """Return the actor of what happened at the carrier. `name` is the account's."""
+        return cls(ActorKind.CARRIER, name)

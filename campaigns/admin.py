@@ -103,7 +103,7 @@ class CampaignAdmin(RowAdmin):
     autocomplete_fields = ("organization", "brand")
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
-        ("Standing", {"fields": ("status", "carrier_status", "expiration_date", "number_pool")}),
+        ("Standing", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
         (
             "Suspension by an operator",
             {
@@ -159,7 +159,7 @@ class CampaignAdmin(RowAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A campaign stays with its organization."""
-        suspension = ("suspended_by", "suspended_at")
+        suspension = ("mno_metadata", "suspended_by", "suspended_at")
         return suspension if obj is None else ("organization", *suspension, "created_at", "updated_at", "id")
 
     def save_model(self, request: HttpRequest, obj: Model, form: forms.Form, change: Any) -> None:

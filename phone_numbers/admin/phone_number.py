@@ -157,6 +157,7 @@ class PhoneNumberAdmin(RowAdmin):
             NumberState.PENDING: "warning",
             NumberState.ASSIGNED: "success",
             NumberState.QUARANTINED: "danger",
+            NumberState.LOST: "danger",
         },
     )
     def standing(self, phone_number: PhoneNumber) -> str:
