@@ -13,7 +13,6 @@ from agentmessage.admin.unfold_typing import display
 from brands.models import Brand, IdentityStatus
 
 _SHOWN = 20
-_HEADERS = ("Campaign", "TCR ID", "Status", "Numbers")
 
 
 class BrandForm(RowForm):
@@ -63,7 +62,7 @@ class BrandAdmin(RowAdmin):
         rows = [
             [
                 link(reverse("admin:campaigns_campaign_change", args=[campaign.id]), campaign.name),
-                campaign.tcr_campaign_id or "-",
+                campaign.tcr_campaign_id,
                 campaign.status,
                 link(f"{numbers}?campaign__id__exact={campaign.id}", "Numbers"),
             ]
@@ -72,7 +71,7 @@ class BrandAdmin(RowAdmin):
         said: str = "" if rows else "No campaign yet. Add one for it."
         if len(rows) == _SHOWN:
             said = link(f"{reverse('admin:campaigns_campaign_changelist')}?brand__id__exact={row.id}", "All campaigns")
-        return {"panels": [{"title": "Campaigns", "headers": _HEADERS, "rows": rows, "said": said}]}
+        return {"panels": [{"title": "Campaigns", "rows": rows, "said": said}]}
 
     @display(
         description="identity status",

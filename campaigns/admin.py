@@ -139,7 +139,7 @@ class CampaignAdmin(RowAdmin):
         said = format_html("{} of the brand {}; {}.", words, brand, limit)
         if not rows:
             said = format_html("{} Attach it to numbers from their list.", said)
-        return {"panels": [{"title": "Numbers", "headers": ("Carrier side", "Numbers"), "rows": rows, "said": said}]}
+        return {"panels": [{"title": "Numbers", "rows": rows, "said": said}]}
 
     def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the operator may move numbers."""

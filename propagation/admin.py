@@ -35,6 +35,18 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
     # By ID, which is as old as the order and has an index.
     ordering = ("-id",)
     search_fields = ("carrier_order_id__exact",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "action", "campaign", "organization", "carrier", "carrier_order_id", "created_at", "sent_at",
+                    "ended_at", "succeeded", "failed",
+                )
+            },
+        ),
+        ("Polling", {"classes": ("collapse",), "fields": ("next_poll_at", "is_leased", "has_news", "id")}),
+    )  # fmt: skip
     search_help_text = "Our ID of the order, or the carrier's"
 
     def describe(self, request: HttpRequest, row: CarrierOrder) -> dict[str, Any]:
@@ -55,8 +67,7 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
         said = "" if rows else "None: its numbers have been sent in later orders."
         if len(rows) == _SHOWN:
             said = f"The first {_SHOWN} of {counted(entries)}."
-        headers = ("Number", "Carrier side", "What the carrier said")
-        return {"panels": [{"title": "Numbers", "headers": headers, "rows": rows, "said": said}]}
+        return {"panels": [{"title": "Numbers", "rows": rows, "said": said}]}
 
     @display(description="status", label={"to be sent": "warning", "at the carrier": "info", "ended": "success"})
     def status(self, order: CarrierOrder) -> str:

@@ -17,7 +17,7 @@ export interface paths {
          * Attach a campaign to many phone numbers
          * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the call, a number's (5 and 6) fail its row, and the others go on. A number that is given twice is attached once and unchanged the second time.
          *
-         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `rolled_back`. With `dry_run` the answer is the same and nothing is written.
+         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `rolled_back`. With `dry_run` the answer is the same and nothing is written. Its `warnings` say what the moves would lead to: a campaign that its last number leaves, a limit that is exceeded, numbers that move often.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -492,6 +492,8 @@ export interface components {
             rolled_back: number;
             /** @description In the order sent. */
             results: components["schemas"]["BulkResult"][];
+            /** @description Only in a dry run. */
+            warnings?: components["schemas"]["Warning"][];
         };
         BulkAttachmentsAnswer: {
             /** @constant */
@@ -604,6 +606,8 @@ export interface components {
             actor: components["schemas"]["Actor"];
             /** @description The request that did it. */
             request_id: string | null;
+            /** @description Why, in the words of who did it. */
+            reason: string | null;
             /** Format: date-time */
             created_at: string;
             /**
@@ -736,6 +740,20 @@ export interface components {
             network: string;
             /** @description The carrier's own word. */
             status: string;
+        };
+        /** @description What the moves of a dry run would lead to, allowed but perhaps not wanted. */
+        Warning: {
+            /** @enum {string} */
+            code: "LAST_NUMBER_LEAVES" | "CAMPAIGN_NUMBER_LIMIT" | "NUMBER_TYPE_NOT_ELIGIBLE" | "MOVED_OFTEN";
+            /** @description What would happen, and what it may cost. */
+            message: string;
+            /** @description How many of the numbers it is about. */
+            numbers: number;
+            /**
+             * Format: uuid
+             * @description Which campaign it is about; null: none.
+             */
+            campaign_id: string | null;
         };
         ListMeta: {
             /** @description How many there are on all pages. */

@@ -69,20 +69,23 @@ class PhoneNumberAdmin(RowAdmin):
     change_form_outer_before_template = "admin/numbers/phonenumber/state.html"
     instead_of_deleting = "Release it instead."
     fieldsets = (
-        (None, {"fields": ("number", "number_type", "organization", "state", "carrier", "label")}),
-        ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
+        (None, {"fields": ("label", "sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
         (
-            "Carrier side and times",
+            "More of the number",
             {
                 "classes": ("collapse",),
                 "fields": (
+                    "number", "number_type", "organization", "state", "carrier",
                     "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
                     "created_at", "updated_at", "id",
                 ),
             },
         ),
     )  # fmt: skip
-    add_fieldsets = fieldsets[:2]
+    add_fieldsets = (
+        (None, {"fields": ("number", "number_type", "organization", "state", "carrier", "label")}),
+        ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
+    )
     actions = ("attach_selected", "detach_selected", "retry_selected", "release_selected")
     actions_detail = ("attach_one", "detach_one", "retry_one", "release_one")
 

@@ -100,9 +100,7 @@ def test_a_campaign_with_numbers_is_not_deleted(world: World, admin_client: Clie
     )
     response = admin_client.post(page(Campaign, "delete", world.campaign.id), {"post": "yes"})
     (message,) = get_messages(response.wsgi_request)
-    assert str(message).startswith(
-        f"“{world.campaign}” cannot be deleted, because of 1 phone number. Move its numbers"
-    )
+    assert str(message).startswith(f"“{world.campaign}” cannot be deleted, because of 1 phone number. Move its numbers")
     assert admin_client.post(page(Campaign, "delete", world.other_campaign.id), {"post": "yes"}).status_code == 302
     assert set(Campaign.objects.filter(organization=world.organization)) == {world.campaign}
 
