@@ -8,17 +8,18 @@ from accounts.models import ApiKey, Operator
 
 
 class ActorKind(models.TextChoices):
-    """The three interfaces, and the worker, whose reconciliation corrects drift."""
+    """The three interfaces, the worker, whose reconciliation corrects drift, and an import of what carriers have."""
 
     API_KEY = "api_key"
     OPERATOR = "operator"
     COMMAND = "command"
     WORKER = "worker"
+    IMPORT = "import"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The cause of a change. `id` is the ID of the key or operator, or the name of the command or task."""
+    """The cause of a change. `id` is the ID of the key or operator, or the name of the command, task or account."""
 
     kind: ActorKind
     id: str
@@ -43,3 +44,8 @@ class Actor:
     def for_worker(cls, name: str) -> "Actor":
         """Return the actor of a worker's task."""
         return cls(ActorKind.WORKER, name)
+
+    @classmethod
+    def for_import(cls, account: str) -> "Actor":
+        """Return the actor of an import from a carrier account."""
+        return cls(ActorKind.IMPORT, account)

@@ -334,7 +334,7 @@ export interface components {
         /** @description Who did it. */
         Actor: {
             /** @enum {string} */
-            kind: "api_key" | "operator" | "command" | "worker";
+            kind: "api_key" | "operator" | "command" | "worker" | "import";
             /** @description The id of the key or operator, or the name of the command. */
             id: string;
         };

@@ -61,7 +61,7 @@ class ReadOnlyHistory(ReadOnlyMixin):
             case ActorKind.API_KEY:
                 return f"key {getattr(entry, 'key_label', None) or entry.actor_id}"
             case _:
-                return f"command {entry.actor_id}"
+                return f"{entry.actor_kind} {entry.actor_id}"
 
     @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
     def carrier_side(self, entry: CampaignAttachment) -> str:

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                             ("operator", "Operator"),
                             ("command", "Command"),
                             ("worker", "Worker"),
+                            ("import", "Import"),
                         ],
                         max_length=10,
                     ),
@@ -462,7 +463,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker"])),
+                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker", "import"])),
                 name="numbers_campaignattachment_actor_kind_known",
             ),
         ),
