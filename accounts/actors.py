@@ -10,11 +10,11 @@ from accounts.models import ApiKey, Operator
 class ActorKind(models.TextChoices):
     """The three interfaces, the worker, whose reconciliation corrects drift, and an import of what carriers have."""
 
-    API_KEY = "api_key"
-    OPERATOR = "operator"
-    COMMAND = "command"
-    WORKER = "worker"
-    IMPORT = "import"
+    API_KEY = "api_key", "API key"
+    OPERATOR = "operator", "operator"
+    COMMAND = "command", "command"
+    WORKER = "worker", "system"
+    IMPORT = "import", "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Actor:
         return cls(ActorKind.API_KEY, str(key.id), request_id)
 
     @classmethod
-    def for_operator(cls, operator: Operator, *, request_id: str) -> "Actor":
+    def for_operator(cls, operator: Operator, *, request_id: str | None) -> "Actor":
         """Return the actor of an operator's action in the admin."""
         return cls(ActorKind.OPERATOR, str(operator.id), request_id)
 

@@ -1,6 +1,6 @@
 """What a phone number can refuse."""
 
-from agentmessage.errors import DomainError, ErrorCode
+from agentmessage.errors import DomainError, ErrorCode, PreconditionFailed
 
 
 class NumberNotAssigned(DomainError):
@@ -19,3 +19,10 @@ class NotFailed(DomainError):
     """There is no failed propagation to send again."""
 
     code = ErrorCode.NOT_FAILED
+
+
+class ChangedMeanwhile(PreconditionFailed):
+    """The number is no longer on the campaign on which it was seen when the change was confirmed."""
+
+    def __init__(self) -> None:
+        super().__init__("changed meanwhile: the number is no longer where it was when this was confirmed")

@@ -11,6 +11,7 @@ from accounts.models import Organization
 from agentmessage.ids import uuid7
 from agentmessage.validators import LABEL_LENGTH, URL_LENGTH, validate_https_url, validate_label
 from campaigns.models import Campaign
+from phone_numbers.bulk_operations import BulkOperation  # noqa: F401  (Django finds an app's models here.)
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
 
 ACCOUNT_LENGTH = 20
@@ -323,11 +324,11 @@ class CampaignAttachment(models.Model):
                 | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
-            # A worker may have to take a number off a campaign that was never ours.
+            # Reconciliation may have to take a number off a campaign that only the carrier knows.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=False)
                 | Q(previous_campaign__isnull=False)
-                | Q(actor_kind=ActorKind.WORKER),
+                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.COMMAND]),
                 name="numbers_campaignattachment_says_something",
             ),
             models.CheckConstraint(

@@ -55,13 +55,9 @@ class ReadOnlyHistory(ReadOnlyMixin):
     @display(description="by")
     def actor(self, entry: CampaignAttachment) -> str:
         """Who it was, by name where there still is one."""
-        match entry.actor_kind:
-            case ActorKind.OPERATOR:
-                return f"operator {getattr(entry, 'operator_name', None) or entry.actor_id}"
-            case ActorKind.API_KEY:
-                return f"key {getattr(entry, 'key_label', None) or entry.actor_id}"
-            case _:
-                return f"{entry.actor_kind} {entry.actor_id}"
+        names = {ActorKind.OPERATOR: "operator_name", ActorKind.API_KEY: "key_label"}
+        name = getattr(entry, names.get(ActorKind(entry.actor_kind), ""), None)
+        return f"{entry.get_actor_kind_display()} {name or entry.actor_id}"
 
     @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
     def carrier_side(self, entry: CampaignAttachment) -> str:

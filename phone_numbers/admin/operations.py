@@ -1,191 +1,292 @@
-"""What operators do to numbers. Each operation calls one service and says in words why a number failed."""
+"""The page of a bulk operation: choose a campaign, see a preview, confirm, and follow what becomes of each number.
 
-from abc import abstractmethod
-from collections.abc import Sequence
-from functools import cached_property
+One page serves one number and many, and what runs at once and what workers run: it shows the operation as it is stored.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
-from uuid import UUID
+from urllib.parse import urlencode
 
 from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from unfold.utils import display_for_label
 
-from accounts.actors import Actor
-from agentmessage.errors import DomainError, NotFound
-from brands.errors import BrandNotVerified
-from campaigns.errors import CampaignNotActive
+from accounts.models import Operator, Organization
+from agentmessage.admin.base import ReadOnlyMixin, RowAdmin
+from agentmessage.admin.unfold_typing import display
+from agentmessage.api.envelope import request_id_of
+from agentmessage.errors import ErrorCode, ValidationFailed
+from agentmessage.files import CsvWriter
 from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm
-from phone_numbers.admin.pages import Chosen, Kind, Operation, RowOutcome
-from phone_numbers.errors import NotFailed, NumberNotAssigned
-from phone_numbers.services.attach import detach_campaign
-from phone_numbers.services.bulk_attach import Outcome, Row, RowResult, bulk_attach
-from phone_numbers.services.release import release_phone_number
-from phone_numbers.services.retry import retry_attachment
+from phone_numbers.bulk_operations import (
+    WORKING,
+    BulkAction,
+    BulkOperation,
+    BulkOperationRow,
+    BulkPhase,
+    RowOutcome,
+)
+from phone_numbers.models import PhoneNumber
+from phone_numbers.services.bulk_operations import (
+    continue_operation,
+    describe_operation,
+    freeze_operation,
+    preview_operation,
+    run_batch,
+    start_operation,
+)
 
-# More than that is for `manage.py attach_campaign`, which takes any number and can be interrupted.
-MAX_ATTACHED = 200_000
-# The others take a transaction for each number.
-MAX_ROWS = 100
-# Numbers attached in one transaction, and how long it waits for one that another transaction holds.
-_BATCH = 10_000
-_LOCK_SECONDS = 5.0
+_SHOWN = 100
+# How long a page waits for numbers that another transaction holds.
+_LOCK_SECONDS = 0.3
+_FILTERS = "_changelist_filters"  # Django's own name for it.
+_LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
+_COLOURS = {"changed": "success", "unchanged": "info", "failed": "danger", "busy": "danger"}
+_NOT_DONE = (RowOutcome.FAILED, RowOutcome.BUSY)
 
-_IN_WORDS: dict[type[DomainError], str] = {
-    CampaignNotActive: "The campaign is not active.",
-    BrandNotVerified: "The campaign's brand is not verified.",
-    NumberNotAssigned: "The number is not assigned.",
-    NotFailed: "Its propagation has not failed.",
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How the page words an action, and how many rows it runs at once. Workers run more than that."""
+
+    button: str
+    consequence: str
+    outcomes: Mapping[str, str]
+    is_dangerous: bool = False
+    at_once: int = 500
+
+
+WORDINGS = {
+    BulkAction.ATTACH: Wording(
+        "Attach to",
+        "The campaign replaces the one that a number has now. The carrier is notified afterwards.",
+        {"changed": "attached", "unchanged": "unchanged", "failed": "failed", "busy": "busy"},
+    ),
+    BulkAction.DETACH: Wording(
+        "Detach",
+        "A number without a campaign must not send. The carrier is notified afterwards.",
+        {"changed": "detached", "unchanged": "had none", "failed": "failed", "busy": "busy"},
+        is_dangerous=True,
+    ),
+    BulkAction.RELEASE: Wording(
+        "Release",
+        "Released numbers are quarantined and lose their campaign. The organization can no longer use them.",
+        {"changed": "released", "failed": "failed", "busy": "busy"},
+        is_dangerous=True,
+        at_once=100,
+    ),
+    BulkAction.RETRY: Wording(
+        "Send again to",
+        "The carrier is notified again of the attach or detach that failed.",
+        {"changed": "sent again", "failed": "left alone", "busy": "busy"},
+        at_once=100,
+    ),
 }
-_KINDS: dict[Outcome, Kind] = {
-    Outcome.ATTACHED: "changed",
-    Outcome.UNCHANGED: "unchanged",
-    Outcome.FAILED: "failed",
-    Outcome.BUSY: "busy",
+_REASONS: Mapping[str, str] = {
+    ErrorCode.CAMPAIGN_NOT_ACTIVE: "The campaign is not active.",
+    ErrorCode.BRAND_NOT_VERIFIED: "The campaign's brand is not verified.",
+    ErrorCode.NUMBER_NOT_ASSIGNED: "The number is not assigned.",
+    ErrorCode.NOT_FAILED: "Its propagation has not failed.",
+    ErrorCode.NOT_FOUND: "The campaign no longer exists.",
+    ErrorCode.PRECONDITION_FAILED: "Changed meanwhile: the number is no longer where you saw it.",
 }
 
 
-class AttachOperation(Operation):
-    """Attach a campaign of the numbers' organization, after a preview."""
+def begin_operation(request: HttpRequest, action: BulkAction, chosen: QuerySet[PhoneNumber]) -> HttpResponse:
+    """Freeze the chosen numbers, and go to the operation's page. A refusal leads back to the list."""
+    try:
+        operation = freeze_operation(operator=_operator(request), action=action, chosen=chosen)
+    except ValidationFailed as error:
+        messages.error(request, error.sentence)
+        return HttpResponseRedirect(_changelist(request.GET.urlencode()))
+    filters = f"?{urlencode({_FILTERS: request.GET.urlencode()})}" if request.GET else ""
+    return HttpResponseRedirect(reverse("admin:numbers_bulkoperation_change", args=[operation.id]) + filters)
 
-    action = "attach_selected"
-    submits = "campaign"
-    title = "Attach a campaign"
-    button = "Attach to"
-    consequence = "The campaign takes the place of the one that a number has now. The carrier hears of it afterwards."
-    words = {"changed": "attached", "unchanged": "unchanged", "failed": "failed", "busy": "busy"}
 
-    @cached_property
-    def _organization_ids(self) -> list[UUID | None]:
-        return list(self.chosen.order_by().values_list("organization_id", flat=True).distinct()[:2])
+@admin.register(BulkOperation)
+class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
+    """The operations of the last 30 days. An operator sees and continues their own without any permission to view."""
 
-    def refusal(self) -> str | None:
-        """A campaign belongs to one organization, and so must the numbers."""
-        if not self.count:
-            return "These numbers are gone."
-        if None in self._organization_ids:
-            return "A number without an organization takes no campaign: choose numbers of one organization."
-        if len(self._organization_ids) > 1:
-            return "The numbers belong to several organizations: choose numbers of one organization."
-        if self.count > MAX_ATTACHED:
-            return (
-                f"{self.count:,} numbers are more than a page should wait for: "
-                "manage.py attach_campaign takes any number."
-            )
-        return None
+    list_display = ("created_at", "operator", "action", "phase", "progress", "started_at", "finished_at")
+    list_select_related = ("operator",)
+    list_filter = ("action", "phase")
+    # By ID, which is as old as the operation and has an index.
+    ordering = ("-id",)
+    search_fields = ("operator__username__startswith",)
+    id_lookups = ("id", "campaign_id")
+    search_help_text = "Beginning of the operator's name, or the ID of the operation or its campaign"
 
-    def form(self, data: Any) -> forms.Form:
-        """Ask for the campaign."""
-        return AttachForm(data, campaigns=Campaign.objects.filter(organization_id__in=self._organization_ids))
+    @display(description="numbers")
+    def progress(self, operation: BulkOperation) -> str:
+        """Return how many numbers have their outcome, of how many."""
+        return f"{operation.rows_done:,} of {operation.rows_total:,}"
 
-    def subject(self, form: forms.Form) -> str:
-        """Name the campaign."""
-        return f": {form.cleaned_data['campaign'].name}"
+    def get_urls(self) -> list[URLPattern]:
+        """Add the CSV of what was not done."""
+        view = self.admin_site.admin_view(self.csv_view)
+        return [path("<path:object_id>/not-done.csv", view, name="numbers_bulkoperation_csv"), *super().get_urls()]
 
-    def run(self, numbers: Sequence[Chosen], form: forms.Form, actor: Actor, *, dry_run: bool) -> list[RowOutcome]:
-        """Attach it, a batch at a time."""
-        campaign = form.cleaned_data["campaign"]
-        rows = [Row(number.id, campaign.id) for number in numbers]
-        return [
-            RowOutcome(_KINDS[result.outcome], _why(result))
-            for start in range(0, len(rows), _BATCH)
-            for result in bulk_attach(
-                organization_id=campaign.organization_id,
-                rows=rows[start : start + _BATCH],
-                actor=actor,
-                lock_seconds=_LOCK_SECONDS,
-                dry_run=dry_run,
-            )
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the operation, or take its next step."""
+        operation = self._visible(request, object_id)
+        if request.method != "POST":
+            return self._page(request, operation, self._form(operation))
+        if not (operation.operator_id == request.user.pk and request.user.has_perm("numbers.change_phonenumber")):
+            raise PermissionDenied
+        form = self._form(operation, request.POST)
+        if "continue" in request.POST:
+            has_begun = continue_operation(operation)
+        elif not form.is_valid():
+            return self._page(request, operation, form)
+        elif "confirm" in request.POST:
+            has_begun = self._confirm(request, operation, form)
+        else:
+            has_begun = preview_operation(operation, campaign_id=form.cleaned_data["campaign"].id)
+        if has_begun and operation.rows_total <= WORDINGS[BulkAction(operation.action)].at_once:
+            run_batch(operation_id=operation.id, lock_seconds=_LOCK_SECONDS)
+        elif not has_begun:
+            messages.error(request, "Nothing was done: this operation has changed since you saw it. Look at it again.")
+        return HttpResponseRedirect(request.get_full_path())
+
+    def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send what failed, and what was not tried, as CSV."""
+        rows = _not_done(self._visible(request, object_id)).order_by("position")
+        response = HttpResponse(content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="not-done.csv"'
+        file = io.StringIO(newline="")
+        writer = CsvWriter(file, ("number", "outcome", "message"))
+        for number, outcome, code in rows.values_list("number", "outcome", "code").iterator():
+            writer.write((number, outcome or "not tried", _reason(outcome, code)))
+        response.write(file.getvalue())
+        return response
+
+    def _visible(self, request: HttpRequest, object_id: str) -> BulkOperation:
+        operation: BulkOperation = self.get_row(request, object_id)
+        if operation.operator_id != request.user.pk and not self.has_view_permission(request, operation):
+            raise PermissionDenied
+        return operation
+
+    def _form(self, operation: BulkOperation, data: Any = None) -> forms.Form:
+        if operation.action != BulkAction.ATTACH:
+            return forms.Form(data)
+        organization_id = operation.rows.values_list("organization_id", flat=True)[:1]
+        return AttachForm(data, campaigns=Campaign.objects.filter(organization_id__in=organization_id))
+
+    def _confirm(self, request: HttpRequest, operation: BulkOperation, form: forms.Form) -> bool:
+        campaign = form.cleaned_data.get("campaign")
+        campaign_id = None if campaign is None else campaign.id
+        has_begun = start_operation(operation, campaign_id=campaign_id, request_id=request_id_of(request))
+        if has_begun:
+            self.log_change(request, operation, f"Confirmed. {describe_operation(operation)}.")
+        return has_begun
+
+    def _page(self, request: HttpRequest, operation: BulkOperation, form: forms.Form) -> HttpResponse:
+        phase, wording = BulkPhase(operation.phase), WORDINGS[BulkAction(operation.action)]
+        words = dict(wording.outcomes)
+        if operation.started_at is None:
+            words["changed"] = f"would be {words['changed']}"
+        done = operation.rows.filter(position__lte=operation.rows_done)
+        counted = list(done.values_list("outcome", "code").annotate(n=Count("position")).order_by("-n", "code"))
+        counts: Counter[str] = Counter()
+        for outcome, _code, n in counted:
+            counts[outcome] += n
+        not_tried = operation.rows_total - operation.rows_done
+        summary = [f"{counts[outcome]:,} {word}" for outcome, word in words.items() if counts[outcome]]
+        if not_tried and phase != BulkPhase.CHOOSING:
+            summary.append(f"{not_tried:,} {'not tried' if phase == BulkPhase.STOPPED else 'to go'}")
+        can_act = operation.operator_id == request.user.pk
+        can_choose = can_act and phase == BulkPhase.CHOOSING and operation.action == BulkAction.ATTACH
+        needs_confirmation = can_act and phase in (BulkPhase.CHOOSING, BulkPhase.PREVIEWED) and not can_choose
+        count = counts["changed"] if phase == BulkPhase.PREVIEWED else operation.rows_total
+        context = self.page(request, describe_operation(operation)) | {
+            "back": _changelist(request.GET.get(_FILTERS, "")),
+            "operation": operation,
+            "form": form if can_choose else None,
+            "media": form.media,
+            "can_choose": can_choose,
+            "can_confirm": needs_confirmation and count > 0,
+            "can_continue": can_act and phase == BulkPhase.STOPPED,
+            "is_working": phase in WORKING,
+            "percent": 100 * operation.rows_done // max(1, operation.rows_total),
+            "summary": ", ".join(summary),
+            "count": count,
+            "consequence": wording.consequence if needs_confirmation else "",
+            "button": wording.button,
+            "dangerous": wording.is_dangerous,
+            "reasons": {
+                "headers": ["Why", "Numbers"],
+                "rows": [[_reason(outcome, code), f"{n:,}"] for outcome, code, n in counted if outcome in _NOT_DONE],
+            },
+            "failed_count": counts["failed"] + counts["busy"],
+            "listed": operation.rows_total if phase == BulkPhase.CHOOSING else counts["failed"] + counts["busy"],
+            "csv": reverse("admin:numbers_bulkoperation_csv", args=[operation.id]),
+            **_shown(operation, words),
+        }
+        return TemplateResponse(request, "admin/numbers/bulkoperation/page.html", context)
+
+
+def _shown(operation: BulkOperation, words: Mapping[str, str]) -> dict[str, Any]:
+    """Return the table of numbers: all of a few, and of many those that need attention."""
+    rows: QuerySet[BulkOperationRow] = operation.rows.order_by("position")
+    if operation.phase == BulkPhase.CHOOSING:
+        chosen = list(rows[:_SHOWN])
+        organizations = Organization.objects.in_bulk({row.organization_id for row in chosen} - {None})
+        campaigns = Campaign.objects.in_bulk({row.campaign_id for row in chosen} - {None})
+        cells = [
+            [_link(row), organizations.get(row.organization_id, "-"), campaigns.get(row.campaign_id, "-")]
+            for row in chosen
         ]
+        return {"shown": len(chosen), "table": {"headers": ["Number", "Organization", "Campaign now"], "rows": cells}}
+    if operation.rows_total > _SHOWN:
+        rows = rows.filter(outcome__in=_NOT_DONE)
+    shown = list(rows.filter(position__lte=operation.rows_done)[:_SHOWN])
+    cells = [
+        [_link(row), _label(row.outcome, words.get(row.outcome, row.outcome)), _reason(row.outcome, row.code)]
+        for row in shown
+    ]
+    return {"shown": len(shown), "table": {"headers": ["Number", "Outcome", "Why"], "rows": cells}}
 
 
-class _OneByOne(Operation):
-    """An operation on numbers of any organizations, with a transaction for each of them."""
-
-    def refusal(self) -> str | None:
-        """Limit how long a page takes."""
-        if not self.count:
-            return "These numbers are gone."
-        return f"At most {MAX_ROWS} numbers at once." if self.count > MAX_ROWS else None
-
-    def run(self, numbers: Sequence[Chosen], form: forms.Form, actor: Actor, *, dry_run: bool) -> list[RowOutcome]:
-        """Call the service for each number. There is no preview."""
-        return [self._outcome(number, actor) for number in numbers]
-
-    def _outcome(self, number: Chosen, actor: Actor) -> RowOutcome:
-        try:
-            changed = self.run_one(number, actor)
-        except DomainError as error:
-            return RowOutcome("failed", _in_words(error))
-        return RowOutcome("changed" if changed else "unchanged")
-
-    @abstractmethod
-    def run_one(self, number: Chosen, actor: Actor) -> bool:
-        """Call the service. Return whether it changed the number."""
+def _not_done(operation: BulkOperation) -> QuerySet[BulkOperationRow]:
+    done = Q(position__lte=operation.rows_done)
+    return operation.rows.filter(done & Q(outcome__in=_NOT_DONE) | ~done)
 
 
-class DetachOperation(_OneByOne):
-    """Take numbers off their campaigns."""
-
-    action = "detach_selected"
-    title = "Detach campaigns"
-    button = "Detach"
-    consequence = "A number without a campaign must not send. The carrier hears of it afterwards."
-    words = {"changed": "detached", "unchanged": "had none", "failed": "failed"}
-    dangerous = True
-
-    def run_one(self, number: Chosen, actor: Actor) -> bool:
-        """Detach the campaign, if there is one."""
-        _, was_attached = detach_campaign(
-            organization_id=_organization_id(number), phone_number_id=number.id, actor=actor
-        )
-        return was_attached
+@cache
+def _reason(outcome: str, code: str) -> str:
+    if outcome == RowOutcome.BUSY:
+        return "Another transaction is changing the number now: try it again."
+    known = ErrorCode.__members__.get(code)
+    return _REASONS.get(code) or (f"{known.message.capitalize()}." if known is not None else "")
 
 
-class ReleaseOperation(_OneByOne):
-    """Release numbers from their organizations."""
-
-    action = "release_selected"
-    title = "Release numbers"
-    button = "Release"
-    consequence = "Released numbers are quarantined and lose their campaign. The organization can no longer use them."
-    words = {"changed": "released", "failed": "failed"}
-    dangerous = True
-
-    def run_one(self, number: Chosen, actor: Actor) -> bool:
-        """Release the number."""
-        release_phone_number(organization_id=_organization_id(number), phone_number_id=number.id, actor=actor)
-        return True
+def _operator(request: HttpRequest) -> Operator:
+    assert isinstance(request.user, Operator)  # noqa: S101  (The admin is for those who are signed in.)
+    return request.user
 
 
-class RetryOperation(_OneByOne):
-    """Send failed propagations again."""
-
-    action = "retry_selected"
-    title = "Send failed propagations again"
-    button = "Send again to"
-    consequence = "The carrier is told once more of the attach or detach that it has refused or never heard of."
-    words = {"changed": "sent again", "failed": "left alone"}
-
-    def run_one(self, number: Chosen, actor: Actor) -> bool:
-        """Make the propagation due, wherever the number is now."""
-        if number.attachment_id is None:
-            raise NotFailed
-        retry_attachment(attachment_id=number.attachment_id)
-        return True
+def _changelist(query: str) -> str:
+    address: str = reverse("admin:numbers_phonenumber_changelist")
+    return f"{address}?{query}" if query else address
 
 
-def _organization_id(number: Chosen) -> UUID:
-    if number.organization_id is None:
-        raise NumberNotAssigned
-    return number.organization_id
+def _link(row: BulkOperationRow) -> str:
+    return format_html(_LINK, reverse("admin:numbers_phonenumber_change", args=[row.phone_number_id]), row.number)
 
 
-def _why(result: RowResult) -> str:
-    if result.outcome is Outcome.BUSY:
-        return "Somebody else is changing the number just now: try it again."
-    return _in_words(result.error) if result.error is not None else ""
-
-
-def _in_words(error: DomainError) -> str:
-    if isinstance(error, NotFound):
-        return "The number or the campaign is not in this organization any more."
-    return _IN_WORDS.get(type(error), error.sentence)
+def _label(outcome: str, word: str) -> str:
+    label: str = display_for_label(word, "-", {word: _COLOURS[outcome]})
+    return label

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -15,14 +14,8 @@ from agentmessage.admin.base import MomentRangeFilter, RowAdmin
 from agentmessage.admin.unfold_typing import action, display
 from phone_numbers.admin.forms import PhoneNumberForm, number_condition
 from phone_numbers.admin.history import AttachmentInline
-from phone_numbers.admin.operations import (
-    MAX_ROWS,
-    AttachOperation,
-    DetachOperation,
-    ReleaseOperation,
-    RetryOperation,
-)
-from phone_numbers.admin.pages import Operation
+from phone_numbers.admin.operations import begin_operation
+from phone_numbers.bulk_operations import BulkAction
 from phone_numbers.e164 import LONGEST_WRITTEN
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 
@@ -61,7 +54,7 @@ class PhoneNumberAdmin(RowAdmin):
         "number_type",
         ("created_at", MomentRangeFilter),
     )
-    list_per_page = MAX_ROWS
+    list_per_page = 100
     # By the number's own index; the newest first would sort the whole table.
     ordering = ("number",)
     search_fields = ("label__icontains",)
@@ -153,27 +146,27 @@ class PhoneNumberAdmin(RowAdmin):
         address = reverse("admin:numbers_campaignattachment_change", args=[entry.id])
         return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, entry.id)
 
-    # Operations
+    # Operations. Each leads to the page of a bulk operation, which asks before it changes anything.
 
     @action(description="Attach campaign…", permissions=["change"])
     def attach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Choose a campaign, see what would become of the numbers, and attach it."""
-        return self._operate(AttachOperation, request, queryset)
+        """Attach a campaign to the selected numbers."""
+        return begin_operation(request, BulkAction.ATTACH, queryset)
 
     @action(description="Detach campaign…", permissions=["change"])
     def detach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Detach the campaigns, after a confirmation."""
-        return self._operate(DetachOperation, request, queryset)
+        """Detach the campaigns of the selected numbers."""
+        return begin_operation(request, BulkAction.DETACH, queryset)
 
     @action(description="Send failed again…", permissions=["change"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Send failed propagations again, after a confirmation."""
-        return self._operate(RetryOperation, request, queryset)
+        """Send the failed propagations of the selected numbers again."""
+        return begin_operation(request, BulkAction.RETRY, queryset)
 
     @action(description="Release…", permissions=["change"])
     def release_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Release the numbers, after a confirmation."""
-        return self._operate(ReleaseOperation, request, queryset)
+        """Release the selected numbers."""
+        return begin_operation(request, BulkAction.RELEASE, queryset)
 
     @action(
         description="Attach campaign…",
@@ -184,27 +177,23 @@ class PhoneNumberAdmin(RowAdmin):
     )
     def attach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Attach a campaign, from the page of a number."""
-        return self._operate_on_one(AttachOperation, request, object_id)
+        return self._begin_with_one(request, BulkAction.ATTACH, object_id)
 
     @action(description="Detach campaign…", permissions=["change"], url_path="detach", icon="link_off")
     def detach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Detach the campaign, from the page of a number."""
-        return self._operate_on_one(DetachOperation, request, object_id)
+        return self._begin_with_one(request, BulkAction.DETACH, object_id)
 
     @action(description="Send again…", permissions=["change"], url_path="retry", icon="replay")
     def retry_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Send a failed propagation again, from the page of a number."""
-        return self._operate_on_one(RetryOperation, request, object_id)
+        return self._begin_with_one(request, BulkAction.RETRY, object_id)
 
     @action(description="Release…", permissions=["change"], url_path="release", icon="block")
     def release_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Release the number, from its page."""
-        return self._operate_on_one(ReleaseOperation, request, object_id)
+        return self._begin_with_one(request, BulkAction.RELEASE, object_id)
 
-    def _operate(self, operation: type[Operation], request: HttpRequest, chosen: QuerySet[PhoneNumber]) -> HttpResponse:
-        return operation(self, request, chosen, selected=request.POST.getlist(ACTION_CHECKBOX_NAME)).respond()
-
-    def _operate_on_one(self, operation: type[Operation], request: HttpRequest, object_id: str) -> HttpResponse:
-        phone_number_id = self.get_row(request, object_id).id
-        chosen: QuerySet[PhoneNumber] = self.get_queryset(request).filter(id=phone_number_id)
-        return operation(self, request, chosen, selected=[phone_number_id]).respond()
+    def _begin_with_one(self, request: HttpRequest, chosen_action: BulkAction, object_id: str) -> HttpResponse:
+        number = self.get_row(request, object_id)
+        return begin_operation(request, chosen_action, self.get_queryset(request).filter(id=number.id))

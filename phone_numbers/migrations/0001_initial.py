@@ -5,6 +5,8 @@ import django.db.models.deletion
 import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.db.models.functions.text
+import django.utils.timezone
+from django.conf import settings
 from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtension
 from django.db import migrations, models
 
@@ -37,11 +39,11 @@ class Migration(migrations.Migration):
                     "actor_kind",
                     models.CharField(
                         choices=[
-                            ("api_key", "Api Key"),
-                            ("operator", "Operator"),
-                            ("command", "Command"),
-                            ("worker", "Worker"),
-                            ("import", "Import"),
+                            ("api_key", "API key"),
+                            ("operator", "operator"),
+                            ("command", "command"),
+                            ("worker", "system"),
+                            ("import", "import"),
                         ],
                         max_length=10,
                     ),
@@ -499,7 +501,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("campaign__isnull", False),
                     ("previous_campaign__isnull", False),
-                    ("actor_kind", "worker"),
+                    ("actor_kind__in", ["worker", "command"]),
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_says_something",
@@ -515,6 +517,125 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_is_a_move",
+            ),
+        ),
+        migrations.CreateModel(
+            name="BulkOperation",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=agentmessage.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("attach", "Attach a campaign"),
+                            ("detach", "Detach campaigns"),
+                            ("release", "Release numbers"),
+                            ("retry", "Send failed propagations again"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "phase",
+                    models.CharField(
+                        choices=[
+                            ("choosing", "Choosing"),
+                            ("previewing", "Previewing"),
+                            ("previewed", "Previewed"),
+                            ("running", "Running"),
+                            ("stopped", "stopped after errors"),
+                            ("finished", "Finished"),
+                        ],
+                        default="choosing",
+                        max_length=10,
+                    ),
+                ),
+                ("rows_total", models.PositiveIntegerField(default=0)),
+                ("rows_done", models.PositiveIntegerField(default=0)),
+                ("errors", models.PositiveSmallIntegerField(default=0)),
+                ("request_id", models.CharField(max_length=26, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="BulkOperationRow",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "operation_id", "position", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("phone_number_id", models.UUIDField()),
+                ("number", models.CharField(max_length=16)),
+                ("organization_id", models.UUIDField(null=True)),
+                ("campaign_id", models.UUIDField(null=True)),
+                ("attachment_id", models.UUIDField(null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("changed", "Changed"),
+                            ("unchanged", "Unchanged"),
+                            ("failed", "Failed"),
+                            ("busy", "Busy"),
+                        ],
+                        default="",
+                        max_length=9,
+                    ),
+                ),
+                ("code", models.CharField(default="", max_length=40)),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rows",
+                        to="numbers.bulkoperation",
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.AddIndex(
+            model_name="bulkoperation",
+            index=models.Index(
+                models.F("updated_at"),
+                condition=models.Q(("phase__in", ("previewing", "running"))),
+                name="numbers_bulkoperation_working",
             ),
         ),
         # Attach, detach, retry and release change a number.

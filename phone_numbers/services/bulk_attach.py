@@ -1,4 +1,4 @@
-"""Attach campaigns to many numbers: the rules of a single attach, in a fixed number of statements per transaction."""
+"""Attach campaigns to many numbers, or detach them: the rules of one number, in a fixed number of statements."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.actors import Actor
 from agentmessage.db.timeouts import allow_bulk_statements, waiting_for_lock
@@ -20,6 +21,7 @@ from phone_numbers.services.attach import check_campaign, check_phone_number
 from phone_numbers.services.clock import moment_after
 from phone_numbers.services.limits import CampaignRoom, check_number_type
 from phone_numbers.services.locking import (
+    Seen,
     lock_free_phone_numbers,
     lock_matching_phone_numbers,
     matching_phone_numbers,
@@ -40,21 +42,25 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A number, by ID or in the form in which it is stored, and the campaign to attach."""
+    """A number, by ID or in the form in which it is stored, and the campaign to attach. None detaches.
+
+    With `seen`, the row fails if the locked number is somewhere else.
+    """
 
     phone_number: UUID | str
-    campaign_id: UUID
+    campaign_id: UUID | None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """The outcome of a row. `error` says why it failed."""
+    """The outcome of a row: why it failed, or the campaign that the number had before it was attached."""
 
     outcome: Outcome
     error: DomainError | None = None
+    previous_campaign_id: UUID | None = None
 
 
-ATTACHED = RowResult(Outcome.ATTACHED)
 UNCHANGED = RowResult(Outcome.UNCHANGED)
 BUSY = RowResult(Outcome.BUSY)
 ROLLED_BACK = RowResult(Outcome.ROLLED_BACK)
@@ -62,7 +68,7 @@ ROLLED_BACK = RowResult(Outcome.ROLLED_BACK)
 
 def bulk_attach(
     *,
-    organization_id: UUID,
+    organization_id: UUID | None,
     rows: Sequence[Row],
     actor: Actor,
     lock_seconds: float,
@@ -72,6 +78,7 @@ def bulk_attach(
     """Attach campaigns to numbers, in one transaction. The results are those of a series of single attaches.
 
     Args:
+        organization_id: None: the numbers in stock, which fail by rule 6.
         rows: A number may occur again with the same campaign, but not with another one.
         lock_seconds: How long to wait for a number that another transaction holds, before its row is `busy`.
         dry_run: Return the same results, but lock and write nothing.
@@ -123,11 +130,14 @@ def bulk_attach_to_campaign(
         )
 
 
-def _check_campaigns(campaign_ids: set[UUID], *, organization_id: UUID) -> dict[UUID, Campaign | DomainError]:
+def _check_campaigns(
+    campaign_ids: set[UUID | None], *, organization_id: UUID | None
+) -> dict[UUID | None, Campaign | DomainError | None]:
     """Read the campaigns in one statement. Return each one, or the first of rules 2 to 4 that it breaks."""
-    found = Campaign.objects.select_related("brand").filter(organization_id=organization_id).in_bulk(campaign_ids)
-    checked: dict[UUID, Campaign | DomainError] = {}
-    for campaign_id in campaign_ids:
+    named = {campaign_id for campaign_id in campaign_ids if campaign_id is not None}
+    found = Campaign.objects.select_related("brand").filter(Q(organization_id=organization_id)).in_bulk(named)
+    checked: dict[UUID | None, Campaign | DomainError | None] = {None: None}
+    for campaign_id in named:
         try:
             checked[campaign_id] = check_campaign(found.get(campaign_id))
         except DomainError as error:
@@ -138,8 +148,8 @@ def _check_campaigns(campaign_ids: set[UUID], *, organization_id: UUID) -> dict[
 def _attach_rows(
     rows: Sequence[Row],
     *,
-    organization_id: UUID,
-    campaigns: Mapping[UUID, Campaign | DomainError],
+    organization_id: UUID | None,
+    campaigns: Mapping[UUID | None, Campaign | DomainError | None],
     actor: Actor,
     lock_seconds: float | None = None,
     dry_run: bool = False,
@@ -179,8 +189,8 @@ def _attach_rows(
 def _check_rows(
     rows: Sequence[Row],
     *,
-    organization_id: UUID,
-    campaigns: Mapping[UUID, Campaign | DomainError],
+    organization_id: UUID | None,
+    campaigns: Mapping[UUID | None, Campaign | DomainError | None],
     numbers: Mapping[UUID | str, PhoneNumber],
     busy: Collection[UUID | str],
     dry_run: bool,
@@ -200,18 +210,24 @@ def _check_rows(
             results.append(BUSY)
             continue
         try:
-            number = check_phone_number(numbers.get(row.phone_number))
-            check_number_type(number)
-            if number.campaign_id != campaign.id:
-                room.move(number, campaign)
+            found = numbers.get(row.phone_number)
+            if row.seen is not None:
+                row.seen.check(found)
+            number = check_phone_number(found)
+            if campaign is not None:
+                check_number_type(number)
+                if number.campaign_id != campaign.id:
+                    room.move(number, campaign)
         except DomainError as error:
             results.append(RowResult(Outcome.FAILED, error))
             continue
-        if number.campaign_id == campaign.id:
+        campaign_id = None if campaign is None else campaign.id
+        if number.campaign_id == campaign_id:
             results.append(UNCHANGED)
             continue
         if number.id in moves:
             raise ValueError(f"{row.phone_number} occurs with two campaigns")
+        assert organization_id is not None  # noqa: S101  (A number in stock is not assigned.)
         now: datetime = number.read_at  # type: ignore[attr-defined]  # Annotated by matching_phone_numbers.
         moves[number.id] = Move(
             organization_id=organization_id,
@@ -222,8 +238,8 @@ def _check_rows(
             at=moment_after(number.updated_at, now=now),
             due_at=now,
         )
-        number.campaign_id = campaign.id
-        results.append(ATTACHED)
+        results.append(RowResult(Outcome.ATTACHED, previous_campaign_id=number.campaign_id))
+        number.campaign_id = campaign_id
     return results, list(moves.values())
 
 

@@ -4,6 +4,7 @@ The locks are FOR NO KEY UPDATE: no writer changes a key, so a history row that 
 """
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import OperationalError, transaction
@@ -15,10 +16,23 @@ from psycopg.errors import LockNotAvailable
 
 from agentmessage.db.compiled import CompiledQueryset, Param
 from agentmessage.db.timeouts import set_timeout, waiting_for_lock
+from phone_numbers.errors import ChangedMeanwhile
 from phone_numbers.models import PhoneNumber
 
 # Called with a locked number before it is changed; raises unless the number is in the state that the caller expects.
 Precondition = Callable[[PhoneNumber], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where a person saw a number, in the organization in which it is looked up, when they confirmed its change."""
+
+    campaign_id: UUID | None
+
+    def check(self, phone_number: PhoneNumber | None) -> None:
+        """Raise ChangedMeanwhile unless the locked number is still there. None is a number that has left."""
+        if phone_number is None or phone_number.campaign_id != self.campaign_id:
+            raise ChangedMeanwhile
 
 
 def _lock_one(*, skip_locked: bool) -> CompiledQueryset[PhoneNumber]:
@@ -50,22 +64,22 @@ def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) ->
         return _LOCK.first(organization_id=organization_id, phone_number_id=phone_number_id)
 
 
-def matching_phone_numbers(*, organization_id: UUID, names: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
+def matching_phone_numbers(*, organization_id: UUID | None, names: Collection[UUID | str]) -> QuerySet[PhoneNumber]:
     """Return the organization's numbers with these IDs, or with these numbers as they are stored. Not locked.
 
-    Each has `read_at`, the time by the database's clock.
+    No organization means the numbers in stock. Each has `read_at`, the time by the database's clock.
     """
     ids = [name for name in names if isinstance(name, UUID)]
     numbers = [name for name in names if isinstance(name, str)]
     by_id, by_number = _EqualsAny(F("id"), array_literal(ids)), _EqualsAny(F("number"), array_literal(numbers))
     condition = by_id if not numbers else by_number if not ids else Q(by_id) | Q(by_number)
-    matching = PhoneNumber.objects.filter(condition, organization_id=organization_id)
+    matching = PhoneNumber.objects.filter(condition, Q(organization_id=organization_id))
     # The time comes with the rows, which saves a statement.
     return matching.annotate(read_at=Now()).only(*_BULK_FIELDS)
 
 
 def lock_matching_phone_numbers(
-    *, organization_id: UUID, names: Collection[UUID | str], skip_locked: bool = False
+    *, organization_id: UUID | None, names: Collection[UUID | str], skip_locked: bool = False
 ) -> QuerySet[PhoneNumber]:
     """Return the same numbers, locked until the transaction ends; with `skip_locked`, those that are free.
 
@@ -76,7 +90,7 @@ def lock_matching_phone_numbers(
 
 
 def lock_free_phone_numbers(
-    *, organization_id: UUID, names: Collection[UUID | str], seconds: float
+    *, organization_id: UUID | None, names: Collection[UUID | str], seconds: float
 ) -> tuple[list[PhoneNumber], list[PhoneNumber]]:
     """Lock the matching numbers, and wait at most `seconds` for those that another transaction holds.
 

@@ -21,13 +21,18 @@ def release_phone_number(*, organization_id: UUID, phone_number_id: UUID | None,
         NotFound, NumberNotAssigned: Rules 5 and 6 of the attach.
     """
     with transaction.atomic(durable=True):
-        phone_number = check_phone_number(
-            lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
-        )
-        if phone_number.campaign_id is None:
-            phone_number.updated_at = moment_after(phone_number.updated_at)
-        else:
-            move_to_campaign(phone_number, campaign=None, actor=actor)
-        phone_number.state = NumberState.QUARANTINED
-        phone_number.save(update_fields=["state", "updated_at"])
+        return apply_release(organization_id=organization_id, phone_number_id=phone_number_id, actor=actor)
+
+
+def apply_release(*, organization_id: UUID, phone_number_id: UUID | None, actor: Actor) -> PhoneNumber:
+    """Do what `release_phone_number` does, in a transaction that the caller has opened."""
+    phone_number = check_phone_number(
+        lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+    )
+    if phone_number.campaign_id is None:
+        phone_number.updated_at = moment_after(phone_number.updated_at)
+    else:
+        move_to_campaign(phone_number, campaign=None, actor=actor)
+    phone_number.state = NumberState.QUARANTINED
+    phone_number.save(update_fields=["state", "updated_at"])
     return phone_number

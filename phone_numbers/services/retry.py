@@ -55,13 +55,18 @@ def retry_attachment(*, attachment_id: UUID) -> None:
     Raises NotFailed if it has not failed, or if the number has been moved since.
     """
     with transaction.atomic(durable=True):
-        phone_number = lock_attached_phone_numbers(Q(attachments__id=attachment_id)).first()
-        if phone_number is None or phone_number.current_attachment_id != attachment_id:
-            raise NotFailed
-        attachment = phone_number.current_attachment
-        if attachment is None or attachment.status != AttachmentStatus.FAILED:
-            raise NotFailed
-        requeue(phone_number, cause=Cause.RETRY)
+        apply_retry(attachment_id=attachment_id)
+
+
+def apply_retry(*, attachment_id: UUID) -> None:
+    """Do what `retry_attachment` does, in a transaction that the caller has opened."""
+    phone_number = lock_attached_phone_numbers(Q(attachments__id=attachment_id)).first()
+    if phone_number is None or phone_number.current_attachment_id != attachment_id:
+        raise NotFailed
+    attachment = phone_number.current_attachment
+    if attachment is None or attachment.status != AttachmentStatus.FAILED:
+        raise NotFailed
+    requeue(phone_number, cause=Cause.RETRY)
 
 
 def requeue(phone_number: PhoneNumber, *, cause: Cause) -> None:

@@ -76,7 +76,8 @@ def test_an_entry_says_who_it_was_by_name(world: World, admin_client: Client) ->
     key, _plain = make_key(world.organization)
     for actor, words in [
         (Actor.for_operator(operator, request_id=REQUEST_ID), "operator ada"),
-        (Actor.for_api_key(key, request_id=REQUEST_ID), "key test"),
+        (Actor.for_api_key(key, request_id=REQUEST_ID), "API key test"),
+        (Actor.for_worker("reconcile"), "system reconcile"),
         (Actor.for_command("load_inventory"), "command load_inventory"),
     ]:
         world.phone_number = PhoneNumberFactory.create(organization=world.organization)

@@ -17,9 +17,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from campaigns.models import CampaignStatus
+from phone_numbers.management.bulk_attach import run
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from phone_numbers.services.bulk_attach import bulk_attach
 from phone_numbers.services.locking import lock_phone_number
-from tests.support.factories import PhoneNumberFactory
+from tests.support.factories import CampaignFactory, PhoneNumberFactory
+from tests.support.propagation import attach
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.support.worlds import World
 
@@ -214,6 +217,93 @@ def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) ->
     assert _campaign_of(world.phone_number) is None
 
 
+def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer moves a number after it was listed, and another is moved to a second organization."""
+    moved, sold, stays = PhoneNumberFactory.create_batch(
+        3, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
+    )
+    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+
+    def after_the_customer(**arguments: Any) -> Any:
+        attach(moved, third)
+        PhoneNumber.objects.filter(id=sold.id).update(
+            organization=world.stranger.organization, campaign=None, carrier_line_option_status=None
+        )
+        return bulk_attach(**arguments)
+
+    monkeypatch.setattr(run, "bulk_attach", after_the_customer)
+    ended = _run("--organization", slug, "--from-campaign", world.campaign.id, "--campaign", world.other_campaign.id)
+    assert ended.code == 1
+    assert ended.out.startswith("1 attached, 0 unchanged, 2 failed, 0 busy, ")
+    assert ended.err.count("PRECONDITION_FAILED: changed meanwhile") == 2
+    assert [_campaign_of(number) for number in (moved, sold, stays)] == [third.id, None, world.other_campaign.id]
+
+
+def test_what_was_previewed_is_what_is_attached(world: World, slug: str, tmp_path: Path) -> None:
+    fresh, on, moved, porting = PhoneNumberFactory.create_batch(4, organization=world.organization)
+    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    attach(on, third)
+    PhoneNumber.objects.filter(id=porting.id).update(state=NumberState.PENDING)
+    numbers = [number for row in (fresh, on, moved, porting) for number in ("--number", row.number)]
+    preview, report = tmp_path / "preview.csv", tmp_path / "done.csv"
+    dry = _run("--organization", slug, *numbers, "--campaign", world.campaign.id, "--dry-run", "--report", preview)
+    assert dry.out.startswith("3 would be attached, 0 unchanged, 1 failed")
+    assert [row["previous_campaign_id"] for row in _rows(preview)] == ["", str(third.id), "", ""]
+
+    attach(moved, third)
+    PhoneNumber.objects.filter(id=porting.id).update(state=NumberState.ASSIGNED)
+    same = tmp_path / "link.csv"
+    same.symlink_to(preview)
+    for arguments, words in [
+        (("--campaign", world.campaign.id), "--previewed has the campaigns: leave out --campaign."),
+        (("--report", same), f"--report {same}: this is the file that is read."),
+    ]:
+        assert _run("--organization", slug, "--previewed", preview, *arguments) == Ended(2, "", words)
+    ended = _run("--organization", slug, "--previewed", preview, "--report", report)
+    assert ended.out.startswith("2 attached, 0 unchanged, 1 failed")
+    assert [(row["number"], row["code"]) for row in _rows(report)] == [
+        (fresh.number, ""),
+        (on.number, ""),
+        (moved.number, "PRECONDITION_FAILED"),
+    ]
+    campaigns = [_campaign_of(number) for number in (fresh, on, moved, porting)]
+    assert campaigns == [world.campaign.id, world.campaign.id, third.id, None]
+    (tmp_path / "in.csv").write_text("number\n")
+    assert _run("--organization", slug, "--previewed", tmp_path / "in.csv").err == (
+        f"{tmp_path / 'in.csv'}: is not a report of this command, which begins with {','.join(run.HEADER)}."
+    )
+
+
+@pytest.mark.parametrize("is_atomic", [False, True])
+def test_a_lost_database_leaves_a_whole_report(
+    is_atomic: bool, transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    numbers = PhoneNumberFactory.create_batch(5, organization=world.organization)
+    file, report = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text("number\n" + "\n".join(number.number for number in numbers))
+    calls = iter([False, True])
+
+    def once(**arguments: Any) -> Any:
+        if next(calls):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return bulk_attach(**arguments)
+
+    monkeypatch.setattr(run, "bulk_attach", once)
+    arguments = ["--atomic"] if is_atomic else []
+    ended = _run("--organization", world.organization.slug, "--csv", file, "--campaign", world.campaign.id,
+                 "--report", report, "--batch-size", 2, *arguments)  # fmt: skip
+    connection.close()
+    assert (ended.code, ended.err.partition(":")[0]) == (1, "The database gave up after 2 rows")
+    done = ("rolled_back", "") if is_atomic else ("attached", "")
+    expected = [done] * 2 + [("unfinished", "BROKEN")] * 2 + [("unfinished", "NOT_TRIED")]
+    assert [(row["outcome"], row["code"]) for row in _rows(report)] == expected
+    assert [row["number"] for row in _rows(report)] == [number.number for number in numbers]
+    assert PhoneNumber.objects.filter(campaign=world.campaign).count() == (0 if is_atomic else 2)
+    assert sorted(tmp_path.iterdir()) == [file, report]
+
+
 def test_atomic_takes_everything_back(world: World, slug: str, tmp_path: Path) -> None:
     numbers = PhoneNumberFactory.create_batch(4, organization=world.organization)
     file, report = tmp_path / "in.csv", tmp_path / "out.csv"
@@ -267,7 +357,7 @@ def test_a_report_is_never_the_file_that_is_read(
             ended = _run(
                 "--organization", slug, "--csv", "in.csv", "--campaign", world.campaign.id, "--report", path, *dry
             )
-            assert ended == Ended(2, "", f"--report {path}: this is the file that --csv reads.")
+            assert ended == Ended(2, "", f"--report {path}: this is the file that is read.")
     assert (file.read_text(), _campaign_of(world.phone_number)) == (content, None)
     assert not list(tmp_path.glob("*.part2"))
 
@@ -332,11 +422,25 @@ def test_the_campaign_of_a_stranger_or_nobody_fails_every_row(world: World, slug
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: None) -> None:
+def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: None, tmp_path: Path) -> None:
     world = World()
     numbers = PhoneNumberFactory.create_batch(60, organization=world.organization)
-    command = [sys.executable, "manage.py", "attach_campaign", "--organization", world.organization.slug, "--csv", "-"]
-    command += ["--campaign", str(world.campaign.id), "--batch-size", "10", "--lock-timeout", str(DEADLINE), "--json"]
+    command = [sys.executable, "manage.py", "attach_campaign", "--organization", world.organization.slug]
+    file, report = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text("number\n" + "".join(f"{number.number}\n" for number in numbers))
+    command += [
+        "--csv",
+        str(file),
+        "--report",
+        str(report),
+        "--campaign",
+        str(world.campaign.id),
+        "--batch-size",
+        "10",
+        "--lock-timeout",
+        str(DEADLINE),
+        "--json",
+    ]
     code = (
         "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; import django; django.setup();"
         f" from django.db import connection; connection.settings_dict['NAME'] = {connection.settings_dict['NAME']!r};"
@@ -344,16 +448,10 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         " ManagementUtility(sys.argv[1:]).execute()"
     )
     command[1:2] = ["-c", code, "manage.py"]
-    lines = b"number\n" + b"".join(f"{number.number}\n".encode() for number in numbers)
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()
-    )
-    assert process.stdin
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy())
     # The third batch cannot go on before the signal has come.
     with transaction.atomic():
         lock_phone_number(organization_id=world.organization.id, phone_number_id=numbers[25].id)
-        process.stdin.write(lines)
-        process.stdin.flush()
         wait_until(connections_waiting_for_locks, "the third batch waits for its lock")
         process.send_signal(how)
     out, err = process.communicate(timeout=DEADLINE)
@@ -362,9 +460,11 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         assert process.returncode == 130
         assert json.loads(out)["attached"] == done == 30
         assert b"Interrupted after 30 rows: what is done stays done; run it again to go on." in err
+        told = [(row["outcome"], row["code"]) for row in _rows(report)]
+        assert told == [("attached", "")] * 30 + [("unfinished", "NOT_TRIED")] * 30
     else:
-        assert done == 20
-    again = subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, timeout=DEADLINE)
+        assert done == len(_rows(tmp_path / "out.csv.part")) == 20
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=DEADLINE)
     assert again.returncode == 0, again.stderr
     assert (json.loads(again.stdout)["attached"], json.loads(again.stdout)["unchanged"]) == (60 - done, done)
     assert CampaignAttachment.objects.count() == 60

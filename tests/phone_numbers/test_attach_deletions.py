@@ -19,14 +19,12 @@ from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import PhoneNumberFactory, make_key
-from tests.support.operators import sign_in
+from tests.support.operators import outcomes, run_action, sign_in
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.support.worlds import World
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
-
-CHANGELIST = "/admin/numbers/phonenumber/"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -141,20 +139,24 @@ def test_rows_of_a_deleted_campaign_fail_alone(atomic: bool, world: World, tmp_p
     }
 
 
-@pytest.mark.parametrize("deleted", ["campaign", "number"])
-def test_an_operator_reads_a_sentence(deleted: str, world: World) -> None:
+@pytest.mark.parametrize(
+    ("deleted", "reason"),
+    [
+        ("campaign", "The campaign no longer exists."),
+        ("number", "Changed meanwhile: the number is no longer where you saw it."),
+    ],
+)
+def test_an_operator_reads_a_sentence(deleted: str, reason: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     operator: Client = sign_in(superuser=True)
-    form = {
-        "action": "attach_selected",
-        "_selected_action": [str(world.phone_number.id)],
-        "campaign": str(world.campaign.id),
-        "confirm": "yes",
-    }
+    address = run_action(operator, PhoneNumber, "attach_selected", world.phone_number)["Location"]
+    form = {"campaign": str(world.campaign.id)}
+    operator.post(address, form)
+    monkeypatch.setattr("phone_numbers.admin.operations._LOCK_SECONDS", DEADLINE)
     response = _delete_while_waiting(
-        lambda: operator.post(CHANGELIST, form),
+        lambda: operator.post(address, form | {"confirm": "yes"}, follow=True),
         number=world.phone_number,
         delete=_delete_campaign(world) if deleted == "campaign" else world.phone_number.delete,
     )
     assert response.context["summary"] == "1 failed"
-    assert "The number or the campaign is not in this organization any more." in response.content.decode()
+    assert outcomes(response) == [(world.phone_number.number, "failed", reason)]
     assert not CampaignAttachment.objects.exists()

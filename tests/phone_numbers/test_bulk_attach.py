@@ -146,6 +146,7 @@ def _one_by_one(organization_id: UUID, rows: list[Row]) -> Told:
         try:
             with transaction.atomic():
                 assert isinstance(row.phone_number, UUID)
+                assert row.campaign_id is not None
                 apply_attach(
                     organization_id=organization_id,
                     phone_number_id=row.phone_number,

@@ -304,7 +304,7 @@ def test_history_of_another_tenants_campaign(world: World) -> None:
 
 def test_history_that_says_nothing(world: World) -> None:
     with refused_by("numbers_campaignattachment_says_something"):
-        _insert_entry(world, None, None)
+        _insert_entry(world, None, None, kind="operator")
     with refused_by("numbers_campaignattachment_is_a_move"):
         _insert_entry(world, world.campaign.id, world.campaign.id)
     with refused_by("numbers_campaignattachment_actor_kind_known"):

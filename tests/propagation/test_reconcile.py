@@ -222,6 +222,8 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
         f"{drifted['theirs'].number}: on a campaign at the carrier, on none here (- here, CELSE00 there)"
         in said.getvalue()
     )
+    kinds = CampaignAttachment.objects.filter(campaign=None).values_list("actor_kind", "actor_id")
+    assert set(kinds) == {("command", "test"), ("command", "reconcile_carrier")}
     worker.settle()
     said = StringIO()
     call_command("reconcile_carrier", "--json", stdout=said)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -39,10 +40,14 @@ def _work() -> None:
     """Until nothing is queued."""
 
     async def work() -> None:
+        # One thread, so that its connection can be closed in the end.
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
         async with working.open_async():
             await working.run_worker_async(
                 wait=False, install_signal_handlers=False, listen_notify=False, concurrency=2
             )
+        await loop.run_in_executor(None, connections.close_all)
 
     connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]  # Django's has it.
     with app.replace_connector(connector) as working:
@@ -73,7 +78,15 @@ def test_a_full_queue_takes_no_more(world: World, chosen: SimulatorServer, monke
 
 def test_every_task_is_periodic_or_deferred_by_one() -> None:
     periodic = {task for task, _id in app.periodic_registry.periodic_tasks}
-    assert periodic == {"propagate", "tidy_up", "expire_campaigns", "sync_campaigns", "reconcile"}
+    assert periodic == {
+        "propagate",
+        "tidy_up",
+        "expire_campaigns",
+        "sync_campaigns",
+        "reconcile",
+        "bulk_operations",
+        "delete_bulk_operations",
+    }
 
 
 def test_old_orders_and_lost_jobs_are_forgotten(world: World, worker: Worker) -> None:

@@ -70,10 +70,25 @@ def run_action(client: Client, model: type[models.Model], action: str, *rows: mo
 
 
 def operate(client: Client, action: str, *numbers: PhoneNumber, query: str = "", **fields: str) -> "Answer":
-    """Ticks the numbers, runs an operation and confirms it."""
+    """Tick the numbers, run an operation, confirm it, and return the page of what became of them."""
     address = page(PhoneNumber, "changelist") + query
-    selection = {"action": action, "_selected_action": [str(number.id) for number in numbers], "confirm": "yes"}
-    return client.post(address, selection | fields)
+    begun = client.post(address, {"action": action, "_selected_action": [str(number.id) for number in numbers]})
+    return confirm(client, begun, **fields)
+
+
+def confirm(client: Client, begun: "Answer", **fields: str) -> "Answer":
+    """Take the steps of an operation's page: choose with `fields`, if there are any, and confirm.
+
+    Returns the last page, or the one before it that refuses to go on.
+    """
+    address = begun.headers.get("Location", "")
+    if "/bulkoperation/" not in address:
+        return begun
+    for step in [fields, {"confirm": "yes"} | fields] if fields else [{"confirm": "yes"}]:
+        taken = client.post(address, step)
+        if taken.status_code != 302:
+            return taken
+    return client.get(address)
 
 
 def outcomes(response: "Answer") -> list[tuple[str, str, str]]:

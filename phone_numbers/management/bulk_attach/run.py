@@ -19,10 +19,13 @@ from agentmessage.files import CsvWriter
 from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
 from phone_numbers.services.bulk_attach import UNCHANGED, Outcome, RowResult, bulk_attach
 
-HEADER = ("line", "number", "outcome", "code", "message")
+HEADER = ("line", "number", "outcome", "code", "message", "campaign_id", "previous_campaign_id")
 # Failed rows that are shown beside the counts; the report file has all.
 SHOWN = 20
 ROLLED_BACK = (Outcome.ROLLED_BACK.value, "", "another row failed, and --atomic was asked for")
+# The batch may have been committed although its answer was lost.
+BROKEN = ("BROKEN", "the batch of this row broke off: run it again")
+NOT_TRIED = ("NOT_TRIED", "the run ended before this row: run it again")
 
 
 class Report:
@@ -65,7 +68,20 @@ class Report:
         if outcome in (Outcome.FAILED, Outcome.BUSY) and len(self.first_failures) < SHOWN:
             self.first_failures.append(f"line {line.place}: {line.number or '-'}: {code}: {message}")
         if self._file is not None:
-            self._writer.write((line.place, line.number, outcome.value, code, message))
+            campaign_id = None if line.row is None else line.row.campaign_id
+            previous_id = None if result is None else result.previous_campaign_id
+            self._writer.write((line.place, line.number, outcome.value, code, message, campaign_id, previous_id))
+
+    def keep(self) -> None:
+        """Write what has been added to the disk, so that it is there if this process is killed."""
+        if self._file is not None:
+            self._file.flush()
+
+    def add_unfinished(self, lines: Iterable[Line], code: str, message: str) -> None:
+        """Add rows of which no outcome is known to the CSV. They are not counted."""
+        if self._file is not None:
+            for line in lines:
+                self._writer.write((line.place, line.number, "unfinished", code, message, "", ""))
 
     def finish(self, *, rolled_back: bool) -> None:
         """Puts the CSV in its place. `rolled_back`: what was told as attached was taken back."""
@@ -87,7 +103,7 @@ class Report:
             writer = csv.writer(new)
             for row in csv.reader(old):
                 if row[2] == Outcome.ATTACHED:
-                    row[2:] = ROLLED_BACK
+                    row[2:5] = ROLLED_BACK
                 writer.writerow(row)
         whole.replace(self._draft)
 
@@ -102,6 +118,8 @@ class Run:
     lock_seconds: float
     is_dry: bool
     is_atomic: bool
+    # Whether the rows come from where neither an open pipe nor a lost database keeps them back.
+    can_read_on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +133,50 @@ class End:
 def run_lines(lines: Iterable[Line], *, run: Run, report: Report, progress: Callable[[], None]) -> End:
     """Run all lines, each batch in a transaction of its own, or all in one with `is_atomic`.
 
-    SIGINT stops the run between two batches. What was done before is kept, unless the run is atomic.
+    SIGINT stops the run between two batches. What was done before is kept, unless the run is atomic. However the run
+    ends, the report is finished and has the rows that were not tried.
     """
+    rest = _without_contradictions(lines)
     transaction_of_the_run = transaction.atomic(durable=True) if run.is_atomic else nullcontext()
-    with _interrupt_noticed() as is_interrupted, transaction_of_the_run:
-        interrupted = False
-        for batch in _batches(_without_contradictions(lines), run.batch_size):
-            _run_batch(batch, run=run, report=report)
-            progress()
-            if interrupted := is_interrupted():
-                break
-        rolled_back = run.is_atomic and (report.has_failures or (interrupted and not run.is_dry))
-        if rolled_back:
-            transaction.set_rollback(True)
-        return End(interrupted=interrupted, rolled_back=rolled_back)
+    try:
+        with _interrupt_noticed() as is_interrupted, transaction_of_the_run:
+            interrupted = False
+            while not interrupted:
+                batch: list[Line] = []
+                try:
+                    batch.extend(islice(rest, run.batch_size))
+                    _run_batch(batch, run=run, report=report)
+                except BaseException:
+                    report.add_unfinished(batch, *BROKEN)
+                    raise
+                if not batch:
+                    break
+                progress()
+                interrupted = is_interrupted()
+            rolled_back = run.is_atomic and (report.has_failures or (interrupted and not run.is_dry))
+            if rolled_back:
+                transaction.set_rollback(True)
+    except BaseException:
+        _finish_early(report, rest, run=run, rolled_back=run.is_atomic and not run.is_dry)
+        raise
+    if interrupted:
+        _finish_early(report, rest, run=run, rolled_back=rolled_back)
+    else:
+        report.finish(rolled_back=rolled_back)
+    return End(interrupted=interrupted, rolled_back=rolled_back)
+
+
+def _finish_early(report: Report, rest: Iterable[Line], *, run: Run, rolled_back: bool) -> None:
+    """Finish the report of a run that did not come to its end. The rows are listed as far as they can still be read."""
+    if run.can_read_on:
+        report.add_unfinished(rest, *NOT_TRIED)
+    report.finish(rolled_back=rolled_back)
 
 
 def _without_contradictions(lines: Iterable[Line]) -> Iterator[Line]:
     """Replace each line whose number an earlier line puts on another campaign, so that it fails."""
     # Integers take the least memory (docs/adr/0007). E.164 has at least 7 digits and a short code at most 6.
-    campaigns: dict[int, UUID] = {}
+    campaigns: dict[int, UUID | None] = {}
     for line in lines:
         if line.row is None:
             yield line
@@ -147,12 +189,6 @@ def _without_contradictions(lines: Iterable[Line]) -> Iterator[Line]:
         else:
             message = f"an earlier line puts the number on campaign {first}"
             yield bad_line(line.place, line.number, LineCode.REPEATED, message)
-
-
-def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
-    iterator = iter(lines)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
@@ -177,6 +213,7 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
             # The earlier row may be in another batch, which has not been written either.
             result = UNCHANGED
         report.add(line, result)
+    report.keep()
 
 
 @contextmanager

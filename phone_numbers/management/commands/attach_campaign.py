@@ -29,9 +29,11 @@ from phone_numbers.management.bulk_attach.csv_lines import (
     read_csv,
     read_number,
 )
+from phone_numbers.management.bulk_attach.previewed import previewed_lines
 from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk_attach import Outcome, Row
+from phone_numbers.services.locking import Seen
 
 SOME_FAILED = 1
 USAGE = 2
@@ -54,6 +56,8 @@ class Command(BaseCommand):
                             "tcr_campaign_id; or a Bandwidth TN export; - for standard input")  # fmt: skip
         source.add_argument("--number", action="append", metavar="+1…", help="may be repeated; needs --campaign")
         source.add_argument("--from-campaign", metavar="ID", help="every number that is on it; needs --campaign")
+        source.add_argument("--previewed", metavar="REPORT.csv", help="what the report of a dry run says would be "
+                            "attached, as far as it is still where the dry run saw it")  # fmt: skip
         parser.add_argument("--campaign", metavar="ID", help="for every row, whatever the file says")
         parser.add_argument("--dry-run", action="store_true", help="the same report and exit code; nothing is written")
         parser.add_argument("--atomic", action="store_true", help="one failed row, and nothing is attached")
@@ -68,7 +72,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["batch_size"] < 1 or options["lock_timeout"] <= 0:
             raise CommandError("--batch-size and --lock-timeout must be greater than 0.", returncode=USAGE)
-        if options["csv"] is None and options["campaign"] is None:
+        if options["previewed"] is not None and options["campaign"] is not None:
+            raise CommandError("--previewed has the campaigns: leave out --campaign.", returncode=USAGE)
+        if options["csv"] is None and options["previewed"] is None and options["campaign"] is None:
             raise CommandError("--number and --from-campaign need --campaign.", returncode=USAGE)
         owner: Organization = options["organization"]
         names = CampaignNames(owner.id)
@@ -79,12 +85,14 @@ class Command(BaseCommand):
             lock_seconds=options["lock_timeout"],
             is_dry=options["dry_run"],
             is_atomic=options["atomic"],
+            can_read_on="-" not in (options["csv"], options["previewed"]) and options["from_campaign"] is None,
         )
         campaign_id = _campaign(names, options["campaign"], "--campaign")
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             bar = stack.enter_context(_Bar())
-            file = stack.enter_context(_open(options["csv"])) if options["csv"] is not None else None
+            name = options["csv"] or options["previewed"]
+            file = stack.enter_context(_open(name)) if name is not None else None
             if file is not None and options["report"] is not None:
                 _refuse_as_output(options["report"], file)
             lines = _lines(file, bar, options, owner.id, names, campaign_id)
@@ -96,7 +104,6 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"The database gave up after {report.total:,} rows: {reason}. Run it again to go on."
                 ) from error
-            report.finish(rolled_back=end.rolled_back)
         self._tell(report, end, options, seconds=time.monotonic() - started)
 
     def _tell(self, report: Report, end: End, options: dict[str, Any], *, seconds: float) -> None:
@@ -143,9 +150,11 @@ def _lines(
     """The rows of the one source that was named. Raises CommandError for a source that cannot be read."""
     if file is not None:
         try:
+            if options["previewed"] is not None:
+                return previewed_lines(file)
             return read_csv(bar.reading(file), names=names, campaign_id=campaign_id)
         except UnreadableFile as error:
-            raise CommandError(f"{options['csv']}: {error}.", returncode=USAGE) from error
+            raise CommandError(f"{options['csv'] or options['previewed']}: {error}.", returncode=USAGE) from error
     assert campaign_id is not None  # noqa: S101  (Looked at before.)
     if options["number"] is not None:
         return _argument_lines(options["number"], campaign_id)
@@ -168,8 +177,9 @@ def _argument_lines(numbers: list[str], campaign_id: UUID) -> Iterator[Line]:
 
 
 def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> Iterator[Line]:
-    """Everything that is on the campaign, a part at a time: what has moved is not met again."""
+    """Everything that is on the campaign, a part at a time. What leaves it before it is locked is left alone."""
     place = 0
+    seen = Seen(origin)
     last = UUID(int=0)
     while True:
         rows = PhoneNumber.objects.filter(organization_id=organization_id, campaign_id=origin, id__gt=last)
@@ -178,7 +188,7 @@ def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> I
             return
         for last, number in part:
             place += 1
-            yield Line(place, number, Row(last, campaign_id))
+            yield Line(place, number, Row(last, campaign_id, seen))
 
 
 def _open(name: str) -> "TextIOWrapper[Any]":
@@ -204,7 +214,7 @@ def _refuse_as_output(name: str, file: "TextIOWrapper[Any]") -> None:
     for output in (path, Report.draft_of(path)):
         with contextlib.suppress(OSError):  # There is no such file yet, or opening it says what is wrong.
             if os.path.samestat(output.stat(), os.fstat(file.fileno())):
-                raise CommandError(f"--report {name}: this is the file that --csv reads.", returncode=USAGE)
+                raise CommandError(f"--report {name}: this is the file that is read.", returncode=USAGE)
 
 
 def _open_report(name: str | None) -> Report:

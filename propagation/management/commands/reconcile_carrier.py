@@ -56,7 +56,7 @@ class Command(BaseCommand):
         try:
             report = reconcile(
                 carrier=carrier_of(options["account"]),
-                actor=Actor.for_worker("reconcile"),
+                actor=Actor.for_command("reconcile_carrier"),
                 organization_id=None if owner is None else owner.id,
                 dry_run=options["dry_run"],
                 force=options["force"],

@@ -1,0 +1,97 @@
+"""What operators do to many numbers: the operation, and its numbers as the operator saw them."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import Operator
+from agentmessage.ids import uuid7
+from campaigns.models import Campaign
+
+
+class BulkAction(models.TextChoices):
+    """What is done to the numbers."""
+
+    ATTACH = "attach", "Attach a campaign"
+    DETACH = "detach", "Detach campaigns"
+    RELEASE = "release", "Release numbers"
+    RETRY = "retry", "Send failed propagations again"
+
+
+class BulkPhase(models.TextChoices):
+    """How far an operation has come. Workers run the batches of those that are previewing or running."""
+
+    CHOOSING = "choosing"
+    PREVIEWING = "previewing"
+    PREVIEWED = "previewed"
+    RUNNING = "running"
+    STOPPED = "stopped", "stopped after errors"
+    FINISHED = "finished"
+
+
+class RowOutcome(models.TextChoices):
+    """What became of a number, or would become of it by the preview. Empty: nothing yet."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    BUSY = "busy"
+
+
+WORKING = (BulkPhase.PREVIEWING, BulkPhase.RUNNING)
+
+
+class BulkOperation(models.Model):
+    """An operation on numbers that were chosen at one moment; its rows never come from a second query."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    operator = models.ForeignKey(Operator, on_delete=models.PROTECT, related_name="+", db_index=False)
+    action = models.CharField(max_length=7, choices=BulkAction.choices)
+    # The rows of a campaign that has been deleted fail, so an operation keeps no campaign from being deleted.
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.DO_NOTHING, related_name="+", null=True, db_constraint=False, db_index=False
+    )
+    phase = models.CharField(max_length=10, choices=BulkPhase.choices, default=BulkPhase.CHOOSING)
+    rows_total = models.PositiveIntegerField(default=0)
+    # Rows up to this position have their outcome in this phase.
+    rows_done = models.PositiveIntegerField(default=0)
+    # Batches that broke off, one after the other.
+    errors = models.PositiveSmallIntegerField(default=0)
+    # The request that confirmed it, which history names.
+    request_id = models.CharField(max_length=26, null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index("updated_at", name="numbers_bulkoperation_working", condition=Q(phase__in=WORKING)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.rows_total:,} numbers"
+
+
+class BulkOperationRow(models.Model):
+    """One number: where the operator saw it, and what became of it. Copied, so that it stays what it was."""
+
+    pk = models.CompositePrimaryKey("operation_id", "position")
+    operation = models.ForeignKey(
+        BulkOperation, on_delete=models.CASCADE, related_name="rows", db_constraint=False, db_index=False
+    )
+    position = models.PositiveIntegerField()
+    phone_number_id = models.UUIDField()
+    number = models.CharField(max_length=16)
+    organization_id = models.UUIDField(null=True)
+    campaign_id = models.UUIDField(null=True)
+    attachment_id = models.UUIDField(null=True)
+    outcome = models.CharField(max_length=9, choices=RowOutcome.choices, default="")
+    code = models.CharField(max_length=40, default="")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.number

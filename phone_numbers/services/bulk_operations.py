@@ -1,0 +1,271 @@
+"""Bulk operations of operators: freeze what was chosen, preview it, and run what was confirmed, batch by batch.
+
+A batch writes its moves, its outcomes and the progress in one transaction. So an operation can be interrupted at any
+moment, and the next batch goes on from there.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import connection, transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When, Window
+from django.db.models.functions import Collate, Now, RowNumber
+
+from accounts.actors import Actor
+from accounts.models import Operator
+from agentmessage.errors import DomainError, ValidationFailed
+from campaigns.models import Campaign
+from phone_numbers.bulk_operations import (
+    WORKING,
+    BulkAction,
+    BulkOperation,
+    BulkOperationRow,
+    BulkPhase,
+    RowOutcome,
+)
+from phone_numbers.errors import NotFailed, NumberNotAssigned
+from phone_numbers.models import PhoneNumber
+from phone_numbers.services.bulk_attach import Outcome, Row, bulk_attach
+from phone_numbers.services.locking import Seen, lock_free_phone_numbers
+from phone_numbers.services.release import apply_release
+from phone_numbers.services.retry import apply_retry
+
+log = structlog.get_logger(__name__)
+
+# Freezing as many takes less than a second of a web thread. More is for `manage.py attach_campaign`.
+MAX_ROWS = 100_000
+# A batch takes well under a second, which is how often progress is shown and how long a stopping worker waits.
+_BATCH = 1_000
+# Batches that break off one after the other before an operator has to look.
+_MAX_ERRORS = 5
+_DRAFT_DAYS, _KEPT_DAYS = 1, 30
+
+_FREEZE = """
+INSERT INTO numbers_bulkoperationrow (
+    operation_id, position, phone_number_id, number, organization_id, campaign_id, attachment_id, outcome, code
+)
+SELECT %s, chosen.*, '', '' FROM ({chosen}) AS chosen
+"""
+_OUTCOMES = {
+    Outcome.ATTACHED: RowOutcome.CHANGED,
+    Outcome.UNCHANGED: RowOutcome.UNCHANGED,
+    Outcome.FAILED: RowOutcome.FAILED,
+    Outcome.BUSY: RowOutcome.BUSY,
+}
+
+Results = dict[int, tuple[RowOutcome, str]]
+"""The outcome of each row and the code of its failure, by the row's position."""
+
+
+def freeze_operation(*, operator: Operator, action: BulkAction, chosen: QuerySet[PhoneNumber]) -> BulkOperation:
+    """Record an operation and its numbers, with the organization and campaign that each has now.
+
+    Raises:
+        ValidationFailed: The action is not possible for these numbers.
+    """
+    if (count := chosen.count()) > MAX_ROWS:
+        raise ValidationFailed(
+            f"{count:,} numbers are more than one operation takes: manage.py attach_campaign takes any number."
+        )
+    if not count:
+        raise ValidationFailed("These numbers are gone.")
+    with transaction.atomic(durable=True):
+        operation = BulkOperation.objects.create(operator=operator, action=action)
+        numbered = chosen.order_by().annotate(position=Window(RowNumber(), order_by=Collate("number", "C")))
+        sql, parameters = numbered.values_list(
+            "position", "id", "number", "organization_id", "campaign_id", "current_attachment_id"
+        ).query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(_FREEZE.format(chosen=sql), [operation.id, *parameters])
+            operation.rows_total = cursor.rowcount
+        operation.save(update_fields=["rows_total"])
+        if action == BulkAction.ATTACH:
+            _check_organizations(operation)
+    return operation
+
+
+def preview_operation(operation: BulkOperation, *, campaign_id: UUID) -> bool:
+    """Have the batches find out what attaching the campaign would do. Return False if it is too late for that."""
+    open_ = _in_phase(operation, BulkPhase.CHOOSING, BulkPhase.PREVIEWED).filter(action=BulkAction.ATTACH)
+    return _set(open_, phase=BulkPhase.PREVIEWING, campaign_id=campaign_id, rows_done=0)
+
+
+def start_operation(operation: BulkOperation, *, campaign_id: UUID | None, request_id: str) -> bool:
+    """Have the batches do what the operator has confirmed. Return False if that is not what the operation is now.
+
+    Args:
+        campaign_id: The campaign of the preview that the operator has seen.
+    """
+    expected = BulkPhase.PREVIEWED if operation.action == BulkAction.ATTACH else BulkPhase.CHOOSING
+    confirmed = _in_phase(operation, expected).filter(Q(campaign_id=campaign_id))
+    return _set(confirmed, phase=BulkPhase.RUNNING, rows_done=0, request_id=request_id, started_at=Now())
+
+
+def continue_operation(operation: BulkOperation) -> bool:
+    """Go on after errors have stopped the operation."""
+    phase = BulkPhase.PREVIEWING if operation.started_at is None else BulkPhase.RUNNING
+    return _set(_in_phase(operation, BulkPhase.STOPPED), phase=phase, errors=0)
+
+
+def run_batch(*, operation_id: UUID | None = None, lock_seconds: float) -> bool:
+    """Run one batch of this operation, or of the one that has waited longest. Return False if there is none.
+
+    Args:
+        lock_seconds: How long to wait for numbers that another transaction holds, before their rows are busy.
+    """
+    operation: BulkOperation | None = None
+    try:
+        with transaction.atomic(durable=True):
+            # Another worker may be at it.
+            free = BulkOperation.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+            working = free.filter(phase__in=WORKING).select_related("operator").order_by("updated_at")
+            operation = (working if operation_id is None else working.filter(id=operation_id)).first()
+            if operation is None:
+                return False
+            _run_batch(operation, lock_seconds=lock_seconds)
+    except Exception:
+        if operation is not None:
+            _count_error(operation)
+        raise
+    return True
+
+
+def delete_old_operations() -> None:
+    """Delete operations that were never confirmed after a day, and all others after 30 days."""
+    drafts = Q(phase__in=[BulkPhase.CHOOSING, BulkPhase.PREVIEWED], updated_at__lt=Now() - timedelta(days=_DRAFT_DAYS))
+    old = Q(updated_at__lt=Now() - timedelta(days=_KEPT_DAYS)) & ~Q(phase__in=WORKING)
+    BulkOperation.objects.filter(drafts | old).delete()
+
+
+def _check_organizations(operation: BulkOperation) -> None:
+    """Raise ValidationFailed unless all rows belong to one organization, as a campaign does."""
+    organization_ids = list(operation.rows.order_by().values_list("organization_id", flat=True).distinct()[:2])
+    if None in organization_ids:
+        raise ValidationFailed(
+            "A number without an organization takes no campaign: choose numbers of one organization."
+        )
+    if len(organization_ids) > 1:
+        raise ValidationFailed("The numbers belong to several organizations: choose numbers of one organization.")
+
+
+def _in_phase(operation: BulkOperation, *phases: BulkPhase) -> QuerySet[BulkOperation]:
+    return BulkOperation.objects.filter(id=operation.id, phase__in=phases)
+
+
+def _set(operations: QuerySet[BulkOperation], **values: object) -> bool:
+    """Change the operation in one statement, which compares its phase. Return whether it was in it."""
+    return operations.update(**values, updated_at=Now()) == 1
+
+
+def _run_batch(operation: BulkOperation, *, lock_seconds: float) -> None:
+    is_preview = operation.phase == BulkPhase.PREVIEWING
+    batch = list(operation.rows.filter(position__gt=operation.rows_done).order_by("position")[:_BATCH])
+    # A row that was not going to be changed when the operator confirmed stays as it was shown.
+    confirmed = [row for row in batch if is_preview or row.outcome in ("", RowOutcome.CHANGED)]
+    by_organization: dict[UUID | None, list[BulkOperationRow]] = defaultdict(list)
+    for row in confirmed:
+        by_organization[row.organization_id].append(row)
+    run = _one_by_one if operation.action in (BulkAction.RELEASE, BulkAction.RETRY) else _move
+    results: Results = {}
+    for organization_id, rows in by_organization.items():
+        results |= run(operation, organization_id, rows, lock_seconds)
+
+    by_result: dict[tuple[RowOutcome, str], list[int]] = defaultdict(list)
+    for position, result in results.items():
+        by_result[result].append(position)
+    for (outcome, code), positions in by_result.items():
+        operation.rows.filter(position__in=positions).update(outcome=outcome, code=code)
+    if not is_preview:
+        _log_changed(operation, [row for row in confirmed if results[row.position][0] == RowOutcome.CHANGED])
+
+    operation.rows_done += len(batch)
+    operation.errors = 0
+    if operation.rows_done >= operation.rows_total:
+        operation.phase = BulkPhase.PREVIEWED if is_preview else BulkPhase.FINISHED
+        operation.finished_at = None if is_preview else Now()
+    operation.updated_at = Now()
+    operation.save(update_fields=["rows_done", "errors", "phase", "finished_at", "updated_at"])
+
+
+def _move(
+    operation: BulkOperation, organization_id: UUID | None, rows: Sequence[BulkOperationRow], lock_seconds: float
+) -> Results:
+    """Attach the operation's campaign, or detach."""
+    results = bulk_attach(
+        organization_id=organization_id,
+        rows=[Row(row.phone_number_id, operation.campaign_id, Seen(row.campaign_id)) for row in rows],
+        actor=_actor(operation),
+        lock_seconds=lock_seconds,
+        dry_run=operation.phase == BulkPhase.PREVIEWING,
+        durable=False,
+    )
+    return {
+        row.position: (_OUTCOMES[result.outcome], result.error.code.value if result.error is not None else "")
+        for row, result in zip(rows, results, strict=True)
+    }
+
+
+def _one_by_one(
+    operation: BulkOperation, organization_id: UUID | None, rows: Sequence[BulkOperationRow], lock_seconds: float
+) -> Results:
+    """Release the numbers, or send their failed propagations again."""
+    locked, busy = lock_free_phone_numbers(
+        organization_id=organization_id, names=[row.phone_number_id for row in rows], seconds=lock_seconds
+    )
+    here, held = {number.id: number for number in locked}, {number.id for number in busy}
+    results: Results = {}
+    for row in rows:
+        if row.phone_number_id in held:
+            results[row.position] = (RowOutcome.BUSY, "")
+            continue
+        # A refusal is raised before anything of the row is written.
+        try:
+            Seen(row.campaign_id).check(here.get(row.phone_number_id))
+            _run_one(operation, row)
+        except DomainError as error:
+            results[row.position] = (RowOutcome.FAILED, error.code.value)
+        else:
+            results[row.position] = (RowOutcome.CHANGED, "")
+    return results
+
+
+def _run_one(operation: BulkOperation, row: BulkOperationRow) -> None:
+    if operation.action == BulkAction.RELEASE:
+        if row.organization_id is None:
+            raise NumberNotAssigned
+        apply_release(organization_id=row.organization_id, phone_number_id=row.phone_number_id, actor=_actor(operation))
+    elif row.attachment_id is None:
+        raise NotFailed
+    else:
+        apply_retry(attachment_id=row.attachment_id)
+
+
+def _actor(operation: BulkOperation) -> Actor:
+    return Actor.for_operator(operation.operator, request_id=operation.request_id)
+
+
+def _log_changed(operation: BulkOperation, rows: Sequence[BulkOperationRow]) -> None:
+    """Write an entry of the admin's log for each number."""
+    if rows:
+        numbers = [PhoneNumber(id=row.phone_number_id, number=row.number) for row in rows]
+        LogEntry.objects.log_actions(operation.operator_id, numbers, CHANGE, f"{describe_operation(operation)}.")
+
+
+def describe_operation(operation: BulkOperation) -> str:
+    """Say what the operation does, and with which campaign."""
+    title = BulkAction(operation.action).label
+    if operation.campaign_id is None:
+        return title
+    name = Campaign.objects.filter(id=operation.campaign_id).values_list("name", flat=True).first()
+    return f"{title}: {name or operation.campaign_id}"
+
+
+def _count_error(operation: BulkOperation) -> None:
+    """Count a batch that broke off. After some of them the operation stops, until an operator continues it."""
+    stopped = Case(When(errors__gte=_MAX_ERRORS - 1, then=Value(BulkPhase.STOPPED)), default=F("phase"))
+    _set(_in_phase(operation, *WORKING), errors=F("errors") + 1, phase=stopped)
+    log.warning("bulk operation broke off", operation_id=str(operation.id))
