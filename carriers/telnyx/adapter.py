@@ -5,7 +5,7 @@ Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`
 src/telnyx/resources/messaging_10dlc/.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
@@ -23,6 +23,8 @@ from carriers.base import (
     Deadline,
     Failure,
     FailureKind,
+    ListedBrand,
+    ListedCampaign,
     OrderAction,
     OrderReport,
     OrderRequest,
@@ -32,9 +34,10 @@ from carriers.base import (
     undocumented,
 )
 from carriers.http import Answer, HttpCaller
-from carriers.telnyx import json_format
+from carriers.telnyx import json_format, listing
 from carriers.telnyx.campaign_ids import PAGE_SIZE, CampaignIds
 from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_success, is_unknown, raise_error
+from carriers.telnyx.listing import DECISIONS
 
 HOST = "api.telnyx.com"
 
@@ -45,21 +48,6 @@ _STATES: dict[str | None, AssignmentState] = {
     AssignmentStatus.FAILED_ASSIGNMENT: AssignmentState.FAILED,
     AssignmentStatus.PENDING_ASSIGNMENT: AssignmentState.PENDING,
     AssignmentStatus.PENDING_UNASSIGNMENT: AssignmentState.PENDING,
-}
-_CAMPAIGN_STATUSES = {
-    "TCR_PENDING": CampaignDecision.PENDING,
-    "TCR_ACCEPTED": CampaignDecision.PENDING,
-    "TELNYX_ACCEPTED": CampaignDecision.PENDING,
-    "MNO_PENDING": CampaignDecision.PENDING,
-    # Accepted by the networks, not yet set up there: messages may still fail.
-    "MNO_ACCEPTED": CampaignDecision.PENDING,
-    "MNO_PROVISIONED": CampaignDecision.APPROVED,
-    "TCR_FAILED": CampaignDecision.REJECTED,
-    "TELNYX_FAILED": CampaignDecision.REJECTED,
-    "MNO_REJECTED": CampaignDecision.REJECTED,
-    "MNO_PROVISIONING_FAILED": CampaignDecision.REJECTED,
-    "TCR_SUSPENDED": CampaignDecision.SUSPENDED,
-    "TCR_EXPIRED": CampaignDecision.SUSPENDED,
 }
 
 
@@ -74,7 +62,7 @@ class TelnyxCarrier:
     page_size = PAGE_SIZE
 
     def __init__(self, *, origin: str, key: str, pace: Pace) -> None:
-        self._base = f"{origin}/v2/10dlc"
+        self._base = f"{origin}/v2"
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
         self._caller = HttpCaller(pace=pace)
         self._campaigns = CampaignIds(get=self._get)
@@ -170,9 +158,21 @@ class TelnyxCarrier:
             # Only the last page may be shorter than the others; after it an empty one ends the list.
             is_last = records == 0 or position * records >= page.total
             listed = [self._listed(assignment) for assignment in page.assignments]
-            yield AssignmentPage(listed, None if is_last else position, page.unreadable)
+            yield AssignmentPage(listed, None if is_last else position, page.unreadable, page.total)
             if is_last:
                 return
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `CarrierAccount`. 250 numbers a request."""
+        return listing.number_pages(self._get_number_page, position)
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """See `CarrierAccount`. Those of shared campaigns too, which Telnyx's list of brands does not have."""
+        return listing.brands(self._campaigns.records)
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """See `CarrierAccount`. Telnyx's own and shared ones."""
+        return listing.campaigns(self._campaigns, tcr_brand_ids)
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
         """See `Carrier`.
@@ -188,9 +188,9 @@ class TelnyxCarrier:
             return None
         if campaign.status is None:
             raise undocumented("Telnyx does not say the campaign's status.")
-        if campaign.status not in _CAMPAIGN_STATUSES:
+        if campaign.status not in DECISIONS:
             raise undocumented("Telnyx gives the campaign a status that it does not document.", campaign.status)
-        return _CAMPAIGN_STATUSES[campaign.status]
+        return DECISIONS[campaign.status]
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
         """See `Carrier`."""
@@ -204,15 +204,15 @@ class TelnyxCarrier:
 
     def _attach(self, number: str, tcr_campaign_id: str, campaign_id: str) -> OrderReport:
         content = orjson.dumps({"phoneNumber": number, "campaignId": campaign_id})
-        answer = self._call("POST", "phone_number_campaigns", content)
+        answer = self._call("POST", "10dlc/phone_number_campaigns", content)
         if _has_code(answer, _DUPLICATE):
             present = self._read(number)
             if present is not None and self._is_on_its_way(present, tcr_campaign_id, campaign_id):
                 return _after_attach(present)
-            answer = self._call("PUT", _path(number), content)
+            answer = self._call("PUT", f"10dlc/{_path(number)}", content)
             if answer.status == 404:
                 # It has gone off its campaign in between, or the campaign is unknown: POST tells which.
-                answer = self._call("POST", "phone_number_campaigns", content)
+                answer = self._call("POST", "10dlc/phone_number_campaigns", content)
             if _has_code(answer, _DUPLICATE):
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
         if not is_success(answer):
@@ -230,7 +230,7 @@ class TelnyxCarrier:
         )
 
     def _detach(self, number: str) -> OrderReport:
-        answer = self._call("DELETE", _path(number))
+        answer = self._call("DELETE", f"10dlc/{_path(number)}")
         if is_unknown(answer):
             return OrderReport()
         if not is_success(answer):
@@ -247,8 +247,10 @@ class TelnyxCarrier:
             campaign = self._campaigns.tcr_id_of(assignment)
         except CarrierRefused:
             campaign = None
-        state = AssignmentState.UNKNOWN if campaign is None else _STATES.get(assignment.status, AssignmentState.UNKNOWN)
-        return base.Assignment(assignment.number, campaign, state)
+        if campaign is None:
+            # On a campaign all the same.
+            return base.Assignment(assignment.number, assignment.campaign_id, AssignmentState.UNKNOWN)
+        return base.Assignment(assignment.number, campaign, _STATES.get(assignment.status, AssignmentState.UNKNOWN))
 
     def _read(self, number: str) -> Assignment | None:
         """The number's record; None if it is on no campaign."""
@@ -268,8 +270,11 @@ class TelnyxCarrier:
             raise_error(answer)
         return json_format.read_page(answer.body)
 
+    def _get_number_page(self, params: Mapping[str, str]) -> Answer:
+        return self._call("GET", "phone_numbers", params=params)
+
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        return self._call("GET", path, params=params)
+        return self._call("GET", f"10dlc/{path}", params=params)
 
     def _call(
         self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None

@@ -118,6 +118,17 @@ def read_records(body: bytes) -> tuple[list[object], int]:
     return records, total
 
 
+def read_numbers(body: bytes) -> tuple[list[Any], int, int]:
+    """The records of a page of the account's numbers, and how many pages and records there are.
+
+    Raises CarrierUnavailable.
+    """
+    match _object(body):
+        case {"data": list() as records, "meta": {"total_pages": int() as pages, "total_results": int() as total}}:
+            return records, pages, total
+    raise unreadable()
+
+
 def read_campaign(body: bytes) -> KnownCampaign:
     """Read a campaign of Telnyx's own or a shared one. Raises CarrierUnavailable."""
     return campaign(_content(body))

@@ -129,7 +129,8 @@ class ActorSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=ActorKind.choices, source="actor_kind")
     id = serializers.CharField(
-        source="actor_id", help_text="The id of the key or operator, or the name of the command, task or imported account."
+        source="actor_id",
+        help_text="The id of the key or operator, or the name of the command, task or account.",
     )
 
 
