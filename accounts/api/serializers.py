@@ -37,12 +37,17 @@ class NewApiKeySerializer(ApiKeySerializer):
     key = serializers.CharField(help_text="The key. Keep it now: nothing can show it again.")
 
 
+# What `validate_label` refuses everywhere, and what does not count as visible, in the words of JSON Schema.
+_CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+_INVISIBLE = r"\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+
+
 @extend_schema_field(
     {
         "type": "string",
         "minLength": 1,
         "maxLength": LABEL_LENGTH,
-        "pattern": "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$",
+        "pattern": f"^[^{_CONTROL}]*[^{_CONTROL}{_INVISIBLE}][^{_CONTROL}]*$",
     }
 )
 class _LabelField(serializers.Field[Any, Any, Any, Any]):

@@ -268,4 +268,4 @@ def _count_error(operation: BulkOperation) -> None:
     """Count a batch that broke off. After some of them the operation stops, until an operator continues it."""
     stopped = Case(When(errors__gte=_MAX_ERRORS - 1, then=Value(BulkPhase.STOPPED)), default=F("phase"))
     _set(_in_phase(operation, *WORKING), errors=F("errors") + 1, phase=stopped)
-    log.warning("bulk operation broke off", operation_id=str(operation.id))
+    log.warning("bulk_operation.interrupted", operation_id=str(operation.id))

@@ -227,6 +227,10 @@ def test_the_example_file_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     ("variables", "sentence"),
     [
         (
+            {"PROPAGATION_MAX_ATTEMPTS": "0"},
+            "PROPAGATION_MAX_ATTEMPTS must be a whole number from 1 to 1000, not '0'.",
+        ),
+        (
             {"CARRIER_URL": "twilio://user:hushhush@host"},
             "CARRIER_URL must be an address that begins with simulated://, bandwidth:// or telnyx://.",
         ),

@@ -108,7 +108,7 @@ def test_hsts_leaves_subdomains_alone_unless_asked(value: str | None, included: 
     code = (
         "import django; django.setup()\n"
         "from django.test import Client\n"
-        "print(Client().get('/healthz', secure=True)['Strict-Transport-Security'])"
+        "print(Client().get('/docs', secure=True)['Strict-Transport-Security'])"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

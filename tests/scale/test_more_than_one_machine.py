@@ -60,9 +60,10 @@ def test_attach_campaign_runs_through_pgbouncer(machines: Machines, tmp_path: Pa
     """A repeated number is noticed in a later batch, although the connection to the server may be another one."""
     file = tmp_path / "in.csv"
     words = ("attach_campaign", "--organization", "acme", "--csv", str(file), "--batch-size", "1", "--json")
-    file.write_text("number\n+19195550100\n+19195550101\n+19195550100\n")
-    for campaign in CAMPAIGNS:
-        ended = machines.manage(*words, "--campaign", campaign, environment=machines.of_a_web_process)
+    first, second = CAMPAIGNS
+    for campaign, other in ((first, second), (second, first)):
+        file.write_text(f"number,campaign_id\n+19195550100,{campaign}\n+19195550101,{campaign}\n+19195550100,{other}\n")
+        ended = machines.manage(*words, environment=machines.of_a_web_process)
         assert (ended.returncode, ended.stderr.count("REPEATED")) == (1, 1), ended.stderr
         counts = json.loads(ended.stdout)
         assert (counts["attached"] + counts["unchanged"], counts["failed"]) == (2, 1)
