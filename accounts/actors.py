@@ -1,10 +1,12 @@
 """The cause of a change, as history records it."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import models
 
 from accounts.models import ApiKey, Operator
+from agentmessage.ids import uuid7
 
 
 class ActorKind(models.TextChoices):
@@ -19,11 +21,16 @@ class ActorKind(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The cause of a change. `id` is the ID of the key or operator, or the name of the command, task or account."""
+    """The cause of a change. `id` is the ID of the key or operator, or the name of the command, task or account.
+
+    `reason` is why, in the actor's words; `batch_id` is shared by all changes of one bulk operation or command.
+    """
 
     kind: ActorKind
     id: str
     request_id: str | None = None
+    reason: str | None = None
+    batch_id: UUID | None = None
 
     @classmethod
     def for_api_key(cls, key: ApiKey, *, request_id: str) -> "Actor":
@@ -31,14 +38,16 @@ class Actor:
         return cls(ActorKind.API_KEY, str(key.id), request_id)
 
     @classmethod
-    def for_operator(cls, operator: Operator, *, request_id: str | None) -> "Actor":
+    def for_operator(
+        cls, operator: Operator, *, request_id: str | None, reason: str | None = None, batch_id: UUID | None = None
+    ) -> "Actor":
         """Return the actor of an operator's action in the admin."""
-        return cls(ActorKind.OPERATOR, str(operator.id), request_id)
+        return cls(ActorKind.OPERATOR, str(operator.id), request_id, reason, batch_id)
 
     @classmethod
-    def for_command(cls, name: str) -> "Actor":
+    def for_command(cls, name: str, *, reason: str | None = None, batch_id: UUID | None = None) -> "Actor":
         """Return the actor of a management command."""
-        return cls(ActorKind.COMMAND, name)
+        return cls(ActorKind.COMMAND, name, None, reason, batch_id)
 
     @classmethod
     def for_worker(cls, name: str) -> "Actor":
@@ -48,4 +57,4 @@ class Actor:
     @classmethod
     def for_import(cls, account: str) -> "Actor":
         """Return the actor of an import from a carrier account."""
-        return cls(ActorKind.IMPORT, account)
+        return cls(ActorKind.IMPORT, account, batch_id=uuid7())

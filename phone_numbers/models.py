@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, Concat, Now, Upper
 from accounts.actors import ActorKind
 from accounts.models import Organization
 from agentmessage.ids import uuid7
-from agentmessage.validators import LABEL_LENGTH, URL_LENGTH, validate_https_url, validate_label
+from agentmessage.validators import LABEL_LENGTH, REASON_LENGTH, URL_LENGTH, validate_https_url, validate_label
 from campaigns.models import Campaign
 from phone_numbers.bulk_operations import BulkOperation  # noqa: F401  (Django finds an app's models here.)
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
@@ -252,6 +252,10 @@ class CampaignAttachment(models.Model):
     actor_kind = models.CharField(max_length=10, choices=ActorKind.choices)
     actor_id = models.CharField(max_length=100)
     request_id = models.CharField(max_length=26, null=True)
+    # Why, in the words of who did it.
+    reason = models.CharField(max_length=REASON_LENGTH, null=True)
+    # All moves of one bulk operation, command or bulk request, which can be undone together.
+    batch_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
 
     status = models.CharField(max_length=10, choices=AttachmentStatus.choices, default=AttachmentStatus.PENDING)
@@ -281,9 +285,9 @@ class CampaignAttachment(models.Model):
                 name="numbers_attachment_due",
                 condition=Q(next_attempt_at__isnull=False),
             ),
-            models.Index(
-                F("order_id"), name="numbers_attachment_of_order", condition=Q(status=AttachmentStatus.SUBMITTED)
-            ),
+            # Of ended orders, too: the page of an order shows its numbers.
+            models.Index(F("order_id"), name="numbers_attachment_of_order", condition=Q(order_id__isnull=False)),
+            models.Index(F("batch_id"), F("id"), name="numbers_attachment_batch", condition=Q(batch_id__isnull=False)),
             # What the approval of a campaign makes due.
             models.Index(
                 F("campaign"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
     from django.contrib.admin import TabularInline as _TabularInline
+    from django.http import HttpRequest
 
     _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
         add_fieldsets: Any
         actions_detail: tuple[str, ...]
+
+        def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+            """Return the actions on the page of a row."""
 
     class TabularInline(_TabularInline[Any, Any]):
         """unfold.admin.TabularInline."""

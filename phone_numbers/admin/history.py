@@ -5,14 +5,15 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, When
 from django.db.models.functions import Cast
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
-from agentmessage.admin.unfold_typing import TabularInline, display
+from agentmessage.admin.unfold_typing import TabularInline, action, display
 from phone_numbers.admin.forms import number_condition
+from phone_numbers.admin.operations import begin_undo
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 
@@ -100,7 +101,7 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
     search_help_text = "Beginning of the number, request id, or any id but an order's"
     fieldsets = (
         (None, {"fields": ("phone_number", "organization", "previous_campaign", "campaign", "created_at")}),
-        ("Who", {"fields": ("actor", "actor_kind", "actor_id", "request_id", "id")}),
+        ("Who", {"fields": ("actor", "reason", "actor_kind", "actor_id", "request_id", "batch_id", "id")}),
         (
             "Carrier side",
             {
@@ -112,6 +113,20 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
         ),
     )  # fmt: skip
     readonly_fields = ("actor", "what_to_do")
+    actions_detail = ("undo_batch",)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Offer the undo of an entry that has a batch."""
+        entry = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if entry is not None and entry.batch_id else []
+
+    @action(description="Undo its bulk move…", permissions=["numbers.change_phonenumber"], url_path="undo", icon="undo")
+    def undo_batch(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take back all moves of the batch to which the entry belongs."""
+        entry = self.get_row(request, object_id)
+        if entry.batch_id is None:
+            raise Http404
+        return begin_undo(request, entry.batch_id)
 
     @display(description="what to do", empty_value="-")
     def what_to_do(self, entry: CampaignAttachment) -> str | None:

@@ -22,6 +22,7 @@ from phone_numbers.failures import FailureCode, remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, NumberType, PhoneNumber
 from phone_numbers.readiness import BlockerCode
 from phone_numbers.selectors import SHOWN
+from phone_numbers.services.move_warnings import WarningCode
 
 _STATUS = (
     "What the carrier knows. `pending`: recorded here, not confirmed there; `propagated`: confirmed; `failed`: the "
@@ -142,6 +143,7 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     previous_campaign_id = serializers.UUIDField(allow_null=True, help_text="From which one; null: from none.")
     actor = ActorSerializer(source="*")
     request_id = serializers.CharField(allow_null=True, help_text="The request that did it.")
+    reason = serializers.CharField(allow_null=True, help_text="Why, in the words of who did it.")
     created_at = serializers.DateTimeField()
     status = serializers.ChoiceField(
         choices=AttachmentStatus.choices,
@@ -345,6 +347,15 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     error = BulkErrorSerializer(required=False, help_text="Only where it failed.")
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """What the moves of a dry run would lead to, allowed but perhaps not wanted."""
+
+    code = serializers.ChoiceField(choices=WarningCode.choices)
+    message = serializers.CharField(help_text="What would happen, and what it may cost.")
+    numbers = serializers.IntegerField(min_value=1, help_text="How many of the numbers it is about.")
+    campaign_id = serializers.UUIDField(allow_null=True, help_text="Which campaign it is about; null: none.")
+
+
 class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     """What became of the numbers."""
 
@@ -353,3 +364,4 @@ class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField(min_value=0)
     rolled_back = serializers.IntegerField(min_value=0, help_text="Numbers that `atomic` left as they were.")
     results = BulkResultSerializer(many=True, help_text="In the order sent.")
+    warnings = WarningSerializer(many=True, required=False, help_text="Only in a dry run.")

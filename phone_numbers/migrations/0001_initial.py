@@ -50,6 +50,8 @@ class Migration(migrations.Migration):
                 ),
                 ("actor_id", models.CharField(max_length=100)),
                 ("request_id", models.CharField(max_length=26, null=True)),
+                ("reason", models.CharField(max_length=500, null=True)),
+                ("batch_id", models.UUIDField(null=True)),
                 ("created_at", models.DateTimeField()),
                 (
                     "status",
@@ -425,7 +427,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("order_id"), condition=models.Q(("status", "submitted")), name="numbers_attachment_of_order"
+                models.F("order_id"),
+                condition=models.Q(("order_id__isnull", False)),
+                name="numbers_attachment_of_order",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=models.Index(
+                models.F("batch_id"),
+                models.F("id"),
+                condition=models.Q(("batch_id__isnull", False)),
+                name="numbers_attachment_batch",
             ),
         ),
         migrations.AddIndex(
@@ -534,6 +547,7 @@ class Migration(migrations.Migration):
                             ("detach", "Detach campaigns"),
                             ("release", "Release numbers"),
                             ("retry", "Send failed propagations again"),
+                            ("undo", "Undo a bulk move"),
                         ],
                         max_length=7,
                     ),
@@ -557,6 +571,8 @@ class Migration(migrations.Migration):
                 ("rows_done", models.PositiveIntegerField(default=0)),
                 ("errors", models.PositiveSmallIntegerField(default=0)),
                 ("request_id", models.CharField(max_length=26, null=True)),
+                ("reason", models.CharField(max_length=500, null=True)),
+                ("undone_batch_id", models.UUIDField(null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("started_at", models.DateTimeField(null=True)),
@@ -601,6 +617,7 @@ class Migration(migrations.Migration):
                 ("organization_id", models.UUIDField(null=True)),
                 ("campaign_id", models.UUIDField(null=True)),
                 ("attachment_id", models.UUIDField(null=True)),
+                ("target_id", models.UUIDField(null=True)),
                 (
                     "outcome",
                     models.CharField(

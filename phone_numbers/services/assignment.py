@@ -27,10 +27,10 @@ _MOVE_ONE = """
 WITH attachment AS (
     INSERT INTO numbers_campaignattachment (
         id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
-        actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at
+        actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at
     ) VALUES (
         %(id)s, %(organization_id)s, %(phone_number_id)s, %(carrier)s, %(campaign_id)s, %(previous_campaign_id)s,
-        %(actor_kind)s, %(actor_id)s, %(request_id)s,
+        %(actor_kind)s, %(actor_id)s, %(request_id)s, %(reason)s, %(batch_id)s,
         greatest(statement_timestamp(), %(updated_at)s::timestamptz + interval '1 microsecond'),
         %(status)s, 0, CASE WHEN %(is_due)s THEN statement_timestamp() END
     )
@@ -49,12 +49,14 @@ RETURNING updated_at
 _COPY_MANY = """
 COPY numbers_campaignattachment (
     id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
-    actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at, propagated_at
+    actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at,
+    propagated_at
 ) FROM STDIN (FORMAT BINARY)
 """
 _MANY_TYPES = (
     "uuid", "uuid", "uuid", "varchar", "uuid", "uuid",
-    "varchar", "varchar", "varchar", "timestamptz", "varchar", "int4", "timestamptz", "timestamptz",
+    "varchar", "varchar", "varchar", "varchar", "uuid", "timestamptz", "varchar", "int4", "timestamptz",
+    "timestamptz",
 )  # fmt: skip
 _UPDATE_MANY = """
 UPDATE numbers_phonenumber p
@@ -117,6 +119,8 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
         "actor_kind": actor.kind.value,
         "actor_id": actor.id,
         "request_id": actor.request_id,
+        "reason": actor.reason,
+        "batch_id": actor.batch_id,
         "updated_at": phone_number.updated_at,
         "status": AttachmentStatus.PENDING.value,
         "is_due": _is_due(campaign),
@@ -156,6 +160,8 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
                         actor.kind.value,
                         actor.id,
                         actor.request_id,
+                        actor.reason,
+                        actor.batch_id,
                         move.at,
                         (AttachmentStatus.PROPAGATED if move.is_propagated else AttachmentStatus.PENDING).value,
                         0,

@@ -271,6 +271,7 @@ def test_other_large_operations_are_run_by_workers(
 ) -> None:
     _make(world, LARGE, campaign=world.campaign, carrier_line_option_status="pending")
     address = _begin(admin_client, "?q=batch", action)["Location"]
+    _work()
     admin_client.post(address, {"confirm": "yes"})
     assert PhoneNumber.objects.filter(campaign=world.campaign).count() == LARGE
     _work()
@@ -315,6 +316,7 @@ def test_errors_that_repeat_stop_an_operation_until_its_operator_continues_it(
 ) -> None:
     _make(world, LARGE, campaign=world.campaign, carrier_line_option_status="pending")
     address = _begin(admin_client, "?q=batch", "detach_selected")["Location"]
+    _work()
     admin_client.post(address, {"confirm": "yes"})
     with connection.cursor() as cursor:
         cursor.execute(
