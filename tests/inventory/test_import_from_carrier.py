@@ -125,7 +125,7 @@ def _import(*words: str) -> dict[str, Any]:
     return report
 
 
-def _attached() -> dict[str, str]:
+def _attached() -> dict[str, str | None]:
     """The TCR ID of each number's campaign."""
     attached = PhoneNumber.objects.filter(campaign__isnull=False)
     return dict(attached.values_list("number", "campaign__tcr_campaign_id"))
