@@ -10,13 +10,14 @@ from agentmessage.ids import uuid7
 
 
 class ActorKind(models.TextChoices):
-    """The three interfaces, the worker, whose reconciliation corrects drift, and an import of what carriers have."""
+    """The interfaces; the worker, which corrects drift; an import; and the carrier, which takes numbers."""
 
     API_KEY = "api_key", "API key"
     OPERATOR = "operator", "operator"
     COMMAND = "command", "command"
     WORKER = "worker", "system"
     IMPORT = "import", "import"
+    CARRIER = "carrier", "carrier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,8 @@ class Actor:
     def for_import(cls, account: str) -> "Actor":
         """Return the actor of an import from a carrier account."""
         return cls(ActorKind.IMPORT, account, batch_id=uuid7())
+
+    @classmethod
+    def for_carrier(cls, name: str) -> "Actor":
+        """Return the actor of what happened at the carrier. `name` is the account's."""
+        return cls(ActorKind.CARRIER, name)

@@ -134,7 +134,7 @@ WHERE p.id IS NULL
     )
 """
 _MOVES = """
-SELECT id, at, attachment_id, carrier, propagated,
+SELECT id, at, attachment_id, number_type, carrier, propagated,
     history_organization_id::text, previous_campaign_id::text, campaign_id::text
 FROM inventory_plan
 WHERE is_moved AND (campaign_id IS NOT NULL) = %(is_attach)s
@@ -214,6 +214,7 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
             Move(
                 organization_id=parse(organization),
                 phone_number_id=phone_number_id,
+                number_type=number_type,
                 carrier=carrier,
                 previous_campaign_id=parse(previous) if previous else None,
                 campaign=campaigns[campaign],
@@ -222,7 +223,17 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
                 is_propagated=propagated,
                 attachment_id=attachment_id,
             )
-            for phone_number_id, at, attachment_id, carrier, propagated, organization, previous, campaign in rows
+            for (
+                phone_number_id,
+                at,
+                attachment_id,
+                number_type,
+                carrier,
+                propagated,
+                organization,
+                previous,
+                campaign,
+            ) in rows
         ]
         move_many(moves, actor=actor)
         count += len(moves)

@@ -334,8 +334,8 @@ export interface components {
         /** @description Who did it. */
         Actor: {
             /** @enum {string} */
-            kind: "api_key" | "operator" | "command" | "worker" | "import";
-            /** @description The id of the key or operator, or the name of the command. */
+            kind: "api_key" | "operator" | "command" | "worker" | "import" | "carrier";
+            /** @description The id of the key or operator, or the name of the command or carrier account. */
             id: string;
         };
         /** @description A key of your organization, without its secret. */
@@ -418,6 +418,8 @@ export interface components {
              */
             next_attempt_at: string | null;
             failure: components["schemas"]["Failure"] | null;
+            /** @description Network by network, where the carrier says. */
+            steps: components["schemas"]["Step"][];
         };
         AttachmentAnswer: {
             /** @constant */
@@ -536,6 +538,10 @@ export interface components {
              * @enum {string}
              */
             carrier_status: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
+            /** @description The carrier's word by network id, where it tells: `10017` is AT&T, `10035` T-Mobile. A campaign that one network has suspended stays APPROVED, because the others keep delivering. */
+            mno_metadata: {
+                [key: string]: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
+            };
             /**
              * Format: date
              * @description The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it.
@@ -569,7 +575,7 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NUMBER_TYPE_NOT_ELIGIBLE" | "CAMPAIGN_DORMANT" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's own words. */
@@ -724,6 +730,12 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["Readiness"];
+        };
+        /** @description How far the carrier is with the number at one network, or at the others together. */
+        Step: {
+            network: string;
+            /** @description The carrier's own word. */
+            status: string;
         };
         ListMeta: {
             /** @description How many there are on all pages. */

@@ -15,9 +15,10 @@ import orjson
 from carriers import base
 from carriers.base import (
     DEFAULT_ACCOUNT,
+    LOCAL_NUMBERS,
     AssignmentPage,
     AssignmentState,
-    CampaignDecision,
+    CampaignApproval,
     CarrierRefused,
     CarrierUnavailable,
     Deadline,
@@ -37,7 +38,6 @@ from carriers.http import Answer, HttpCaller
 from carriers.telnyx import json_format, listing
 from carriers.telnyx.campaign_ids import PAGE_SIZE, CampaignIds
 from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_success, is_unknown, raise_error
-from carriers.telnyx.listing import DECISIONS
 
 HOST = "api.telnyx.com"
 
@@ -49,6 +49,14 @@ _STATES: dict[str | None, AssignmentState] = {
     AssignmentStatus.PENDING_ASSIGNMENT: AssignmentState.PENDING,
     AssignmentStatus.PENDING_UNASSIGNMENT: AssignmentState.PENDING,
 }
+# What `status` of GET /v2/phone_numbers says of a number that has been this account's; any other says nothing.
+_HOLDINGS = {
+    "active": True,
+    "emergency-only": True,
+    "port-out-pending": True,
+    "ported-out": False,
+    "deleted": False,
+}
 
 
 class TelnyxCarrier:
@@ -58,11 +66,13 @@ class TelnyxCarrier:
     """
 
     name = DEFAULT_ACCOUNT
+    number_types = LOCAL_NUMBERS
     batch_size = lookup_size = page_step = 1
     page_size = PAGE_SIZE
 
     def __init__(self, *, origin: str, key: str, pace: Pace) -> None:
-        self._base = f"{origin}/v2"
+        self._root = f"{origin}/v2"
+        self._base = f"{self._root}/10dlc"
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
         self._caller = HttpCaller(pace=pace)
         self._campaigns = CampaignIds(get=self._get)
@@ -149,6 +159,20 @@ class TelnyxCarrier:
             elif record.state is AssignmentState.ASSIGNED:
                 yield number, record.tcr_campaign_id
 
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """See `Carrier`. One call for each number. The filter takes digits only, and finds parts of numbers too."""
+        for number in numbers:
+            answer = self._get_number_page({"filter[phone_number]": number.removeprefix("+"), "page[size]": "250"})
+            if not is_success(answer):
+                raise_error(answer)
+            statuses = json_format.read_numbers(answer.body).get(number, [])
+            is_held = [_HOLDINGS.get(status or "") for status in statuses]
+            if True in is_held:
+                yield number, True
+            elif None not in is_held:
+                # None at all: it is not on this account.
+                yield number, False
+
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. The position is the number of the page before."""
         while True:
@@ -174,7 +198,7 @@ class TelnyxCarrier:
         """See `CarrierAccount`. Telnyx's own and shared ones."""
         return listing.campaigns(self._campaigns, tcr_brand_ids)
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`.
 
         `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
@@ -188,9 +212,10 @@ class TelnyxCarrier:
             return None
         if campaign.status is None:
             raise undocumented("Telnyx does not say the campaign's status.")
-        if campaign.status not in DECISIONS:
+        found = listing.approval(campaign)
+        if found is None:
             raise undocumented("Telnyx gives the campaign a status that it does not document.", campaign.status)
-        return DECISIONS[campaign.status]
+        return found
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
         """See `Carrier`."""
@@ -204,15 +229,15 @@ class TelnyxCarrier:
 
     def _attach(self, number: str, tcr_campaign_id: str, campaign_id: str) -> OrderReport:
         content = orjson.dumps({"phoneNumber": number, "campaignId": campaign_id})
-        answer = self._call("POST", "10dlc/phone_number_campaigns", content)
+        answer = self._call("POST", "phone_number_campaigns", content)
         if _has_code(answer, _DUPLICATE):
             present = self._read(number)
             if present is not None and self._is_on_its_way(present, tcr_campaign_id, campaign_id):
                 return _after_attach(present)
-            answer = self._call("PUT", f"10dlc/{_path(number)}", content)
+            answer = self._call("PUT", _path(number), content)
             if answer.status == 404:
                 # It has gone off its campaign in between, or the campaign is unknown: POST tells which.
-                answer = self._call("POST", "10dlc/phone_number_campaigns", content)
+                answer = self._call("POST", "phone_number_campaigns", content)
             if _has_code(answer, _DUPLICATE):
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
         if not is_success(answer):
@@ -230,7 +255,7 @@ class TelnyxCarrier:
         )
 
     def _detach(self, number: str) -> OrderReport:
-        answer = self._call("DELETE", f"10dlc/{_path(number)}")
+        answer = self._call("DELETE", _path(number))
         if is_unknown(answer):
             return OrderReport()
         if not is_success(answer):
@@ -271,16 +296,24 @@ class TelnyxCarrier:
         return json_format.read_page(answer.body)
 
     def _get_number_page(self, params: Mapping[str, str]) -> Answer:
-        return self._call("GET", "phone_numbers", params=params)
+        return self._call("GET", "phone_numbers", params=params, base=self._root)
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        return self._call("GET", f"10dlc/{path}", params=params)
+        return self._call("GET", path, params=params)
 
     def _call(
-        self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        base: str | None = None,
     ) -> Answer:
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
-        answer = self._caller.call(method, f"{self._base}/{path}", headers=headers, content=content, params=params)
+        answer = self._caller.call(
+            method, f"{base or self._base}/{path}", headers=headers, content=content, params=params
+        )
         if answer.status in (401, 402, 403):
             raise_error(answer)
         return answer
@@ -304,10 +337,10 @@ def _is_on(assignment: Assignment, tcr_campaign_id: str, campaign_id: str) -> bo
 def _after_attach(assignment: Assignment) -> OrderReport:
     match assignment.status:
         case AssignmentStatus.ASSIGNED:
-            return OrderReport()
+            return OrderReport(steps=assignment.steps)
         # Telnyx may leave the status out; then nothing is known yet.
         case AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.PENDING_UNASSIGNMENT | None:
-            return OrderReport(is_open=True)
+            return OrderReport(is_open=True, steps=assignment.steps)
     return _failed(assignment)
 
 
@@ -316,7 +349,7 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
         return OrderReport()
     match assignment.status:
         case AssignmentStatus.PENDING_UNASSIGNMENT | None:
-            return OrderReport(is_open=True)
+            return OrderReport(is_open=True, steps=assignment.steps)
         case AssignmentStatus.ASSIGNED | AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.FAILED_ASSIGNMENT:
             return None
     return _failed(assignment)
@@ -325,4 +358,6 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
 def _failed(assignment: Assignment) -> OrderReport:
     kind = FailureKind.REJECTED if assignment.is_documented else FailureKind.UNKNOWN_CARRIER_ANSWER
     words = carriers_words(assignment.reasons, otherwise="Telnyx gave no reason.")
-    return OrderReport(failure=Failure(kind, words, carriers_code(assignment.status)))
+    may_be_dormant = assignment.status == AssignmentStatus.FAILED_ASSIGNMENT
+    failure = Failure(kind, words, carriers_code(assignment.status), may_be_dormant=may_be_dormant)
+    return OrderReport(failure=failure, steps=assignment.steps)

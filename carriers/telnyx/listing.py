@@ -10,9 +10,11 @@ from datetime import date
 from typing import Any
 
 from carriers.base import (
+    OTHER_NETWORKS,
     Assignment,
     AssignmentPage,
     AssignmentState,
+    CampaignApproval,
     CampaignDecision,
     CarrierUnavailable,
     ListedBrand,
@@ -24,13 +26,14 @@ from carriers.base import (
 from carriers.http import Answer
 from carriers.telnyx import json_format
 from carriers.telnyx.campaign_ids import CampaignIds
+from carriers.telnyx.json_format import KnownCampaign
 
 Records = Callable[[str, Mapping[str, str]], Iterator[object]]
 """Yields the records of a list below /v2/10dlc/."""
 
 NUMBERS_A_PAGE = 250
 """The most that Telnyx documents for its list of numbers."""
-DECISIONS = {
+_DECISIONS = {
     "TCR_PENDING": CampaignDecision.PENDING,
     "TCR_ACCEPTED": CampaignDecision.PENDING,
     "TELNYX_ACCEPTED": CampaignDecision.PENDING,
@@ -45,6 +48,7 @@ DECISIONS = {
     "TCR_SUSPENDED": CampaignDecision.SUSPENDED,
     "TCR_EXPIRED": CampaignDecision.SUSPENDED,
 }
+_T_MOBILE = "10035"
 # TCR has accepted the campaign in all other states.
 _REGISTRATIONS = {
     "TCR_PENDING": Registration.PENDING,
@@ -74,14 +78,22 @@ def campaigns(ids: CampaignIds, tcr_brand_ids: Collection[str]) -> Iterator[List
     for tcr_brand_id in tcr_brand_ids:
         for own_id in ids.own_ids_of_brand(tcr_brand_id):
             for record in ids.records("campaign", {"brandId": own_id}):
-                # One that cannot be read is left out.
-                with suppress(CarrierUnavailable):
-                    ids.note(json_format.campaign(record))
-                yield from _campaign(record, tcr_brand_id)
+                yield from _campaign(record, tcr_brand_id, ids)
     for record in ids.records("partner_campaigns", {}):
         match record:
             case {"tcrBrandId": str() as tcr_brand_id} if tcr_brand_id in tcr_brand_ids:
-                yield from _campaign(record, tcr_brand_id)
+                yield from _campaign(record, tcr_brand_id, ids)
+
+
+def approval(campaign: KnownCampaign) -> CampaignApproval | None:
+    """Return what Telnyx says of the campaign; None if it says nothing, or what it has not documented."""
+    if campaign.status not in _DECISIONS:
+        return None
+    whole = _DECISIONS[campaign.status]
+    if not (campaign.is_suspended or campaign.is_registered):
+        return CampaignApproval(whole)
+    t_mobile = CampaignDecision.SUSPENDED if campaign.is_suspended else CampaignDecision.APPROVED
+    return CampaignApproval(whole, [(_T_MOBILE, t_mobile), (OTHER_NETWORKS, whole)])
 
 
 def number_pages(get: Callable[[Mapping[str, str]], Answer], position: int) -> Iterator[AssignmentPage]:
@@ -92,7 +104,7 @@ def number_pages(get: Callable[[Mapping[str, str]], Answer], position: int) -> I
         answer = get({**page, "filter[status]": "active", "sort": "phone_number"})
         if not json_format.is_success(answer):
             json_format.raise_error(answer)
-        records, pages, total = json_format.read_numbers(answer.body)
+        records, pages, total = json_format.read_number_page(answer.body)
         numbers = [record["phone_number"] for record in records if _is_number(record)]
         listed = [Assignment(number, None, AssignmentState.UNKNOWN) for number in numbers]
         is_last = position >= pages or not records
@@ -105,21 +117,23 @@ def _is_number(record: object) -> bool:
     return isinstance(record, dict) and isinstance(record.get("phone_number"), str)
 
 
-def _campaign(record: object, tcr_brand_id: str) -> Iterator[ListedCampaign]:
-    match record:
-        case {"tcrCampaignId": str() as tcr_id, **fields}:
-            status = fields.get("campaignStatus")
-            decision = DECISIONS.get(status) if isinstance(status, str) else None
-            is_ended = fields.get("status") == "EXPIRED"
+def _campaign(record: object, tcr_brand_id: str, ids: CampaignIds) -> Iterator[ListedCampaign]:
+    # One that cannot be read is left out.
+    with suppress(CarrierUnavailable):
+        known = json_format.campaign(record)
+        ids.note(known)
+        if isinstance(record, dict) and known.tcr_campaign_id is not None:
+            said = approval(known)
+            is_ended = record.get("status") == "EXPIRED"
             yield ListedCampaign(
-                tcr_id,
+                known.tcr_campaign_id,
                 tcr_brand_id,
-                name=carriers_name(fields.get("description")),
-                usecase=carriers_name(fields.get("usecase")),
-                registration=Registration.EXPIRED if is_ended else _registration(status) if decision else None,
-                decision=decision,
-                expiration_date=_last_day(fields),
-                number_pool=pool if isinstance(pool := fields.get("numberPool"), bool) else None,
+                name=carriers_name(record.get("description")),
+                usecase=carriers_name(record.get("usecase")),
+                registration=Registration.EXPIRED if is_ended else _registration(known.status) if said else None,
+                decision=said.decision if said else None,
+                expiration_date=_last_day(record),
+                number_pool=pool if isinstance(pool := record.get("numberPool"), bool) else None,
             )
 
 

@@ -6,12 +6,11 @@ from django import forms
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.forms.models import ModelChoiceIteratorValue
-from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
 from agentmessage.admin.base import any_of
-from agentmessage.admin.forms import RowForm
+from agentmessage.admin.forms import ReasonForm, RowForm
 from agentmessage.errors import DomainError, shown
-from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
 from phone_numbers.e164 import number_fragment, to_e164
 from phone_numbers.services.attach import check_campaign
@@ -89,17 +88,6 @@ class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Generi
         elif not obj.is_carrier_approved:
             parts.append(f"carrier: {obj.effective_carrier_status}")
         return " · ".join(part for part in parts if part)
-
-
-class ReasonForm(forms.Form):
-    """Why the operator does it."""
-
-    reason = forms.CharField(
-        max_length=REASON_LENGTH,
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Optional. The history of each number keeps it.",
-    )
 
 
 class AttachForm(ReasonForm):

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                             ("command", "command"),
                             ("worker", "system"),
                             ("import", "import"),
+                            ("carrier", "carrier"),
                         ],
                         max_length=10,
                     ),
@@ -80,6 +81,7 @@ class Migration(migrations.Migration):
                 ("failure_code", models.CharField(max_length=40, null=True)),
                 ("failure_carrier_code", models.CharField(max_length=40, null=True)),
                 ("failure_message", models.TextField(null=True)),
+                ("carrier_steps", models.JSONField(null=True)),
                 (
                     "campaign",
                     models.ForeignKey(
@@ -140,6 +142,7 @@ class Migration(migrations.Migration):
                             ("PENDING", "pending: ordered or porting in"),
                             ("ASSIGNED", "assigned"),
                             ("QUARANTINED", "quarantined: released, cooling down"),
+                            ("LOST", "lost: ported out or disconnected at the carrier"),
                         ],
                         default="AVAILABLE",
                         max_length=11,
@@ -348,7 +351,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="phonenumber",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED"])),
+                condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED", "LOST"])),
                 name="numbers_phonenumber_state_known",
             ),
         ),
@@ -358,7 +361,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     models.Q(("organization__isnull", True), ("state", "AVAILABLE")),
                     models.Q(("organization__isnull", False), ("state__in", ["PENDING", "ASSIGNED"])),
-                    ("state", "QUARANTINED"),
+                    ("state__in", ["QUARANTINED", "LOST"]),
                     _connector="OR",
                 ),
                 name="numbers_phonenumber_state_organization",
@@ -478,7 +481,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker", "import"])),
+                condition=models.Q(
+                    ("actor_kind__in", ["api_key", "operator", "command", "worker", "import", "carrier"])
+                ),
                 name="numbers_campaignattachment_actor_kind_known",
             ),
         ),
@@ -514,7 +519,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("campaign__isnull", False),
                     ("previous_campaign__isnull", False),
-                    ("actor_kind__in", ["worker", "command"]),
+                    ("actor_kind__in", ["worker", "command", "carrier"]),
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_says_something",

@@ -18,7 +18,7 @@ from agentmessage.db.prepared import fetch_one
 from agentmessage.errors import NotFound
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
-from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
+from phone_numbers.models import AttachmentStatus, LineOptionStatus, NumberType, PhoneNumber
 from phone_numbers.services.locking import array_literal
 
 # One statement, and so one round trip. The foreign keys are checked when it ends. The times are those of the database's
@@ -89,6 +89,7 @@ class Move:
 
     organization_id: UUID
     phone_number_id: UUID
+    number_type: str
     carrier: str
     previous_campaign_id: UUID | None
     campaign: Campaign | None
@@ -123,7 +124,7 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
         "batch_id": actor.batch_id,
         "updated_at": phone_number.updated_at,
         "status": AttachmentStatus.PENDING.value,
-        "is_due": _is_due(campaign),
+        "is_due": _is_due(campaign, phone_number.number_type),
         "line_option_status": status.value,
     }
     with _deleted_campaign_detected():
@@ -165,7 +166,7 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
                         move.at,
                         (AttachmentStatus.PROPAGATED if move.is_propagated else AttachmentStatus.PENDING).value,
                         0,
-                        move.due_at if _is_due(move.campaign) and not move.is_propagated else None,
+                        move.due_at if _is_due(move.campaign, move.number_type) and not move.is_propagated else None,
                         move.at if move.is_propagated else None,
                     )
                 )
@@ -180,9 +181,12 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
         )
 
 
-def _is_due(campaign: Campaign | None) -> bool:
-    """Return whether the carrier can be notified now. It may not have decided on the campaign yet."""
-    return campaign is None or not campaign.awaits_carrier
+def _is_due(campaign: Campaign | None, number_type: str) -> bool:
+    """Return whether a worker can act now: the carrier may not have decided on the campaign yet.
+
+    That number types other than local ones are not eligible, a worker finds without the carrier.
+    """
+    return campaign is None or not campaign.awaits_carrier or number_type != NumberType.LOCAL
 
 
 @contextmanager

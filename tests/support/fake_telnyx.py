@@ -29,7 +29,9 @@ class FakeTelnyx(FakeCarrier):
     `is_wrapped`: bodies come inside `data`. `tells_tcr_ids`: records carry `tcrCampaignId`. `takes_tcr_ids`: campaigns
     of Telnyx's own can be named by their TCR id. `is_slow`: assignments stay pending until `settle`.
     `failing`: numbers whose assignments fail, with the reason. `page_limit`: no page has more records. `tells_status`:
-    records carry `assignmentStatus`, which is optional. `brands`: Telnyx's ID of each, by its TCR ID.
+    records carry `assignmentStatus`, which is optional. `elsewhere`: the statuses of numbers that are not active; None
+    if the account has none such. `dormant`: TCR ids of campaigns whose next assignment fails and wakes them.
+    `mappings`: how far the networks are with each number. `brands`: Telnyx's ID of each, by its TCR ID.
     `numbers`: those of the account that are on no campaign.
     """
 
@@ -46,6 +48,9 @@ class FakeTelnyx(FakeCarrier):
         self.tells_status = True
         self.brands = {TCR_BRAND: BRAND}
         self.numbers: set[str] = set()
+        self.elsewhere: dict[str, str | None] = {}
+        self.dormant: set[str] = set()
+        self.mappings = {"tmobileNumberMappingStatus": "ADDED"}
         super().__init__("telnyx")
 
     @property
@@ -106,7 +111,9 @@ class FakeTelnyx(FakeCarrier):
         return campaign_id if campaign is None else str(campaign["tcrCampaignId"])
 
     def _end_assignment(self, number: str) -> None:
-        reason = self.failing.get(number)
+        tcr_id = self._tcr_id(self.records[number]["campaignId"])
+        reason = self.failing.get(number, "The campaign is dormant." if tcr_id in self.dormant else None)
+        self.dormant.discard(tcr_id)
         self.records[number]["assignmentStatus"] = "ASSIGNED" if reason is None else "FAILED_ASSIGNMENT"
         self.records[number]["failureReasons"] = reason
 
@@ -117,7 +124,7 @@ class FakeTelnyx(FakeCarrier):
             **record,
             "createdAt": "2021-03-08T17:57:48.801186",
             "updatedAt": "2021-03-08T17:57:48.801186",
-            "tmobileNumberMappingStatus": "ADDED",
+            **self.mappings,
         }
         if not self.tells_status:
             del content["assignmentStatus"]
@@ -212,14 +219,21 @@ class FakeTelnyx(FakeCarrier):
         return {**ids, "displayName": f"Brand {tcr_brand_id}", "identityStatus": "VERIFIED", "status": "OK"}
 
     def _numbers(self, query: Mapping[str, str]) -> Reply:
-        numbers = sorted({*self.numbers, *self.records})
-        size, page = min(int(query.get("page[size]", "20")), self.page_limit), int(query.get("page[number]", "1"))
-        shown = [
-            {"record_type": "phone_number", "phone_number": number, "phone_number_type": "local", "status": "active"}
-            for number in numbers[(page - 1) * size : page * size]
+        if (digits := query.get("filter[phone_number]")) is not None:
+            # Any other character finds nothing; what is found may be longer.
+            numbers = [f"+{digits}", f"+{digits}9"] if digits.isdigit() else []
+        else:
+            numbers = sorted({*self.numbers, *self.records})
+        statuses = {number: self.elsewhere.get(number, "active") for number in numbers}
+        listed = [
+            {"phone_number": number, "status": status}
+            for number, status in statuses.items()
+            if status and query.get("filter[status]") in (None, status)
         ]
-        pages = {"page_number": page, "page_size": size, "total_pages": -(-len(numbers) // size)}
-        return json_reply(200, {"data": shown, "meta": pages | {"total_results": len(numbers)}})
+        size, page = min(int(query.get("page[size]", "20")), self.page_limit), int(query.get("page[number]", "1"))
+        meta = {"page_number": page, "page_size": size, "total_pages": -(-len(listed) // size)}
+        shown = listed[(page - 1) * size : page * size]
+        return json_reply(200, {"data": shown, "meta": meta | {"total_results": len(listed)}})
 
     def _page(self, records: list[dict[str, Any]], query: Mapping[str, str]) -> Reply:
         size = min(int(query.get("recordsPerPage", "20")), self.page_limit)
