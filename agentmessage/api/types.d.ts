@@ -334,7 +334,7 @@ export interface components {
         /** @description Who did it. */
         Actor: {
             /** @enum {string} */
-            kind: "api_key" | "operator" | "command" | "worker" | "carrier";
+            kind: "api_key" | "operator" | "command" | "worker" | "import" | "carrier";
             /** @description The id of the key or operator, or the name of the command or carrier account. */
             id: string;
         };

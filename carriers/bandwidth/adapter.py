@@ -4,7 +4,7 @@ Sources: Bandwidth/api-docs site/specs/numbers.yml (`tnoptions`, `tndetails`),
 Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,8 @@ from carriers.base import (
     Deadline,
     Failure,
     FailureKind,
+    ListedBrand,
+    ListedCampaign,
     ListUnavailable,
     OrderReport,
     OrderRequest,
@@ -196,6 +198,18 @@ class BandwidthCarrier:
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. 250 numbers a request."""
         return tendlc.pages(self._get_json, self._list_access, position)
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `CarrierAccount`. The list of assignments has them all."""
+        return iter(())
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """See `CarrierAccount`."""
+        return tendlc.brands(self._get_json, self._list_access)
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """See `CarrierAccount`."""
+        return tendlc.campaigns(self._get_json, self._list_access, tcr_brand_ids)
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).

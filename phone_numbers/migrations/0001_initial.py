@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                             ("operator", "operator"),
                             ("command", "command"),
                             ("worker", "system"),
+                            ("import", "import"),
                             ("carrier", "carrier"),
                         ],
                         max_length=10,
@@ -480,7 +481,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker", "carrier"])),
+                condition=models.Q(
+                    ("actor_kind__in", ["api_key", "operator", "command", "worker", "import", "carrier"])
+                ),
                 name="numbers_campaignattachment_actor_kind_known",
             ),
         ),
