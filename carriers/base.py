@@ -1,9 +1,10 @@
 """What the service asks of a carrier, and what it answers. Each adapter translates this for one carrier."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Protocol, Self
 
@@ -64,6 +65,35 @@ class CampaignDecision(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
+NETWORKS = {"10017": "AT&T", "10035": "T-Mobile"}
+"""The mobile networks by their IDs at the registry."""
+OTHER_NETWORKS = "other"
+"""The networks of which a carrier speaks as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignApproval:
+    """What a carrier says of a campaign as a whole, and of each network by ID, where it tells them apart."""
+
+    whole: CampaignDecision
+    networks: Sequence[tuple[str, CampaignDecision]] = ()
+
+    @property
+    def decision(self) -> CampaignDecision:
+        """Derive the one decision: what the carrier says of the whole, unless it approves and networks object.
+
+        Then it is PENDING while any network has yet to decide; APPROVED while any delivers, because the others do not
+        stop it; REJECTED if any of the rest has rejected the campaign, and SUSPENDED if all have suspended it.
+        """
+        words = {word for _network, word in self.networks}
+        if self.whole is not CampaignDecision.APPROVED or not words:
+            return self.whole
+        for word in (CampaignDecision.PENDING, CampaignDecision.APPROVED, CampaignDecision.REJECTED):
+            if word in words:
+                return word
+        return CampaignDecision.SUSPENDED
+
+
 class FailureKind(StrEnum):
     """The kinds of failure that the carriers' own error codes are mapped to."""
 
@@ -82,6 +112,8 @@ class Failure:
     kind: FailureKind
     message: str
     carrier_code: str | None = None
+    may_be_dormant: bool = field(default=False, compare=False)
+    """Whether the carrier refuses the first number of a campaign that has had none for a while, and only that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +122,7 @@ class OrderReport:
 
     While `is_open` the carrier is still working on it and nothing else counts. Afterwards a number failed if it is in
     `failures`, by its E.164; all of them failed if `failure` is set; the carrier still works on those in `unfinished`;
-    the others succeeded.
+    the others succeeded. `steps` is how far the only number of an order is with each network, in the carrier's words.
     """
 
     carrier_order_id: str | None = None
@@ -98,6 +130,7 @@ class OrderReport:
     failures: Mapping[str, Failure] = field(default_factory=dict)
     failure: Failure | None = None
     unfinished: frozenset[str] = frozenset()
+    steps: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def failure_of(self, number: str) -> Failure | None:
         """Why this number failed; None if it succeeded."""
@@ -133,6 +166,43 @@ class AssignmentPage:
     next_position: int | None
     """Where to continue, after an interruption too; None: this was the last page."""
     unreadable: int = 0
+    total: int = 0
+    """How many records the whole list has, if it is not changed while it is read."""
+
+
+class Registration(StrEnum):
+    """Where a campaign stands with TCR."""
+
+    PENDING = "PENDING"
+    ACTIVE = "ACTIVE"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBrand:
+    """A brand of the account. None: the carrier does not say."""
+
+    tcr_brand_id: str
+    name: str | None
+    identity_status: str | None
+    """TCR's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCampaign:
+    """A campaign of the account. None: the carrier does not say, or in words that it has not documented."""
+
+    tcr_campaign_id: str
+    tcr_brand_id: str
+    name: str | None
+    usecase: str | None
+    """TCR's word."""
+    registration: Registration | None
+    decision: CampaignDecision | None
+    expiration_date: date | None = None
+    """The last day, of a campaign that is not renewed automatically."""
+    number_pool: bool | None = None
 
 
 class CarrierUnavailable(Exception):
@@ -181,6 +251,8 @@ class Carrier(Protocol):
 
     name: str
     """The account's name, in numbers, orders, rate limits and logs."""
+    number_types: frozenset[str]
+    """The types of number that go onto a campaign."""
     batch_size: int
     """The most numbers in one order."""
     lookup_size: int
@@ -218,7 +290,13 @@ class Carrier(Protocol):
         ListUnavailable, CarrierRefused, CarrierUnavailable.
         """
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """Yield each of these E.164 numbers with whether it is still in service at this account.
+
+        Numbers of which the carrier does not say it are left out. Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """Ask whether the carrier has approved the campaign. None if it does not know it.
 
         `tcr_brand_id` is the campaign's brand, by which a carrier finds a campaign that it knows under its own ID only.
@@ -236,6 +314,24 @@ class Carrier(Protocol):
         """Close the connections. The next call opens new ones."""
 
 
+class CarrierAccount(Carrier, Protocol):
+    """A carrier that also lists what the account has, for an import."""
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """Yield the numbers of the account, as `assignment_pages` does, if that lists only those on campaigns.
+
+        Raises ListUnavailable, CarrierRefused, CarrierUnavailable.
+        """
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """Yield the account's brands. Raises ListUnavailable, CarrierRefused, CarrierUnavailable."""
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """Yield the campaigns of these brands. Raises ListUnavailable, CarrierRefused, CarrierUnavailable."""
+
+
+LOCAL_NUMBERS = frozenset({"local"})
+"""The types that 10DLC knows: toll-free numbers are verified, and short codes have programs of their own."""
 LONGEST = 500
 LONGEST_ID = 64
 
@@ -255,6 +351,20 @@ def carriers_id(value: object) -> str | None:
     """Return the carrier's ID of an order; None for one that cannot be stored, which is then looked up by our own."""
     is_usable = isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
     return value if is_usable and isinstance(value, str) else None
+
+
+def carriers_date(text: object) -> date | None:
+    """Return the day with which a text of the carrier begins; None if there is none."""
+    try:
+        return date.fromisoformat(text[:10]) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def carriers_name(*texts: object) -> str | None:
+    """Return the first text that can be a name, in one line of at most 255 characters; None if there is none."""
+    words = (carriers_words(text, otherwise="")[:255].strip() for text in texts if isinstance(text, str))
+    return next(filter(None, words), None)
 
 
 def carriers_code(text: str | None) -> str | None:

@@ -43,6 +43,7 @@ class NumberState(models.TextChoices):
     PENDING = "PENDING", "pending: ordered or porting in"
     ASSIGNED = "ASSIGNED", "assigned"
     QUARANTINED = "QUARANTINED", "quarantined: released, cooling down"
+    LOST = "LOST", "lost: ported out or disconnected at the carrier"
 
 
 class LineOptionStatus(models.TextChoices):
@@ -179,7 +180,7 @@ class PhoneNumber(models.Model):
             models.CheckConstraint(
                 condition=Q(state=NumberState.AVAILABLE, organization__isnull=True)
                 | Q(state__in=[NumberState.PENDING, NumberState.ASSIGNED], organization__isnull=False)
-                | Q(state=NumberState.QUARANTINED),
+                | Q(state__in=[NumberState.QUARANTINED, NumberState.LOST]),
                 name="numbers_phonenumber_state_organization",
             ),
             # A composite foreign key does not look at a row whose organization is NULL, so this has to.
@@ -271,6 +272,8 @@ class CampaignAttachment(models.Model):
     failure_code = models.CharField(max_length=40, null=True)
     failure_carrier_code = models.CharField(max_length=40, null=True)
     failure_message = models.TextField(null=True)
+    # How far the carrier is with each network, in its own words, where it says.
+    carrier_steps = models.JSONField(null=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -337,11 +340,11 @@ class CampaignAttachment(models.Model):
                 | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
-            # Reconciliation may have to take a number off a campaign that only the carrier knows.
+            # Reconciliation may take a number off a campaign that only the carrier knows, which may lose any.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=False)
                 | Q(previous_campaign__isnull=False)
-                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.COMMAND]),
+                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.COMMAND, ActorKind.CARRIER]),
                 name="numbers_campaignattachment_says_something",
             ),
             models.CheckConstraint(

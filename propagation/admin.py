@@ -1,17 +1,23 @@
 """Carrier orders in the admin, read-only."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
-from agentmessage.admin.lists import NamedFilter
+from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin, link
+from agentmessage.admin.lists import NamedFilter, counted
 from agentmessage.admin.unfold_typing import display
+from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder, CarrierReading
+
+_SHOWN = 100
 
 # Jobs are short-lived; the orders say all there is to know.
 admin.site.unregister(ProcrastinateJob)
@@ -49,7 +55,39 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
     # By ID, which is as old as the order and has an index.
     ordering = ("-id",)
     search_fields = ("carrier_order_id__exact",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "action", "campaign", "organization", "carrier", "carrier_order_id", "created_at", "sent_at",
+                    "ended_at", "succeeded", "failed",
+                )
+            },
+        ),
+        ("Polling", {"classes": ("collapse",), "fields": ("next_poll_at", "is_leased", "has_news", "id")}),
+    )  # fmt: skip
     search_help_text = "Our ID of the order, or the carrier's"
+
+    def describe(self, request: HttpRequest, row: CarrierOrder) -> dict[str, Any]:
+        """Return its numbers."""
+        if not request.user.has_perm("numbers.view_phonenumber"):
+            return {}
+        entries = CampaignAttachment.objects.filter(order_id=row.id).select_related("phone_number").order_by("id")
+        rows = [
+            [
+                link(
+                    reverse("admin:numbers_phonenumber_change", args=[entry.phone_number_id]), entry.phone_number.number
+                ),
+                link(reverse("admin:numbers_campaignattachment_change", args=[entry.id]), entry.status),
+                entry.failure_message or entry.failure_code or "",
+            ]
+            for entry in entries[:_SHOWN]
+        ]
+        said = "" if rows else "None: its numbers have been sent in later orders."
+        if len(rows) == _SHOWN:
+            said = f"The first {_SHOWN} of {counted(entries)}."
+        return {"panels": [{"title": "Numbers", "rows": rows, "said": said}]}
 
     @display(description="status", label={"to be sent": "warning", "at the carrier": "info", "ended": "success"})
     def status(self, order: CarrierOrder) -> str:

@@ -181,6 +181,11 @@ CREATE TRIGGER campaigns_campaign_tcr_campaign_id_in_use
     EXECUTE FUNCTION campaigns_campaign_tcr_campaign_id_in_use();
 
 
+-- The admin's log of one row, which its page shows.
+
+CREATE INDEX agentmessage_log_of_object ON django_admin_log (content_type_id, object_id);
+
+
 -- Counters that need not survive a crash of the database. The counter's rows change all the time: half of each page is
 -- left free for their next versions.
 

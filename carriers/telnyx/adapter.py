@@ -5,7 +5,7 @@ Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`
 src/telnyx/resources/messaging_10dlc/.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
@@ -15,14 +15,17 @@ import orjson
 from carriers import base
 from carriers.base import (
     DEFAULT_ACCOUNT,
+    LOCAL_NUMBERS,
     AssignmentPage,
     AssignmentState,
-    CampaignDecision,
+    CampaignApproval,
     CarrierRefused,
     CarrierUnavailable,
     Deadline,
     Failure,
     FailureKind,
+    ListedBrand,
+    ListedCampaign,
     OrderAction,
     OrderReport,
     OrderRequest,
@@ -32,7 +35,7 @@ from carriers.base import (
     undocumented,
 )
 from carriers.http import Answer, HttpCaller
-from carriers.telnyx import json_format
+from carriers.telnyx import json_format, listing
 from carriers.telnyx.campaign_ids import PAGE_SIZE, CampaignIds
 from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_success, is_unknown, raise_error
 
@@ -46,20 +49,13 @@ _STATES: dict[str | None, AssignmentState] = {
     AssignmentStatus.PENDING_ASSIGNMENT: AssignmentState.PENDING,
     AssignmentStatus.PENDING_UNASSIGNMENT: AssignmentState.PENDING,
 }
-_CAMPAIGN_STATUSES = {
-    "TCR_PENDING": CampaignDecision.PENDING,
-    "TCR_ACCEPTED": CampaignDecision.PENDING,
-    "TELNYX_ACCEPTED": CampaignDecision.PENDING,
-    "MNO_PENDING": CampaignDecision.PENDING,
-    # Accepted by the networks, not yet set up there: messages may still fail.
-    "MNO_ACCEPTED": CampaignDecision.PENDING,
-    "MNO_PROVISIONED": CampaignDecision.APPROVED,
-    "TCR_FAILED": CampaignDecision.REJECTED,
-    "TELNYX_FAILED": CampaignDecision.REJECTED,
-    "MNO_REJECTED": CampaignDecision.REJECTED,
-    "MNO_PROVISIONING_FAILED": CampaignDecision.REJECTED,
-    "TCR_SUSPENDED": CampaignDecision.SUSPENDED,
-    "TCR_EXPIRED": CampaignDecision.SUSPENDED,
+# What `status` of GET /v2/phone_numbers says of a number that has been this account's; any other says nothing.
+_HOLDINGS = {
+    "active": True,
+    "emergency-only": True,
+    "port-out-pending": True,
+    "ported-out": False,
+    "deleted": False,
 }
 
 
@@ -70,11 +66,13 @@ class TelnyxCarrier:
     """
 
     name = DEFAULT_ACCOUNT
+    number_types = LOCAL_NUMBERS
     batch_size = lookup_size = page_step = 1
     page_size = PAGE_SIZE
 
     def __init__(self, *, origin: str, key: str, pace: Pace) -> None:
-        self._base = f"{origin}/v2/10dlc"
+        self._root = f"{origin}/v2"
+        self._base = f"{self._root}/10dlc"
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
         self._caller = HttpCaller(pace=pace)
         self._campaigns = CampaignIds(get=self._get)
@@ -161,6 +159,20 @@ class TelnyxCarrier:
             elif record.state is AssignmentState.ASSIGNED:
                 yield number, record.tcr_campaign_id
 
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """See `Carrier`. One call for each number. The filter takes digits only, and finds parts of numbers too."""
+        for number in numbers:
+            answer = self._get_number_page({"filter[phone_number]": number.removeprefix("+"), "page[size]": "250"})
+            if not is_success(answer):
+                raise_error(answer)
+            statuses = json_format.read_numbers(answer.body).get(number, [])
+            is_held = [_HOLDINGS.get(status or "") for status in statuses]
+            if True in is_held:
+                yield number, True
+            elif None not in is_held:
+                # None at all: it is not on this account.
+                yield number, False
+
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. The position is the number of the page before."""
         while True:
@@ -170,11 +182,23 @@ class TelnyxCarrier:
             # Only the last page may be shorter than the others; after it an empty one ends the list.
             is_last = records == 0 or position * records >= page.total
             listed = [self._listed(assignment) for assignment in page.assignments]
-            yield AssignmentPage(listed, None if is_last else position, page.unreadable)
+            yield AssignmentPage(listed, None if is_last else position, page.unreadable, page.total)
             if is_last:
                 return
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `CarrierAccount`. 250 numbers a request."""
+        return listing.number_pages(self._get_number_page, position)
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """See `CarrierAccount`. Those of shared campaigns too, which Telnyx's list of brands does not have."""
+        return listing.brands(self._campaigns.records)
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """See `CarrierAccount`. Telnyx's own and shared ones."""
+        return listing.campaigns(self._campaigns, tcr_brand_ids)
+
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`.
 
         `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
@@ -188,9 +212,10 @@ class TelnyxCarrier:
             return None
         if campaign.status is None:
             raise undocumented("Telnyx does not say the campaign's status.")
-        if campaign.status not in _CAMPAIGN_STATUSES:
+        found = listing.approval(campaign)
+        if found is None:
             raise undocumented("Telnyx gives the campaign a status that it does not document.", campaign.status)
-        return _CAMPAIGN_STATUSES[campaign.status]
+        return found
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
         """See `Carrier`."""
@@ -247,8 +272,10 @@ class TelnyxCarrier:
             campaign = self._campaigns.tcr_id_of(assignment)
         except CarrierRefused:
             campaign = None
-        state = AssignmentState.UNKNOWN if campaign is None else _STATES.get(assignment.status, AssignmentState.UNKNOWN)
-        return base.Assignment(assignment.number, campaign, state)
+        if campaign is None:
+            # On a campaign all the same.
+            return base.Assignment(assignment.number, assignment.campaign_id, AssignmentState.UNKNOWN)
+        return base.Assignment(assignment.number, campaign, _STATES.get(assignment.status, AssignmentState.UNKNOWN))
 
     def _read(self, number: str) -> Assignment | None:
         """The number's record; None if it is on no campaign."""
@@ -268,14 +295,25 @@ class TelnyxCarrier:
             raise_error(answer)
         return json_format.read_page(answer.body)
 
+    def _get_number_page(self, params: Mapping[str, str]) -> Answer:
+        return self._call("GET", "phone_numbers", params=params, base=self._root)
+
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         return self._call("GET", path, params=params)
 
     def _call(
-        self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        base: str | None = None,
     ) -> Answer:
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
-        answer = self._caller.call(method, f"{self._base}/{path}", headers=headers, content=content, params=params)
+        answer = self._caller.call(
+            method, f"{base or self._base}/{path}", headers=headers, content=content, params=params
+        )
         if answer.status in (401, 402, 403):
             raise_error(answer)
         return answer
@@ -299,10 +337,10 @@ def _is_on(assignment: Assignment, tcr_campaign_id: str, campaign_id: str) -> bo
 def _after_attach(assignment: Assignment) -> OrderReport:
     match assignment.status:
         case AssignmentStatus.ASSIGNED:
-            return OrderReport()
+            return OrderReport(steps=assignment.steps)
         # Telnyx may leave the status out; then nothing is known yet.
         case AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.PENDING_UNASSIGNMENT | None:
-            return OrderReport(is_open=True)
+            return OrderReport(is_open=True, steps=assignment.steps)
     return _failed(assignment)
 
 
@@ -311,7 +349,7 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
         return OrderReport()
     match assignment.status:
         case AssignmentStatus.PENDING_UNASSIGNMENT | None:
-            return OrderReport(is_open=True)
+            return OrderReport(is_open=True, steps=assignment.steps)
         case AssignmentStatus.ASSIGNED | AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.FAILED_ASSIGNMENT:
             return None
     return _failed(assignment)
@@ -320,4 +358,6 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
 def _failed(assignment: Assignment) -> OrderReport:
     kind = FailureKind.REJECTED if assignment.is_documented else FailureKind.UNKNOWN_CARRIER_ANSWER
     words = carriers_words(assignment.reasons, otherwise="Telnyx gave no reason.")
-    return OrderReport(failure=Failure(kind, words, carriers_code(assignment.status)))
+    may_be_dormant = assignment.status == AssignmentStatus.FAILED_ASSIGNMENT
+    failure = Failure(kind, words, carriers_code(assignment.status), may_be_dormant=may_be_dormant)
+    return OrderReport(failure=failure, steps=assignment.steps)

@@ -6,11 +6,10 @@ from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIteratorValue
-from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
-from agentmessage.admin.forms import RowForm
+from agentmessage.admin.forms import ReasonForm, RowForm
 from agentmessage.errors import DomainError, shown
-from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
 from phone_numbers.e164 import to_e164
 from phone_numbers.services.attach import check_campaign
@@ -88,17 +87,6 @@ class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Generi
         elif not obj.is_carrier_approved:
             parts.append(f"carrier: {obj.effective_carrier_status}")
         return " · ".join(part for part in parts if part)
-
-
-class ReasonForm(forms.Form):
-    """Why the operator does it."""
-
-    reason = forms.CharField(
-        max_length=REASON_LENGTH,
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Optional. The history of each number keeps it.",
-    )
 
 
 class AttachForm(ReasonForm):

@@ -22,17 +22,17 @@ from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from unfold.utils import display_for_label
 
 from accounts.models import Operator, Organization
-from agentmessage.admin.base import ReadOnlyMixin, RowAdmin
+from agentmessage.admin.base import ReadOnlyMixin, RowAdmin, link
+from agentmessage.admin.forms import ReasonForm
 from agentmessage.admin.unfold_typing import display
 from agentmessage.api.envelope import request_id_of
 from agentmessage.errors import ErrorCode, ValidationFailed
 from agentmessage.files import CsvWriter
 from campaigns.models import Campaign
-from phone_numbers.admin.forms import AttachForm, ReasonForm
+from phone_numbers.admin.forms import AttachForm
 from phone_numbers.bulk_operations import (
     WORKING,
     BulkAction,
@@ -57,7 +57,6 @@ _SHOWN = 100
 # How long a page waits for numbers that another transaction holds.
 _LOCK_SECONDS = 0.3
 _FILTERS = "_changelist_filters"  # Django's own name for it.
-_LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
 _COLOURS = {"changed": "success", "unchanged": "info", "failed": "danger", "busy": "danger"}
 _UNDOABLE = (BulkAction.ATTACH, BulkAction.DETACH, BulkAction.UNDO)
 _NOT_DONE = (RowOutcome.FAILED, RowOutcome.BUSY)
@@ -195,7 +194,7 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         file = io.StringIO(newline="")
         writer = CsvWriter(file, ("number", "outcome", "message"))
         for number, outcome, code in rows.values_list("number", "outcome", "code").iterator():
-            writer.write((number, outcome or "not tried", _reason(outcome, code)))
+            writer.write((number, outcome if outcome in _NOT_DONE else "not tried", _reason(outcome, code)))
         response.write(file.getvalue())
         return response
 
@@ -352,7 +351,7 @@ def _changelist(query: str) -> str:
 
 
 def _link(row: BulkOperationRow) -> str:
-    return format_html(_LINK, reverse("admin:numbers_phonenumber_change", args=[row.phone_number_id]), row.number)
+    return link(reverse("admin:numbers_phonenumber_change", args=[row.phone_number_id]), row.number)
 
 
 def _label(outcome: str, word: str) -> str:

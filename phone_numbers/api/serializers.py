@@ -92,6 +92,13 @@ class FailureSerializer(serializers.Serializer[Any]):
         }
 
 
+class StepSerializer(serializers.Serializer[Any]):
+    """How far the carrier is with the number at one network, or at the others together."""
+
+    network = serializers.CharField()
+    status = serializers.CharField(help_text="The carrier's own word.")
+
+
 class AttachmentSerializer(serializers.Serializer[Any]):
     """Where the attachment of a number stands with the carrier."""
 
@@ -106,13 +113,14 @@ class AttachmentSerializer(serializers.Serializer[Any]):
         help_text="When it is told next; null where nothing is due, or it waits for the campaign's approval.",
     )
     failure = FailureSerializer(allow_null=True, source="*")
+    steps = StepSerializer(many=True, help_text="Network by network, where the carrier says.")
 
     def to_representation(self, phone_number: PhoneNumber) -> dict[str, Any]:
         """Return the state of a number's current attachment: all null where there is none."""
         attachment = phone_number.current_attachment
         # The last attachment of a number that came from another organization may still be that organization's.
         if attachment is None or attachment.organization_id != phone_number.organization_id:
-            return dict.fromkeys(self.fields) | {"attempts": 0}
+            return dict.fromkeys(self.fields) | {"attempts": 0, "steps": []}
         return {
             "campaign_id": phone_number.campaign_id,
             "status": phone_number.carrier_line_option_status,
@@ -122,6 +130,9 @@ class AttachmentSerializer(serializers.Serializer[Any]):
             "attempts": attachment.attempts,
             "next_attempt_at": attachment.next_attempt_at,
             "failure": FailureSerializer(context={"current_id": attachment.id}).to_representation(attachment),
+            "steps": [
+                {"network": network, "status": status} for network, status in (attachment.carrier_steps or {}).items()
+            ],
         }
 
 
@@ -130,7 +141,8 @@ class ActorSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=ActorKind.choices, source="actor_kind")
     id = serializers.CharField(
-        source="actor_id", help_text="The id of the key or operator, or the name of the command."
+        source="actor_id",
+        help_text="The id of the key or operator, or the name of the command or carrier account.",
     )
 
 

@@ -43,6 +43,8 @@ class Migration(migrations.Migration):
                             ("operator", "operator"),
                             ("command", "command"),
                             ("worker", "system"),
+                            ("import", "import"),
+                            ("carrier", "carrier"),
                         ],
                         max_length=10,
                     ),
@@ -79,6 +81,7 @@ class Migration(migrations.Migration):
                 ("failure_code", models.CharField(max_length=40, null=True)),
                 ("failure_carrier_code", models.CharField(max_length=40, null=True)),
                 ("failure_message", models.TextField(null=True)),
+                ("carrier_steps", models.JSONField(null=True)),
                 (
                     "campaign",
                     models.ForeignKey(
@@ -139,6 +142,7 @@ class Migration(migrations.Migration):
                             ("PENDING", "pending: ordered or porting in"),
                             ("ASSIGNED", "assigned"),
                             ("QUARANTINED", "quarantined: released, cooling down"),
+                            ("LOST", "lost: ported out or disconnected at the carrier"),
                         ],
                         default="AVAILABLE",
                         max_length=11,
@@ -346,7 +350,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="phonenumber",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED"])),
+                condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED", "LOST"])),
                 name="numbers_phonenumber_state_known",
             ),
         ),
@@ -356,7 +360,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     models.Q(("organization__isnull", True), ("state", "AVAILABLE")),
                     models.Q(("organization__isnull", False), ("state__in", ["PENDING", "ASSIGNED"])),
-                    ("state", "QUARANTINED"),
+                    ("state__in", ["QUARANTINED", "LOST"]),
                     _connector="OR",
                 ),
                 name="numbers_phonenumber_state_organization",
@@ -491,7 +495,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker"])),
+                condition=models.Q(
+                    ("actor_kind__in", ["api_key", "operator", "command", "worker", "import", "carrier"])
+                ),
                 name="numbers_campaignattachment_actor_kind_known",
             ),
         ),
@@ -527,7 +533,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("campaign__isnull", False),
                     ("previous_campaign__isnull", False),
-                    ("actor_kind__in", ["worker", "command"]),
+                    ("actor_kind__in", ["worker", "command", "carrier"]),
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_says_something",

@@ -18,7 +18,7 @@ from agentmessage.db.prepared import fetch_one
 from agentmessage.errors import NotFound
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
-from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
+from phone_numbers.models import AttachmentStatus, LineOptionStatus, NumberType, PhoneNumber
 from phone_numbers.services.locking import array_literal
 
 # One statement, and so one round trip. The foreign keys are checked when it ends. The times are those of the database's
@@ -49,18 +49,24 @@ RETURNING updated_at
 _COPY_MANY = """
 COPY numbers_campaignattachment (
     id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
-    actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at
+    actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at,
+    propagated_at
 ) FROM STDIN (FORMAT BINARY)
 """
 _MANY_TYPES = (
     "uuid", "uuid", "uuid", "varchar", "uuid", "uuid",
     "varchar", "varchar", "varchar", "varchar", "uuid", "timestamptz", "varchar", "int4", "timestamptz",
+    "timestamptz",
 )  # fmt: skip
 _UPDATE_MANY = """
 UPDATE numbers_phonenumber p
 SET campaign_id = a.campaign_id,
-    carrier_line_option_status = CASE WHEN a.campaign_id IS NULL THEN %(removing)s ELSE %(pending)s END,
-    carrier_line_option_propagated_at = NULL,
+    carrier_line_option_status = CASE
+        WHEN a.campaign_id IS NULL THEN %(removing)s
+        WHEN a.status = %(propagated)s THEN %(propagated)s
+        ELSE %(pending)s
+    END,
+    carrier_line_option_propagated_at = a.propagated_at,
     current_attachment_id = a.id,
     updated_at = a.created_at
 FROM numbers_campaignattachment a
@@ -83,12 +89,15 @@ class Move:
 
     organization_id: UUID
     phone_number_id: UUID
+    number_type: str
     carrier: str
     previous_campaign_id: UUID | None
     campaign: Campaign | None
     # When the number's row changes, and from when on the carrier can be notified.
     at: datetime
     due_at: datetime
+    # The carrier has the number on the campaign already, so it is not notified.
+    is_propagated: bool = False
     attachment_id: UUID = field(default_factory=uuid7)
 
 
@@ -115,7 +124,7 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
         "batch_id": actor.batch_id,
         "updated_at": phone_number.updated_at,
         "status": AttachmentStatus.PENDING.value,
-        "is_due": _is_due(campaign),
+        "is_due": _is_due(campaign, phone_number.number_type),
         "line_option_status": status.value,
     }
     with _deleted_campaign_detected():
@@ -155,9 +164,10 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
                         actor.reason,
                         actor.batch_id,
                         move.at,
-                        AttachmentStatus.PENDING.value,
+                        (AttachmentStatus.PROPAGATED if move.is_propagated else AttachmentStatus.PENDING).value,
                         0,
-                        move.due_at if _is_due(move.campaign) else None,
+                        move.due_at if _is_due(move.campaign, move.number_type) and not move.is_propagated else None,
+                        move.at if move.is_propagated else None,
                     )
                 )
         cursor.execute(
@@ -165,14 +175,18 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
             {
                 "removing": LineOptionStatus.REMOVING.value,
                 "pending": LineOptionStatus.PENDING.value,
+                "propagated": LineOptionStatus.PROPAGATED.value,
                 "attachment_ids": array_literal(move.attachment_id for move in moves),
             },
         )
 
 
-def _is_due(campaign: Campaign | None) -> bool:
-    """Return whether the carrier can be notified now. It may not have decided on the campaign yet."""
-    return campaign is None or not campaign.awaits_carrier
+def _is_due(campaign: Campaign | None, number_type: str) -> bool:
+    """Return whether a worker can act now: the carrier may not have decided on the campaign yet.
+
+    That number types other than local ones are not eligible, a worker finds without the carrier.
+    """
+    return campaign is None or not campaign.awaits_carrier or number_type != NumberType.LOCAL
 
 
 @contextmanager

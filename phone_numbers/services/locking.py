@@ -114,7 +114,7 @@ def lock_free_phone_numbers(
 
 
 def lock_attached_phone_numbers(condition: Q, *, skip_locked: bool = False) -> QuerySet[PhoneNumber]:
-    """Return the numbers whose `attachments` match, of any organization, locked in the order of their IDs.
+    """Return the numbers that match, as their `attachments` may, of any organization, locked in the order of their IDs.
 
     With `skip_locked`, without those that another transaction holds.
     """

@@ -24,6 +24,7 @@ RESUMED: Mapping[str, Any] = {
     "failure_code": None,
     "failure_carrier_code": None,
     "failure_message": None,
+    "carrier_steps": None,
 }
 
 

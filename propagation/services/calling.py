@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from carriers.base import Carrier, CarrierUnavailable
+from carriers.base import CarrierAccount, CarrierUnavailable
 from carriers.choose import Limits, build_carrier, default_limits
 
 # A second's worth of requests may go out at once, ahead of an even pace.
@@ -127,7 +127,7 @@ class RateLimiter:
 
 
 @cache
-def carrier_of(account: str) -> Carrier:
+def carrier_of(account: str) -> CarrierAccount:
     """Return the adapter of an account in CARRIERS, one per process. Raises ImproperlyConfigured."""
     pace = rate_limiter_of(account).pace
     try:

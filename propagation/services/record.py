@@ -1,8 +1,7 @@
 """Record the outcome of an order, attachment by attachment, and when to try again."""
 
-import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
@@ -13,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
+from campaigns.models import Campaign
 from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
 from phone_numbers.failures import FAILURES, FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
@@ -20,14 +20,11 @@ from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import lock_attached_phone_numbers
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
+from propagation.services.delays import campaign_delay, retry_delay
 
 log = structlog.get_logger(__name__)
 
-_FIRST_RETRY_SECONDS = 2.0
-_MAX_RETRY_SECONDS = 3600.0
-_CAMPAIGN_NOT_READY_SECONDS = 300.0
-_FIRST_POLL_SECONDS = 2.0
-_MAX_POLL_SECONDS = 1800.0
+_DORMANT_SECONDS = 60.0
 
 _WRITE_ATTACHMENTS = """
 UPDATE numbers_campaignattachment a
@@ -64,6 +61,8 @@ class AttachmentFailure:
     code: FailureCode
     message: str
     carrier_code: str | None = None
+    may_be_dormant: bool = False
+    """As of a carrier's `Failure`."""
 
     @classmethod
     def from_carrier(cls, failure: Failure) -> Self:
@@ -72,6 +71,7 @@ class AttachmentFailure:
             FailureCode(failure.kind.value),
             carriers_words(failure.message, otherwise="The carrier gave no reason."),
             carriers_code(failure.carrier_code),
+            failure.may_be_dormant,
         )
 
     def log_for_operator(self, **context: object) -> None:
@@ -160,7 +160,14 @@ def record_report(*, order_id: UUID, lease: datetime, report: OrderReport, poll_
         carrier_order_id=report.carrier_order_id,
         unfinished=report.unfinished,
         poll_seconds=poll_seconds,
+        steps=report.steps,
     )
+
+
+def record_steps(order: CarrierOrder, steps: Mapping[str, str]) -> None:
+    """Record how far the carrier is with each network, for the attachments of an order that is locked."""
+    attachments = CampaignAttachment.objects.filter(order_id=order.id, status=AttachmentStatus.SUBMITTED)
+    attachments.update(carrier_steps=dict(steps))
 
 
 def requeue_attachments(*, order_id: UUID, lease: datetime, failure: AttachmentFailure) -> None:
@@ -193,38 +200,20 @@ def record_failures(
         _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=cause)
 
 
+def record_needless(attachment_ids: Collection[UUID]) -> None:
+    """Record that pending detaches are done, because the carrier does not have their numbers on a campaign."""
+    with transaction.atomic(durable=True):
+        attachments = _lock_numbers(Q(attachments__id__in=attachment_ids, attachments__status=AttachmentStatus.PENDING))
+        outcomes = [_succeeded(OrderAction.DETACH) for _ in attachments]
+        _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=Cause.CLAIM)
+
+
 def make_successors_due(phone_number_ids: Collection[UUID]) -> None:
     """Make the current attachments of these numbers due, after the order that blocked them has closed."""
     current = PhoneNumber.objects.filter(id__in=phone_number_ids).values("current_attachment_id")
     CampaignAttachment.objects.filter(
         id__in=current, status=AttachmentStatus.PENDING, next_attempt_at__gt=Now()
     ).update(next_attempt_at=Now())
-
-
-def retry_delay(attempts: int, *, retry_after: float | None = None) -> float:
-    """Return the seconds before the next attempt after so many failed ones, at least what the carrier asked for.
-
-    Doubles from two seconds to an hour, with 25 % jitter so that numbers that failed together do not return together.
-    """
-    doubled = _FIRST_RETRY_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 30)
-    return max(_jittered(min(doubled, _MAX_RETRY_SECONDS)), retry_after or 0.0)
-
-
-def campaign_delay(attempts: int) -> float:
-    """Return the seconds before the next attempt while the campaign is not ready: from five minutes to an hour."""
-    return _jittered(min(_CAMPAIGN_NOT_READY_SECONDS * max(attempts, 1), _MAX_RETRY_SECONDS))
-
-
-def poll_delay(age: float, *, retry_after: float | None = None) -> float:
-    """Return the seconds before the next poll of an order of this age: a quarter of it, from 2 s to half an hour.
-
-    An order that ends in seconds is seen within seconds, and one that takes days costs some hundred polls.
-    """
-    return max(_jittered(min(age / 4, _MAX_POLL_SECONDS)), _FIRST_POLL_SECONDS, retry_after or 0.0)
-
-
-def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.75, 1.25)  # noqa: S311  (Not a secret.)
 
 
 def _close_order(
@@ -235,6 +224,7 @@ def _close_order(
     carrier_order_id: str | None = None,
     unfinished: Collection[str] = (),
     poll_seconds: float = 0.0,
+    steps: Mapping[str, str] | None = None,
 ) -> None:
     with transaction.atomic(durable=True):
         # Another process that has heard of the order's end waits here, and then finds the order closed.
@@ -243,6 +233,8 @@ def _close_order(
         locked = _lock_numbers(Q(attachments__order_id=order_id, attachments__status=AttachmentStatus.SUBMITTED))
         # The carrier has carried out the order, so a number that has moved on need not wait for the rest.
         attachments = [one for one in locked if not one.is_current or one.number not in unfinished]
+        if steps:
+            record_steps(order, steps)
         now = database_now()
         outcomes = [outcome_of(attachment, action, now) for attachment in attachments]
         _write(attachments, outcomes, now, before=AttachmentStatus.SUBMITTED, cause=Cause.OUTCOME, order=order)
@@ -281,10 +273,23 @@ def _failed(attachment: LockedAttachment, failure: AttachmentFailure, action: Or
         delay = campaign_delay(attempts)
     elif failure.code == FailureCode.CARRIER_UNAVAILABLE and attempts < settings.PROPAGATION_MAX_ATTEMPTS:
         delay = retry_delay(attempts)
+    elif _is_first_of_dormant(attachment, failure):
+        failure, delay = replace(failure, code=FailureCode.CAMPAIGN_DORMANT), _DORMANT_SECONDS
     else:
         return _final(failure, attempts)
     status = LineOptionStatus.REMOVING if is_detach else LineOptionStatus.PENDING
     return Outcome(AttachmentStatus.PENDING, status, now + timedelta(seconds=delay), failure, attempts)
+
+
+def _is_first_of_dormant(attachment: LockedAttachment, failure: AttachmentFailure) -> bool:
+    """Whether the refusal may have woken a campaign that has no numbers. Once for an attachment."""
+    is_second = attachment.failure_code == FailureCode.CAMPAIGN_DORMANT
+    if not failure.may_be_dormant or is_second or attachment.campaign_id is None:
+        return False
+    # The index of numbers by campaign begins with the organization.
+    organization = Campaign.objects.filter(id=attachment.campaign_id).values("organization_id")[:1]
+    on_campaign = PhoneNumber.objects.filter(organization_id=organization, campaign_id=attachment.campaign_id)
+    return not on_campaign.filter(carrier_line_option_status=LineOptionStatus.PROPAGATED).exists()
 
 
 def _lock_numbers(condition: Q) -> list[LockedAttachment]:

@@ -1,6 +1,6 @@
 """Send an order to the carrier, or poll it. Never inside a transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,15 +29,15 @@ from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimited, RateLimiter
+from propagation.services.delays import poll_delay, retry_delay
 from propagation.services.record import (
     AttachmentFailure,
     LeaseLost,
     lock_order,
     make_successors_due,
-    poll_delay,
     record_report,
+    record_steps,
     requeue_attachments,
-    retry_delay,
 )
 
 log = structlog.get_logger(__name__)
@@ -196,7 +196,7 @@ def _log_unavailable(unavailable: CarrierUnavailable) -> None:
 
 def _handle_report(leased: _Leased, report: OrderReport, *, age: float) -> None:
     if report.is_open:
-        _postpone(leased, poll_delay(age), carrier_order_id=report.carrier_order_id)
+        _postpone(leased, poll_delay(age), carrier_order_id=report.carrier_order_id, steps=report.steps)
     else:
         record_report(order_id=leased.order.id, lease=leased.lease, report=report, poll_seconds=poll_delay(leased.age))
 
@@ -262,6 +262,7 @@ def _postpone(
     carrier_order_id: str | None = None,
     failure: AttachmentFailure | None = None,
     is_unsent: bool = False,
+    steps: Mapping[str, str] | None = None,
 ) -> None:
     """End the lease: the order is processed again after so many seconds. `failure` says why, on its attachments.
 
@@ -277,6 +278,8 @@ def _postpone(
         )
         if is_unsent:
             _submitted(order).update(submitted_at=None)
+        if steps:
+            record_steps(order, steps)
         if failure is not None:
             is_same = Q(failure_code__isnull=True) | Q(failure_code=failure.code)
             _submitted(order).update(

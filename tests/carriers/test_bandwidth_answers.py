@@ -10,7 +10,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from carriers.bandwidth.adapter import Address, BandwidthCarrier
+from carriers.bandwidth.adapter import BandwidthCarrier
+from carriers.bandwidth.address import Address
 from carriers.bandwidth.oauth import Token
 from carriers.base import (
     CampaignDecision,
@@ -22,6 +23,7 @@ from carriers.base import (
 )
 from carriers.http import HttpCaller
 from tests.support.documents import Documents
+from tests.support.propagation import decision
 from tests.support.waiting import DEADLINE
 
 A, B, C = "+19195550100", "+19195550101", "+19195550102"
@@ -293,6 +295,28 @@ def test_details_that_say_nothing_of_the_number(
         list(carrier.assignments([A]))
 
 
+SERVED = {
+    "in service": ("<Status>Inservice</Status><AccountId>14</AccountId>", [(A, True)]),
+    "without a status": ("<AccountId>14</AccountId>", [(A, True)]),
+    "ported out": ("<Status>PortOut</Status><AccountId>14</AccountId>", [(A, False)]),
+    "another account's": ("<Status>Inservice</Status><AccountId>15</AccountId>", [(A, False)]),
+    "hosted by us": ("<Status>Inservice</Status><AccountId>15</AccountId>" + _hosted("14", ""), [(A, True)]),
+    "hosted by another": ("<AccountId>15</AccountId>" + _hosted("16", ""), [(A, False)]),
+    "on its way in": ("<Status>PortInPendingFoc</Status><AccountId>14</AccountId>", []),
+    "in a state of no list": ("<Status>Odd</Status><AccountId>14</AccountId>", []),
+}
+
+
+@pytest.mark.parametrize(("inner", "said"), SERVED.values(), ids=SERVED.keys())
+def test_whether_a_number_is_in_service(
+    carrier: BandwidthCarrier, httpserver: HTTPServer, inner: str, said: list[tuple[str, bool]]
+) -> None:
+    details = f"<TelephoneNumberDetails><FullNumber>{A[2:]}</FullNumber>{inner}</TelephoneNumberDetails>"
+    body = f"<TelephoneNumberResponse>{details}</TelephoneNumberResponse>"
+    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails").respond_with_data(body, content_type=XML)
+    assert list(carrier.holdings([A])) == said
+
+
 def _campaign(status: str, *operators: str, shared: str = "", at_once: bool = False, imported: bool = True) -> str:
     said = [f"<MnoName>X</MnoName><Status>{operator}</Status>" for operator in operators]
     inner = (
@@ -319,7 +343,9 @@ def _campaign(status: str, *operators: str, shared: str = "", at_once: bool = Fa
         (_campaign("", "APPROVED"), CampaignDecision.PENDING),
         (_campaign("ACTIVE", "APPROVED", shared="DECLINED"), CampaignDecision.REJECTED),
         (_campaign("ACTIVE", "REJECTED", "SUSPENDED", at_once=True), CampaignDecision.REJECTED),
-        (_campaign("ACTIVE", "APPROVED", "SUSPENDED"), CampaignDecision.SUSPENDED),
+        (_campaign("ACTIVE", "APPROVED", "SUSPENDED"), CampaignDecision.APPROVED),
+        (_campaign("ACTIVE", "SUSPENDED", "SUSPENDED", at_once=True), CampaignDecision.SUSPENDED),
+        (_campaign("ACTIVE", "SUSPENDED", "REVIEW"), CampaignDecision.PENDING),
         (_campaign("EXPIRED", "APPROVED"), CampaignDecision.SUSPENDED),
     ],
 )
@@ -327,7 +353,7 @@ def test_the_status_of_a_campaign(
     carrier: BandwidthCarrier, httpserver: HTTPServer, body: str, status: CampaignDecision
 ) -> None:
     httpserver.expect_request(IMPORTED, "GET").respond_with_data(body, content_type=XML)
-    assert carrier.campaign_status("CABC123") == status
+    assert decision(carrier.campaign_status("CABC123")) == status
 
 
 @pytest.mark.parametrize("body", [_campaign("NEWLY_INVENTED", "APPROVED"), _campaign("ACTIVE", "NEWLY_INVENTED")])
@@ -360,7 +386,7 @@ def test_a_campaign_that_was_not_imported_may_be_registered(
     httpserver.expect_oneshot_request(REGISTERED, "GET").respond_with_data(
         _refusal("12189", root="CampaignResponse"), 404, content_type=XML
     )
-    assert carrier.campaign_status("CABC123") == CampaignDecision.APPROVED
+    assert decision(carrier.campaign_status("CABC123")) == CampaignDecision.APPROVED
     assert carrier.campaign_status("CABC123") is None
 
 
