@@ -13,6 +13,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, QuerySet
@@ -26,6 +27,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from agentmessage.admin.forms import REASON, RowForm
+from agentmessage.admin.lists import CappedChangeList, CappedPaginator
 from agentmessage.admin.moments import relative
 from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
@@ -74,6 +76,7 @@ class RowAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_per_page = 50
+    paginator = CappedPaginator
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = True
@@ -133,6 +136,10 @@ class RowAdmin(ModelAdmin):
             for entry in entries.order_by("-action_time")[:_CHANGES_SHOWN]
         ]
         return {"title": "Recent changes", "rows": rows}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return CappedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
