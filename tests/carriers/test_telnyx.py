@@ -550,10 +550,10 @@ def test_a_campaigns_status_that_is_not_documented(fake: FakeTelnyx, carrier: Te
 @pytest.mark.parametrize(
     ("url", "base"),
     [
-        ("telnyx://:KEY1@", "https://api.telnyx.com/v2"),
-        ("telnyx://:KEY1@/", "https://api.telnyx.com/v2"),
-        ("telnyx://:KEY1@example.com:8443", "https://example.com:8443/v2"),
-        ("telnyx://:KEY1@[::1]:80?scheme=http", "http://[::1]:80/v2"),
+        ("telnyx://:KEY1@", "https://api.telnyx.com/v2/10dlc"),
+        ("telnyx://:KEY1@/", "https://api.telnyx.com/v2/10dlc"),
+        ("telnyx://:KEY1@example.com:8443", "https://example.com:8443/v2/10dlc"),
+        ("telnyx://:KEY1@[::1]:80?scheme=http", "http://[::1]:80/v2/10dlc"),
     ],
 )
 def test_addresses(url: str, base: str) -> None:
