@@ -13,9 +13,9 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from agentmessage.admin.base import RowAdmin, WithinOrganization, counted, link
+from agentmessage.admin.base import RowAdmin, WithinOrganization, link
 from agentmessage.admin.forms import SameOrganizationForm
-from agentmessage.admin.lists import NamedFilter
+from agentmessage.admin.lists import NamedFilter, counted
 from agentmessage.admin.unfold_typing import action, display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from campaigns.selectors import ATTENTION, campaigns_in_use
@@ -75,17 +75,17 @@ class CampaignForm(SameOrganizationForm):
         return cleaned
 
 
-def _numbers_of(campaign: Campaign) -> QuerySet[Any]:
-    """Return its numbers; their index begins with the organization."""
-    return campaign.phone_numbers.filter(organization_id=campaign.organization_id)
-
-
 class AttentionFilter(NamedFilter):
     """Filter campaigns by what an operator should see to."""
 
     title = "what needs attention"
     parameter_name = "attention"
     conditions = ATTENTION
+
+
+def _numbers_of(campaign: Campaign) -> QuerySet[Any]:
+    """Return its numbers; their index begins with the organization."""
+    return campaign.phone_numbers.filter(organization_id=campaign.organization_id)
 
 
 @admin.register(Campaign)
@@ -145,7 +145,7 @@ class CampaignAdmin(RowAdmin):
         brand = link(reverse("admin:brands_brand_change", args=[row.brand_id]), row.brand)
         limit = "no limit" if row.number_limit is None else f"the limit is {row.number_limit:,}"
         count = counted(numbers)
-        words = link(address, "1 number" if count == "1" else f"{count} numbers")
+        words = link(address, "1 number" if count == 1 else f"{count} numbers")
         said = format_html("{} of the brand {}; {}.", words, brand, limit)
         if not rows:
             said = format_html("{} Attach it to numbers from their list.", said)

@@ -11,8 +11,8 @@ from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin, counted, link
-from agentmessage.admin.lists import NamedFilter
+from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin, link
+from agentmessage.admin.lists import NamedFilter, counted
 from agentmessage.admin.unfold_typing import display
 from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder, CarrierReading

@@ -27,13 +27,12 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from agentmessage.admin.forms import REASON, RowForm
-from agentmessage.admin.lists import CappedChangeList, CappedPaginator
+from agentmessage.admin.lists import CappedChangeList, CappedPaginator, counted
 from agentmessage.admin.moments import relative
 from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
 from agentmessage.validators import REASON_LENGTH
 
-_MOST_COUNTED = 10_000
 _CHANGES_SHOWN = 5
 
 
@@ -273,15 +272,9 @@ def _protecting(objs: Sequence[Model] | QuerySet[Any]) -> Iterable[str]:
         found = model._default_manager.filter(**{f"{relation.field.name}__in": objs}).order_by()
         if found.exists():
             count = counted(found)
-            yield f"{count} {model._meta.verbose_name if count == '1' else model._meta.verbose_name_plural}"
+            yield f"{count} {model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural}"
 
 
 def link(address: str, text: object) -> SafeString:
     """Return a link in the color of links."""
     return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)
-
-
-def counted(rows: QuerySet[Any]) -> str:
-    """Count rows, as many as matter to a person."""
-    count = rows.order_by()[: _MOST_COUNTED + 1].count()
-    return f"{_MOST_COUNTED:,}+" if count > _MOST_COUNTED else f"{count:,}"

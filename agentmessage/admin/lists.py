@@ -28,6 +28,11 @@ class CappedCount(int):
         return f"{int(self):,}{'+' if self.is_more else ''}"
 
 
+def counted(rows: QuerySet[Any]) -> CappedCount:
+    """Count rows, as many as matter to a person."""
+    return CappedCount(rows.order_by()[: CAP + 1].count())
+
+
 class CappedSubquery(Subquery):
     """Count the rows of a queryset within another statement, up to one more than `CAP`."""
 
@@ -44,8 +49,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Generic for type 
     @cached_property
     def count(self) -> CappedCount:
         """Return how many rows there are."""
-        rows = cast("QuerySet[Any]", self.object_list)
-        return CappedCount(rows.order_by()[: CAP + 1].count())
+        return counted(cast("QuerySet[Any]", self.object_list))
 
 
 class CappedChangeList(ChangeList):
