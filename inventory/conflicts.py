@@ -12,10 +12,11 @@ from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
 from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
+from inventory.staging import Staged
 from phone_numbers.models import only_account
 
 
-def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> None:
+def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored, staged: Staged) -> None:
     """Raise InventoryRefused with every conflict, in the order of the document."""
     problems = [
         *_slugs(inventory),
@@ -26,7 +27,7 @@ def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored
         *_tcr_ids_in_use(inventory, stored),
         *_brands_of_campaigns(inventory, stored),
         *_phone_numbers(cursor),
-        *_campaigns_of_phone_numbers(cursor, inventory, stored),
+        *_campaigns_of_phone_numbers(cursor, inventory, stored, staged),
     ]
     if problems:
         raise InventoryRefused(problems=sorted(problems, key=_position))
@@ -156,9 +157,6 @@ _CHECKS = (
         """,
     ),
 )
-_CAMPAIGNS_OF_PHONE_NUMBERS = """
-SELECT DISTINCT organization_id, campaign_id FROM inventory_phone_numbers WHERE campaign_id IS NOT NULL
-"""
 _ON_CAMPAIGNS = """
 SELECT organization_index, entry_index, campaign_id
 FROM inventory_phone_numbers
@@ -173,9 +171,10 @@ def _phone_numbers(cursor: CursorWrapper) -> Iterator[Problem]:
             yield Problem((*_phone_number_place(organization, index), check.key), check.sentence.format(*words))
 
 
-def _campaigns_of_phone_numbers(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> Iterator[Problem]:
-    cursor.execute(_CAMPAIGNS_OF_PHONE_NUMBERS)
-    unknown = set(cursor.fetchall()) - _known(inventory, "campaigns", stored)
+def _campaigns_of_phone_numbers(
+    cursor: CursorWrapper, inventory: Inventory, stored: Stored, staged: Staged
+) -> Iterator[Problem]:
+    unknown = staged.campaigns - _known(inventory, "campaigns", stored)
     if unknown:
         organizations, campaigns = (list(ids) for ids in zip(*unknown, strict=True))
         cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": campaigns})

@@ -172,7 +172,6 @@ FROM inventory_plan
 WHERE is_new
 ORDER BY position
 """
-_COUNT = "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM inventory_plan"
 
 
 def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, total: int) -> tuple[Counts, int, int]:
@@ -181,6 +180,7 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
     The caller holds the locks of those that exist.
     """
     cursor.execute(_PLAN, {"now": now, "available": NumberState.AVAILABLE.value, "carrier": only_account()})
+    planned = cursor.rowcount
     cursor.execute("ANALYZE inventory_plan")
     # In this order: a number in stock has no campaign, and one that comes out of stock has an organization first. The
     # attachments of new numbers come before their rows, which refer to them.
@@ -188,10 +188,9 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
     cursor.execute(_UPDATE)
     attached = _write_moves(cursor, is_attach=True, actor=actor, now=now)
     cursor.execute(_INSERT, {"pending": LineOptionStatus.PENDING.value})
-    cursor.execute(_COUNT)
-    created, updated = cursor.fetchone()
+    created = cursor.rowcount
     cursor.execute("DROP TABLE inventory_plan")
-    counts = Counts(created=created, updated=updated, unchanged=total - created - updated)
+    counts = Counts(created=created, updated=planned - created, unchanged=total - planned)
     return counts, attached, detached
 
 
