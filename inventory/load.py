@@ -28,7 +28,7 @@ ANALYZE (SKIP_LOCKED)
 
 
 def _silent(stage: Stage, done: int, total: int) -> None:
-    """Report to no one."""
+    """Discard the report."""
 
 
 def load_inventory(*, document: bytes, actor: Actor, report: Report = _silent) -> InventoryCounts:

@@ -97,7 +97,7 @@ def merge_rows(inventory: Inventory, kind: str, stored: Stored, *, now: datetime
 # Phone numbers. What happens to each of them is decided once, as a row of a plan.
 
 # A number that is AVAILABLE has no organization; its history is that of the one that gave it up. What a document leaves
-# out stays as it is, unless the number changes hands: one tenant's URLs are not for the next. Numbers to which nothing
+# out is unchanged, unless the number changes hands: one tenant's URLs are not for the next. Numbers to which nothing
 # happens are not in the plan.
 _PLAN = """
 CREATE TEMPORARY TABLE inventory_plan AS

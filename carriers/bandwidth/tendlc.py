@@ -108,7 +108,7 @@ def with_registration(get: Get, access: Access, order: OrderRequest, report: Ord
     """Add to an order's report what the list says of its numbers.
 
     An order that is COMPLETE has been carried out, but a number may send only after its registration has succeeded.
-    Toll-free numbers are not in it. An account that may not read the list gets the report as it is.
+    Toll-free numbers are not in it. An account that may not read the list gets the report unchanged.
     """
     listed = [number for number in order.numbers if not is_toll_free(number)]
     succeeded = {number for number in listed if report.failure_of(number) is None}
@@ -159,7 +159,7 @@ def _page(get: Get, access: Access, position: int, tcr_campaign_id: str | None) 
             read = [_assignment(record) for record in records]
             assignments = [assignment for assignment in read if assignment is not None]
             return AssignmentPage(assignments, None, len(read) - len(assignments)), total
-    # Without a total, the end of the list cannot be told from a page that was cut.
+    # Without a total, the end of the list cannot be distinguished from a truncated page.
     raise _unreadable()
 
 

@@ -94,7 +94,7 @@ class SimulatedCarrier:
                 yield number, found.get(number)
 
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `Carrier`. A look-up takes as many numbers as a page would have."""
+        """See `Carrier`. A lookup takes as many numbers as a page would have."""
         raise ListUnavailable
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:

@@ -1,6 +1,6 @@
 """The page of a bulk operation: choose a campaign, see a preview, confirm, and follow what becomes of each number.
 
-One page serves one number and many, and what runs at once and what workers run: it shows the operation as it is stored.
+One page serves one number and many, and what runs at once and what workers run: it shows the stored operation.
 """
 
 import io
@@ -158,7 +158,9 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         if has_begun and operation.rows_total <= WORDINGS[BulkAction(operation.action)].at_once:
             run_batch(operation_id=operation.id, lock_seconds=_LOCK_SECONDS)
         elif not has_begun:
-            messages.error(request, "Nothing was done: this operation has changed since you saw it. Look at it again.")
+            messages.error(
+                request, "Nothing was done: this operation has changed since you opened it. Review it again."
+            )
         return HttpResponseRedirect(request.get_full_path())
 
     def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -170,7 +170,7 @@ def make_decided_due() -> int:
 
 
 def _resume_failed(campaign_id: UUID) -> int:
-    """Make pending what failed for want of this campaign's approval. Numbers that are locked now have their turn later.
+    """Make pending what failed because the campaign was not approved. Locked numbers are left for a later round.
 
     The numbers are locked before their attachments, as everywhere, and in the order of their IDs.
     """

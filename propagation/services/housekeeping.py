@@ -119,7 +119,7 @@ def _give_up(order_id: UUID, failure: AttachmentFailure) -> bool:
     try:
         give_up_order(order_id=order_id, failure=failure)
     except LeaseLost:
-        # It has ended at this moment.
+        # Another process has just closed it.
         return False
     log.warning("order.given_up", order_id=str(order_id), failure=failure.code.value)
     return True

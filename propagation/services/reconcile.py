@@ -43,7 +43,7 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One number that differs. `reason` says why it was left; None: a worker will tell the carrier again."""
+    """One number that differs. `reason` says why it was left; None: a worker will notify the carrier again."""
 
     organization_id: UUID
     phone_number_id: UUID
@@ -141,7 +141,7 @@ def _findings(comparable: QuerySet[Any]) -> Iterator[Finding]:
 
 
 def _correct(finding: Finding, actor: Actor) -> str | None:
-    """Return why the number was left as it is; None if it is corrected."""
+    """Return why the number was left unchanged; None if it is corrected."""
     is_detach = finding.drift is Drift.NOT_OURS
     with transaction.atomic(durable=True):
         phone_number = _lock_unchanged(finding, None if is_detach else LineOptionStatus.PROPAGATED)

@@ -117,7 +117,7 @@ class Outcome:
 
 
 def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:
-    """Lock an open order until the transaction ends, as the worker that holds `lease`; None: whoever holds one.
+    """Lock an open order until the transaction ends, as the worker that holds `lease`; None: regardless of the lease.
 
     Raises LeaseLost.
     """

@@ -104,7 +104,7 @@ def sync_announcement(
 
 
 def _comparable(reading: CarrierReading) -> QuerySet[CarrierAnswer]:
-    """Return the answers about campaigns on which nobody has decided here since the carrier was asked."""
+    """Return the answers about campaigns that were not decided here since the carrier was asked."""
     return CarrierAnswer.objects.filter(
         Q(campaign__updated_at__lt=F("asked_at")) | Q(is_corrected=True),
         reading=reading,

@@ -150,7 +150,7 @@ def test_a_completed_order_has_succeeded_only_where_the_list_says_success(carrie
     assert found.unfinished == {unlisted}, "Not in the list yet."
 
 
-def test_a_toll_free_number_is_not_looked_for_in_the_list(carrier: Carrier, fake: Account) -> None:
+def test_a_toll_free_number_is_not_expected_in_the_list(carrier: Carrier, fake: Account) -> None:
     fake.registrations = {"+18005550100": "PROCESSING"}
     assert carrier.submit(_order("+18005550100")).unfinished == frozenset()
 

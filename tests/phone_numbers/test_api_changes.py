@@ -1,4 +1,4 @@
-"""PATCH, DELETE of the campaign, where the attachment stands, and its history."""
+"""PATCH, DELETE of the campaign, the attachment's status, and its history."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ NO_UUID = "must be a UUID, as 36 characters in the hyphenated form"
 NO_URL = "must be a valid https URL"
 TOO_LONG = "must have at most {} characters"
 NO_LABEL = "must not contain line breaks or control characters"
-NO_TEXT = "must be a string, or null to leave it as it is"
+NO_TEXT = "must be a string, or null to leave it unchanged"
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def _standing(world: World, api: ApiClient) -> dict[str, Any]:
     return data
 
 
-def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
+def test_the_status_of_an_attachment(world: World, api: ApiClient) -> None:
     nothing = {
         "campaign_id": None,
         "status": None,
@@ -232,13 +232,17 @@ def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
             "message": "campaign unknown",
             "retried_automatically": False,
             "can_retry": True,
-            "resolution": "The carrier does not take this number on this campaign. Read its message, then attach "
+            "resolution": "The carrier does not accept this number on this campaign. Read its message, then attach "
             "another campaign.",
         },
     }
     api.detach(world.phone_number.id)
-    standing = _standing(world, api)
-    assert (standing["campaign_id"], standing["status"], standing["attached_at"]) == (None, "removing", None)
+    line_option_status = _standing(world, api)
+    assert (line_option_status["campaign_id"], line_option_status["status"], line_option_status["attached_at"]) == (
+        None,
+        "removing",
+        None,
+    )
 
 
 def test_the_last_organizations_attachment_is_not_the_next_ones_business(world: World, api: ApiClient) -> None:

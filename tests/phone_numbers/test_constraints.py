@@ -136,9 +136,7 @@ def test_states_that_contradict_each_other(assignments: str, constraint: str, wo
 
 
 @pytest.mark.parametrize("status", ["NULL", "'removing'", "'lost'"])
-def test_a_number_on_a_campaign_says_where_the_carrier_stands(
-    status: str, world: World, entry: CampaignAttachment
-) -> None:
+def test_a_number_on_a_campaign_has_a_carrier_status(status: str, world: World, entry: CampaignAttachment) -> None:
     with refused_by("numbers_phonenumber_campaign_status"):
         set_on_number(world, f"carrier_line_option_status = {status}")
 

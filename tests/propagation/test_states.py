@@ -26,7 +26,7 @@ from propagation.services import dispatch
 from propagation.services.dispatch import make_decided_due, make_orders_due
 from tests.support.api import ApiClient
 from tests.support.factories import make_key
-from tests.support.propagation import Worker, attach, entries, fail_propagation, hurry, standing, statuses
+from tests.support.propagation import Worker, attach, entries, fail_propagation, hurry, line_option_status, statuses
 from tests.support.worlds import World
 
 LogLines = list[MutableMapping[str, Any]]
@@ -149,7 +149,7 @@ def test_what_is_said_of_a_failure_is_what_happens(
     shown = api.client.get(f"/v1/phone-numbers/{world.phone_number.id}/campaign").json()["data"]["failure"]
     assert shown["can_retry"] is True
     worker.run()
-    assert shown["retried_automatically"] is (standing(world.phone_number) == "propagated")
+    assert shown["retried_automatically"] is (line_option_status(world.phone_number) == "propagated")
     if not shown["retried_automatically"]:
         assert api.post(f"/v1/phone-numbers/{world.phone_number.id}/campaign/retry", {}).status_code == 200
 
@@ -190,12 +190,12 @@ def test_a_number_that_is_locked_is_resumed_later(world: World) -> None:
         with copy.cursor() as cursor:
             cursor.execute("SELECT 1 FROM numbers_phonenumber WHERE id = %s FOR UPDATE", [world.phone_number.id])
         assert make_decided_due() == 0
-        assert standing(world.phone_number) == "failed"
+        assert line_option_status(world.phone_number) == "failed"
         copy.rollback()
     finally:
         copy.close()
     assert make_decided_due() == 1
-    assert standing(world.phone_number) == "pending"
+    assert line_option_status(world.phone_number) == "pending"
 
 
 def test_a_webhook_and_an_approval_round_read_indexes(world: World) -> None:
@@ -227,4 +227,4 @@ def test_a_pending_campaign_that_is_no_longer_fit_fails_what_waits(world: World,
     world.campaign.save()
     worker.run()
     assert entries(world.phone_number)[0]["failure_code"] == "CAMPAIGN_NOT_ACTIVE"
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
