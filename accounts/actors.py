@@ -1,6 +1,7 @@
 """The cause of a change, as history records it."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import models
 
@@ -8,21 +9,27 @@ from accounts.models import ApiKey, Operator
 
 
 class ActorKind(models.TextChoices):
-    """The three interfaces, and the worker, whose reconciliation corrects drift."""
+    """The three interfaces, the worker, whose reconciliation corrects drift, and the carrier, which takes numbers."""
 
     API_KEY = "api_key", "API key"
     OPERATOR = "operator", "operator"
     COMMAND = "command", "command"
     WORKER = "worker", "system"
+    CARRIER = "carrier", "carrier"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The cause of a change. `id` is the ID of the key or operator, or the name of the command or task."""
+    """The cause of a change. `id` is the ID of the key or operator, or the name of the command, task or account.
+
+    `reason` is why, in the actor's words; `batch_id` is shared by all changes of one bulk operation or command.
+    """
 
     kind: ActorKind
     id: str
     request_id: str | None = None
+    reason: str | None = None
+    batch_id: UUID | None = None
 
     @classmethod
     def for_api_key(cls, key: ApiKey, *, request_id: str) -> "Actor":
@@ -30,16 +37,23 @@ class Actor:
         return cls(ActorKind.API_KEY, str(key.id), request_id)
 
     @classmethod
-    def for_operator(cls, operator: Operator, *, request_id: str | None) -> "Actor":
+    def for_operator(
+        cls, operator: Operator, *, request_id: str | None, reason: str | None = None, batch_id: UUID | None = None
+    ) -> "Actor":
         """Return the actor of an operator's action in the admin."""
-        return cls(ActorKind.OPERATOR, str(operator.id), request_id)
+        return cls(ActorKind.OPERATOR, str(operator.id), request_id, reason, batch_id)
 
     @classmethod
-    def for_command(cls, name: str) -> "Actor":
+    def for_command(cls, name: str, *, reason: str | None = None, batch_id: UUID | None = None) -> "Actor":
         """Return the actor of a management command."""
-        return cls(ActorKind.COMMAND, name)
+        return cls(ActorKind.COMMAND, name, None, reason, batch_id)
 
     @classmethod
     def for_worker(cls, name: str) -> "Actor":
         """Return the actor of a worker's task."""
         return cls(ActorKind.WORKER, name)
+
+    @classmethod
+    def for_carrier(cls, name: str) -> "Actor":
+        """Return the actor of what happened at the carrier. `name` is the account's."""
+        return cls(ActorKind.CARRIER, name)

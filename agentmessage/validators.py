@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
 LABEL_LENGTH = 100
+REASON_LENGTH = 500
 URL_LENGTH = 2048
 
 _check_url = URLValidator(schemes=["https"])

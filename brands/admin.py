@@ -4,12 +4,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from agentmessage.admin.base import RowAdmin
+from agentmessage.admin.base import RowAdmin, link
 from agentmessage.admin.forms import RowForm
 from agentmessage.admin.unfold_typing import display
 from brands.models import Brand, IdentityStatus
+
+_SHOWN = 20
+_HEADERS = ("Campaign", "TCR ID", "Status", "Numbers")
 
 
 class BrandForm(RowForm):
@@ -37,13 +41,38 @@ class BrandAdmin(RowAdmin):
     autocomplete_fields = ("organization",)
     fieldsets = (
         (None, {"fields": ("organization", "name", "tcr_brand_id", "identity_status")}),
-        ("Times", {"fields": ("created_at", "updated_at", "id")}),
+        ("Times", {"classes": ("collapse",), "fields": ("created_at", "updated_at", "id")}),
     )
     add_fieldsets = ((None, {"fields": ("organization", "name", "tcr_brand_id", "identity_status")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A brand stays with its organization."""
         return () if obj is None else ("organization", "created_at", "updated_at", "id")
+
+    instead_of_deleting = "A brand stays as long as a campaign does."
+
+    def has_history(self, row: Brand) -> bool:
+        """Whether it has campaigns."""
+        return row.campaigns.exists()
+
+    def describe(self, request: HttpRequest, row: Brand) -> dict[str, Any]:
+        """Return its campaigns, each with a link to its numbers."""
+        if not request.user.has_perm("campaigns.view_campaign"):
+            return {}
+        numbers = reverse("admin:numbers_phonenumber_changelist")
+        rows = [
+            [
+                link(reverse("admin:campaigns_campaign_change", args=[campaign.id]), campaign.name),
+                campaign.tcr_campaign_id or "-",
+                campaign.status,
+                link(f"{numbers}?campaign__id__exact={campaign.id}", "Numbers"),
+            ]
+            for campaign in row.campaigns.all()[:_SHOWN]
+        ]
+        said: str = "" if rows else "No campaign yet. Add one for it."
+        if len(rows) == _SHOWN:
+            said = link(f"{reverse('admin:campaigns_campaign_changelist')}?brand__id__exact={row.id}", "All campaigns")
+        return {"panels": [{"title": "Campaigns", "headers": _HEADERS, "rows": rows, "said": said}]}
 
     @display(
         description="identity status",

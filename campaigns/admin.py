@@ -4,15 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from agentmessage.admin.base import RowAdmin, WithinOrganization
+from agentmessage.admin.base import RowAdmin, WithinOrganization, counted, link
 from agentmessage.admin.forms import SameOrganizationForm
-from agentmessage.admin.unfold_typing import display
+from agentmessage.admin.unfold_typing import action, display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from campaigns.selectors import campaigns_in_use
 from campaigns.services import NOT_SUSPENDED
@@ -71,6 +74,11 @@ class CampaignForm(SameOrganizationForm):
         return cleaned
 
 
+def _numbers_of(campaign: Campaign) -> QuerySet[Any]:
+    """Return its numbers; their index begins with the organization."""
+    return campaign.phone_numbers.filter(organization_id=campaign.organization_id)
+
+
 @admin.register(Campaign)
 class CampaignAdmin(RowAdmin):
     """The campaigns of all organizations."""
@@ -95,18 +103,63 @@ class CampaignAdmin(RowAdmin):
     autocomplete_fields = ("organization", "brand")
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
-        ("Status", {"fields": ("status", "carrier_status", "expiration_date", "number_pool")}),
+        ("Status", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
         (
             "Suspension by an operator",
-            {"fields": ("suspension_reason", "suspended_until", "suspended_by", "suspended_at")},
+            {
+                "classes": ("collapse",),
+                "fields": ("suspension_reason", "suspended_until", "suspended_by", "suspended_at"),
+            },
         ),
-        ("Times", {"fields": ("created_at", "updated_at", "id")}),
+        ("Times", {"classes": ("collapse",), "fields": ("created_at", "updated_at", "id")}),
     )
     add_fieldsets = fieldsets[:2]
+    instead_of_deleting = "Move its numbers to another campaign instead; history keeps this one."
+    actions_detail = ("move_numbers",)
+
+    def has_history(self, row: Campaign) -> bool:
+        """Whether numbers are on it."""
+        return _numbers_of(row).exists()
+
+    def describe(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
+        """Return its brand, its limit, and its numbers by what the carrier knows of them."""
+        if not request.user.has_perm("numbers.view_phonenumber"):
+            return {}
+        numbers = _numbers_of(row)
+        address = f"{reverse('admin:numbers_phonenumber_changelist')}?campaign__id__exact={row.id}"
+        rows = [
+            [link(f"{address}&carrier_line_option_status__exact={status}", capfirst(status)), counted(some)]
+            for status in ("propagated", "pending", "failed")
+            if (some := numbers.filter(carrier_line_option_status=status)).exists()
+        ]
+        brand = link(reverse("admin:brands_brand_change", args=[row.brand_id]), row.brand)
+        limit = "no limit" if row.number_limit is None else f"the limit is {row.number_limit:,}"
+        count = counted(numbers)
+        words = link(address, "1 number" if count == "1" else f"{count} numbers")
+        said = format_html("{} of the brand {}; {}.", words, brand, limit)
+        if not rows:
+            said = format_html("{} Attach it to numbers from their list.", said)
+        return {"panels": [{"title": "Numbers", "headers": ("Carrier side", "Numbers"), "rows": rows, "said": said}]}
+
+    def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the operator may move numbers."""
+        return request.user.has_perm("numbers.change_phonenumber")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Offer to move numbers where there are some."""
+        campaign = self.get_object(request, object_id)
+        has_numbers = campaign is not None and _numbers_of(campaign).exists()
+        return super().get_actions_detail(request, object_id) if has_numbers else []
+
+    @action(description="Move all numbers to…", permissions=["move"], url_path="move", icon="move_up")
+    def move_numbers(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Begin to attach another campaign to all its numbers."""
+        campaign = self.get_row(request, object_id)
+        return HttpResponseRedirect(reverse("admin:numbers_phonenumber_move", args=[campaign.id]))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A campaign stays with its organization."""
-        suspension = ("suspended_by", "suspended_at")
+        suspension = ("mno_metadata", "suspended_by", "suspended_at")
         return suspension if obj is None else ("organization", *suspension, "created_at", "updated_at", "id")
 
     def save_model(self, request: HttpRequest, obj: Model, form: forms.Form, change: Any) -> None:

@@ -85,6 +85,8 @@ class Campaign(models.Model):
     )
     status = models.CharField(max_length=10, choices=CampaignStatus.choices, default=CampaignStatus.PENDING)
     carrier_status = models.CharField(max_length=10, choices=CarrierStatus.choices, default=CarrierStatus.PENDING)
+    # The carrier's word by network ID, where it says; `carriers.base.CampaignApproval` derives `carrier_status`.
+    mno_metadata = models.JSONField("status by network", default=dict, db_default={}, editable=False)
     # An operator's suspension is in force while it has a reason, whatever `carrier_status` becomes.
     suspension_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     suspended_until = models.DateTimeField(null=True, blank=True)

@@ -64,6 +64,35 @@ class CampaignDecision(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
+NETWORKS = {"10017": "AT&T", "10035": "T-Mobile"}
+"""The mobile networks by their IDs at the registry."""
+OTHER_NETWORKS = "other"
+"""The networks of which a carrier speaks as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignApproval:
+    """What a carrier says of a campaign as a whole, and of each network by ID, where it tells them apart."""
+
+    whole: CampaignDecision
+    networks: Sequence[tuple[str, CampaignDecision]] = ()
+
+    @property
+    def decision(self) -> CampaignDecision:
+        """Derive the one decision: what the carrier says of the whole, unless it approves and networks object.
+
+        Then it is PENDING while any network has yet to decide; APPROVED while any delivers, because the others do not
+        stop it; REJECTED if any of the rest has rejected the campaign, and SUSPENDED if all have suspended it.
+        """
+        words = {word for _network, word in self.networks}
+        if self.whole is not CampaignDecision.APPROVED or not words:
+            return self.whole
+        for word in (CampaignDecision.PENDING, CampaignDecision.APPROVED, CampaignDecision.REJECTED):
+            if word in words:
+                return word
+        return CampaignDecision.SUSPENDED
+
+
 class FailureKind(StrEnum):
     """The kinds of failure that the carriers' own error codes are mapped to."""
 
@@ -82,6 +111,8 @@ class Failure:
     kind: FailureKind
     message: str
     carrier_code: str | None = None
+    may_be_dormant: bool = field(default=False, compare=False)
+    """Whether the carrier refuses the first number of a campaign that has had none for a while, and only that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +121,7 @@ class OrderReport:
 
     While `is_open` the carrier is still working on it and nothing else counts. Afterwards a number failed if it is in
     `failures`, by its E.164; all of them failed if `failure` is set; the carrier still works on those in `unfinished`;
-    the others succeeded.
+    the others succeeded. `steps` is how far the only number of an order is with each network, in the carrier's words.
     """
 
     carrier_order_id: str | None = None
@@ -98,6 +129,7 @@ class OrderReport:
     failures: Mapping[str, Failure] = field(default_factory=dict)
     failure: Failure | None = None
     unfinished: frozenset[str] = frozenset()
+    steps: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def failure_of(self, number: str) -> Failure | None:
         """Why this number failed; None if it succeeded."""
@@ -181,6 +213,8 @@ class Carrier(Protocol):
 
     name: str
     """The account's name, in numbers, orders, rate limits and logs."""
+    number_types: frozenset[str]
+    """The types of number that go onto a campaign."""
     batch_size: int
     """The most numbers in one order."""
     lookup_size: int
@@ -218,7 +252,13 @@ class Carrier(Protocol):
         ListUnavailable, CarrierRefused, CarrierUnavailable.
         """
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """Yield each of these E.164 numbers with whether it is still in service at this account.
+
+        Numbers of which the carrier does not say it are left out. Raises CarrierRefused, CarrierUnavailable.
+        """
+
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """Ask whether the carrier has approved the campaign. None if it does not know it.
 
         `tcr_brand_id` is the campaign's brand, by which a carrier finds a campaign that it knows under its own ID only.
@@ -236,6 +276,8 @@ class Carrier(Protocol):
         """Close the connections. The next call opens new ones."""
 
 
+LOCAL_NUMBERS = frozenset({"local"})
+"""The types that 10DLC knows: toll-free numbers are verified, and short codes have programs of their own."""
 LONGEST = 500
 LONGEST_ID = 64
 

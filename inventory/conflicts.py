@@ -12,12 +12,16 @@ from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
 from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
-from inventory.staging import Staged
 from phone_numbers.models import only_account
 
 
-def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored, staged: Staged) -> None:
-    """Raise InventoryRefused with every conflict, in the order of the document."""
+def refuse_conflicts(
+    cursor: CursorWrapper, inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]
+) -> None:
+    """Raise InventoryRefused with every conflict, in the order of the document.
+
+    `campaigns` are those of the staged numbers, each with the organization that names it.
+    """
     problems = [
         *_slugs(inventory),
         *_foreign(inventory, "brands", stored),
@@ -27,7 +31,7 @@ def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored
         *_tcr_ids_in_use(inventory, stored),
         *_brands_of_campaigns(inventory, stored),
         *_phone_numbers(cursor),
-        *_campaigns_of_phone_numbers(cursor, inventory, stored, staged),
+        *_campaigns_of_phone_numbers(cursor, inventory, stored, campaigns),
     ]
     if problems:
         raise InventoryRefused(problems=sorted(problems, key=_position))
@@ -172,12 +176,12 @@ def _phone_numbers(cursor: CursorWrapper) -> Iterator[Problem]:
 
 
 def _campaigns_of_phone_numbers(
-    cursor: CursorWrapper, inventory: Inventory, stored: Stored, staged: Staged
+    cursor: CursorWrapper, inventory: Inventory, stored: Stored, campaigns: frozenset[tuple[UUID, UUID]]
 ) -> Iterator[Problem]:
-    unknown = staged.campaigns - _known(inventory, "campaigns", stored)
+    unknown = campaigns - _known(inventory, "campaigns", stored)
     if unknown:
-        organizations, campaigns = (list(ids) for ids in zip(*unknown, strict=True))
-        cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": campaigns})
+        organizations, ids = (list(column) for column in zip(*unknown, strict=True))
+        cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": ids})
         for organization, index, campaign_id in cursor.fetchall():
             sentence = f"{shown(campaign_id)} is not a campaign of this organization"
             yield Problem((*_phone_number_place(organization, index), "campaign_id"), sentence)

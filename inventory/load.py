@@ -58,7 +58,7 @@ def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCo
         report(Stage.WRITING, 0, 0)
         lock_staged_phone_numbers(cursor)
         stored = lock_stored_rows(inventory, staged)
-        refuse_conflicts(cursor, inventory, stored, staged)
+        refuse_conflicts(cursor, inventory, stored, campaigns=staged.campaigns)
         now = database_now()
         rows = {kind: merge_rows(inventory, kind, stored, now=now) for kind in MODELS}
         phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=staged.total)

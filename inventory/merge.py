@@ -134,7 +134,8 @@ WHERE p.id IS NULL
     )
 """
 _MOVES = """
-SELECT id, at, attachment_id, carrier, history_organization_id::text, previous_campaign_id::text, campaign_id::text
+SELECT id, at, attachment_id, number_type, carrier, history_organization_id::text, previous_campaign_id::text,
+    campaign_id::text
 FROM inventory_plan
 WHERE is_moved AND (campaign_id IS NOT NULL) = %(is_attach)s
 ORDER BY position
@@ -208,6 +209,7 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
             Move(
                 organization_id=parse(organization),
                 phone_number_id=phone_number_id,
+                number_type=number_type,
                 carrier=carrier,
                 previous_campaign_id=parse(previous) if previous else None,
                 campaign=campaigns[campaign],
@@ -215,7 +217,7 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
                 due_at=now,
                 attachment_id=attachment_id,
             )
-            for phone_number_id, at, attachment_id, carrier, organization, previous, campaign in rows
+            for phone_number_id, at, attachment_id, number_type, carrier, organization, previous, campaign in rows
         ]
         move_many(moves, actor=actor)
         count += len(moves)

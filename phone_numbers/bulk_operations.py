@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Operator
 from agentmessage.ids import uuid7
+from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
 
 
@@ -16,6 +17,7 @@ class BulkAction(models.TextChoices):
     DETACH = "detach", "Detach campaigns"
     RELEASE = "release", "Release numbers"
     RETRY = "retry", "Send failed propagations again"
+    UNDO = "undo", "Undo a bulk move"
 
 
 class BulkPhase(models.TextChoices):
@@ -59,6 +61,9 @@ class BulkOperation(models.Model):
     errors = models.PositiveSmallIntegerField(default=0)
     # The request that confirmed it, which history names.
     request_id = models.CharField(max_length=26, null=True)
+    reason = models.CharField(max_length=REASON_LENGTH, null=True)
+    # The batch of history that is undone. An operation's own moves have its ID as their batch.
+    undone_batch_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
@@ -87,6 +92,8 @@ class BulkOperationRow(models.Model):
     organization_id = models.UUIDField(null=True)
     campaign_id = models.UUIDField(null=True)
     attachment_id = models.UUIDField(null=True)
+    # The campaign to which an undo takes the number back; NULL: to none.
+    target_id = models.UUIDField(null=True)
     outcome = models.CharField(max_length=9, choices=RowOutcome.choices, default="")
     code = models.CharField(max_length=40, default="")
 

@@ -54,6 +54,14 @@ def to_e164(text: str, *, number_type: str | None = None) -> str:
     return number
 
 
+def as_written(number: str) -> str:
+    """Return a stored number as people in its country write it: (919) 555-0100. A short code stays what it is."""
+    if not number.startswith("+"):
+        return number
+    parsed = phonenumbers.parse(number)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+
+
 def number_fragment(text: str) -> str | None:
     """Return the digits, after a plus if there is one, of what may be a part of a number; None for any other text.
 

@@ -17,6 +17,8 @@ class FailureCode(models.TextChoices):
     CAMPAIGN_SUSPENDED = "CAMPAIGN_SUSPENDED"
     CAMPAIGN_NOT_ACTIVE = "CAMPAIGN_NOT_ACTIVE"
     BRAND_NOT_VERIFIED = "BRAND_NOT_VERIFIED"
+    NUMBER_TYPE_NOT_ELIGIBLE = "NUMBER_TYPE_NOT_ELIGIBLE"
+    CAMPAIGN_DORMANT = "CAMPAIGN_DORMANT"
     NOT_CONFIGURED = "NOT_CONFIGURED"
     REJECTED = "REJECTED"
     UNKNOWN_CARRIER_ANSWER = "UNKNOWN_CARRIER_ANSWER"
@@ -66,6 +68,16 @@ FAILURES: dict[FailureCode, FailureMeaning] = {
     ),
     FailureCode.BRAND_NOT_VERIFIED: FailureMeaning(
         "The campaign's brand is no longer verified. Have it verified again, then retry."
+    ),
+    FailureCode.NUMBER_TYPE_NOT_ELIGIBLE: FailureMeaning(
+        "Only local numbers go onto a 10DLC campaign. Detach this one: a toll-free number is verified with the carrier "
+        "instead, and a short code has its own program."
+    ),
+    FailureCode.CAMPAIGN_DORMANT: FailureMeaning(
+        "The carrier refused the first number of a campaign that had none. Retry.",
+        "once, after a minute",
+        "The campaign may have been dormant, for want of numbers; this wakes it, and the attempt is repeated once at "
+        "next_attempt_at.",
     ),
     FailureCode.NOT_CONFIGURED: FailureMeaning(
         "The account with the carrier lacks a setting. Ask the operator to add it, then retry.",

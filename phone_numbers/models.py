@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, Concat, Now, Upper
 from accounts.actors import ActorKind
 from accounts.models import Organization
 from agentmessage.ids import uuid7
-from agentmessage.validators import LABEL_LENGTH, URL_LENGTH, validate_https_url, validate_label
+from agentmessage.validators import LABEL_LENGTH, REASON_LENGTH, URL_LENGTH, validate_https_url, validate_label
 from campaigns.models import Campaign
 from phone_numbers.bulk_operations import BulkOperation  # noqa: F401  (Django finds an app's models here.)
 from phone_numbers.failures import WAIT_FOR_CAMPAIGN
@@ -43,6 +43,7 @@ class NumberState(models.TextChoices):
     PENDING = "PENDING", "pending: ordered or porting in"
     ASSIGNED = "ASSIGNED", "assigned"
     QUARANTINED = "QUARANTINED", "quarantined: released, cooling down"
+    LOST = "LOST", "lost: ported out or disconnected at the carrier"
 
 
 class LineOptionStatus(models.TextChoices):
@@ -179,7 +180,7 @@ class PhoneNumber(models.Model):
             models.CheckConstraint(
                 condition=Q(state=NumberState.AVAILABLE, organization__isnull=True)
                 | Q(state__in=[NumberState.PENDING, NumberState.ASSIGNED], organization__isnull=False)
-                | Q(state=NumberState.QUARANTINED),
+                | Q(state__in=[NumberState.QUARANTINED, NumberState.LOST]),
                 name="numbers_phonenumber_state_organization",
             ),
             # A composite foreign key does not check a row whose organization is NULL, so this does.
@@ -252,6 +253,10 @@ class CampaignAttachment(models.Model):
     actor_kind = models.CharField(max_length=10, choices=ActorKind.choices)
     actor_id = models.CharField(max_length=100)
     request_id = models.CharField(max_length=26, null=True)
+    # Why, in the words of who did it.
+    reason = models.CharField(max_length=REASON_LENGTH, null=True)
+    # All moves of one bulk operation, command or bulk request, which can be undone together.
+    batch_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
 
     status = models.CharField(max_length=10, choices=AttachmentStatus.choices, default=AttachmentStatus.PENDING)
@@ -267,6 +272,8 @@ class CampaignAttachment(models.Model):
     failure_code = models.CharField(max_length=40, null=True)
     failure_carrier_code = models.CharField(max_length=40, null=True)
     failure_message = models.TextField(null=True)
+    # How far the carrier is with each network, in its own words, where it says.
+    carrier_steps = models.JSONField(null=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -281,9 +288,9 @@ class CampaignAttachment(models.Model):
                 name="numbers_attachment_due",
                 condition=Q(next_attempt_at__isnull=False),
             ),
-            models.Index(
-                F("order_id"), name="numbers_attachment_of_order", condition=Q(status=AttachmentStatus.SUBMITTED)
-            ),
+            # Of ended orders, too: the page of an order shows its numbers.
+            models.Index(F("order_id"), name="numbers_attachment_of_order", condition=Q(order_id__isnull=False)),
+            models.Index(F("batch_id"), F("id"), name="numbers_attachment_batch", condition=Q(batch_id__isnull=False)),
             # What the approval of a campaign makes due.
             models.Index(
                 F("campaign"),
@@ -324,11 +331,11 @@ class CampaignAttachment(models.Model):
                 | Q(order_id__isnull=False, next_attempt_at__isnull=True),
                 name="numbers_campaignattachment_submitted_in_order",
             ),
-            # Reconciliation may have to take a number off a campaign that only the carrier knows.
+            # Reconciliation may take a number off a campaign that only the carrier knows, which may lose any.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=False)
                 | Q(previous_campaign__isnull=False)
-                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.COMMAND]),
+                | Q(actor_kind__in=[ActorKind.WORKER, ActorKind.COMMAND, ActorKind.CARRIER]),
                 name="numbers_campaignattachment_says_something",
             ),
             models.CheckConstraint(

@@ -89,8 +89,13 @@ def _blockers(number: Any) -> Iterator[Blocker]:
         yield Blocker(
             BlockerCode.NUMBER_NOT_ASSIGNED,
             f"The number is {NumberState(number.state).label}.",
-            "Wait for its order or port to finish; a released number has to be ordered again.",
+            "It has left the carrier. Release it, or port it back in."
+            if number.state == NumberState.LOST
+            else "Wait for its order or port to finish; a released number has to be ordered again.",
         )
+        if number.state == NumberState.LOST:
+            # Its campaign has been taken from it.
+            return
     if not number.sms_enabled:
         yield Blocker(
             BlockerCode.SMS_DISABLED, "SMS is off for the number.", "Ask the operator to turn SMS on for the number."

@@ -1,12 +1,19 @@
 """Carrier orders in the admin, read-only."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
+from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin, counted, link
 from agentmessage.admin.unfold_typing import display
+from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder
+
+_SHOWN = 100
 
 # Jobs are short-lived; the orders say all there is to know.
 admin.site.unregister(ProcrastinateJob)
@@ -29,6 +36,27 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
     ordering = ("-id",)
     search_fields = ("carrier_order_id__exact",)
     search_help_text = "Our ID of the order, or the carrier's"
+
+    def describe(self, request: HttpRequest, row: CarrierOrder) -> dict[str, Any]:
+        """Return its numbers."""
+        if not request.user.has_perm("numbers.view_phonenumber"):
+            return {}
+        entries = CampaignAttachment.objects.filter(order_id=row.id).select_related("phone_number").order_by("id")
+        rows = [
+            [
+                link(
+                    reverse("admin:numbers_phonenumber_change", args=[entry.phone_number_id]), entry.phone_number.number
+                ),
+                link(reverse("admin:numbers_campaignattachment_change", args=[entry.id]), entry.status),
+                entry.failure_message or entry.failure_code or "",
+            ]
+            for entry in entries[:_SHOWN]
+        ]
+        said = "" if rows else "None: its numbers have been sent in later orders."
+        if len(rows) == _SHOWN:
+            said = f"The first {_SHOWN} of {counted(entries)}."
+        headers = ("Number", "Carrier side", "What the carrier said")
+        return {"panels": [{"title": "Numbers", "headers": headers, "rows": rows, "said": said}]}
 
     @display(description="status", label={"to be sent": "warning", "at the carrier": "info", "ended": "success"})
     def status(self, order: CarrierOrder) -> str:

@@ -148,6 +148,8 @@ class CarrierAnswer(models.Model):
     )
     # NULL: on no campaign.
     answer = models.CharField(max_length=64, null=True)
+    # A campaign's status by network ID, where the carrier says.
+    networks = models.JSONField(default=dict, db_default={})
     # The carrier said something, but not this.
     is_known = models.BooleanField(default=True)
     # It was drift, and has been recorded.

@@ -1,5 +1,6 @@
 """The tasks of `manage.py run_worker`. Jobs carry IDs and read the present state."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
@@ -17,7 +19,9 @@ from procrastinate.exceptions import AlreadyEnqueued
 from accounts.actors import Actor
 from campaigns.services import end_suspensions, expire_campaigns
 from carriers.base import CarrierRefused, CarrierUnavailable, Deadline, carriers_words
+from phone_numbers.models import PhoneNumber
 from phone_numbers.services.clock import database_now
+from phone_numbers.services.loss import LOSABLE, record_loss
 from propagation.services.calling import carrier_of, max_open_orders, rate_limiter_of
 from propagation.services.dispatch import run_round
 from propagation.services.drift import Extent
@@ -45,6 +49,7 @@ JOB_SECONDS = 15.0
 # Long tasks are done in pieces, behind everything that is due: a piece delays the end of a worker for as long.
 PIECE_SECONDS = 50.0
 BACKGROUND = -10
+_NUMBERS_PER_JOB = 100
 
 
 @app.periodic(cron="* * * * * */2")
@@ -149,6 +154,33 @@ def announce_campaigns(*, campaign_id: str | None, brand_id: str | None) -> bool
     except AlreadyEnqueued:
         return False
     return True
+
+
+@app.task(
+    queue=QUEUE,
+    priority=BACKGROUND,
+    retry=RetryStrategy(max_attempts=8, exponential_wait=5, retry_exceptions=[CarrierUnavailable]),
+    name="confirm_losses",
+)
+def confirm_losses(account: str, numbers: list[str]) -> None:
+    """After a carrier's news that numbers are gone: ask, and record it of those that it no longer has."""
+    close_old_connections()
+    # A job that is repeated leaves out what it has recorded.
+    left = PhoneNumber.objects.filter(LOSABLE, number__in=numbers, carrier=account).values_list("number", flat=True)
+    for number, is_held in carrier_of(account).holdings(list(left)):
+        if not is_held:
+            record_loss(number=number, account=account)
+
+
+def announce_losses(numbers: Sequence[str]) -> int:
+    """Queue `confirm_losses` for those of these numbers that are known. Return their number."""
+    known: dict[str, list[str]] = defaultdict(list)
+    for account, number in PhoneNumber.objects.filter(LOSABLE, number__in=numbers).values_list("carrier", "number"):
+        known[account].append(number)
+    for account, lost in known.items():
+        for start in range(0, len(lost), _NUMBERS_PER_JOB):
+            confirm_losses.defer(account=account, numbers=lost[start : start + _NUMBERS_PER_JOB])
+    return sum(map(len, known.values()))
 
 
 @app.periodic(cron="* * * * *")

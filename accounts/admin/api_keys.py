@@ -21,6 +21,7 @@ from accounts.models import ApiKey
 from accounts.scopes import Scope
 from accounts.services import create_api_key, revoke_api_key
 from agentmessage.admin.base import RowAdmin, selected_ids
+from agentmessage.admin.forms import ReasonForm
 from agentmessage.admin.unfold_typing import action, display
 from agentmessage.errors import ValidationFailed
 
@@ -65,7 +66,10 @@ class ApiKeyAdmin(RowAdmin):
     autocomplete_fields = ("organization",)
     fieldsets = (
         (None, {"fields": ("label", "organization", "prefix", "scope_list", "key_status")}),
-        ("Times", {"fields": ("created_at", "last_used_at", "expires_at", "revoked_at", "id")}),
+        (
+            "Times",
+            {"classes": ("collapse",), "fields": ("created_at", "last_used_at", "expires_at", "revoked_at", "id")},
+        ),
     )
     add_fieldsets = ((None, {"fields": ("organization", "label", "scopes", "expires_at")}),)
     actions = ("revoke_selected",)
@@ -179,6 +183,7 @@ class ApiKeyAdmin(RowAdmin):
     def _confirm_revocation(self, request: HttpRequest, keys: Sequence[ApiKey] | QuerySet[ApiKey]) -> HttpResponse:
         context = self.page(request, "Revoke API keys") | {
             "keys": list(keys),
+            "form": ReasonForm(),
             "checkbox": ACTION_CHECKBOX_NAME,
             "changelist": reverse("admin:accounts_apikey_changelist"),
             "action": reverse("admin:accounts_apikey_revoke"),

@@ -1,15 +1,16 @@
 """Organizations."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import ManyToOneRel
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from accounts.models import Organization
-from agentmessage.admin.base import RowAdmin
+from agentmessage.admin.base import RowAdmin, counted, link
 from agentmessage.admin.forms import RowForm
-from agentmessage.admin.unfold_typing import display
 
 
 class OrganizationForm(RowForm):
@@ -34,24 +35,27 @@ class OrganizationAdmin(RowAdmin):
     search_help_text = "Name, slug or id"
     date_hierarchy = "created_at"
     prepopulated_fields = {"slug": ("name",)}
-    readonly_fields = ("id", "created_at", "belongings")
-    fieldsets = ((None, {"fields": ("name", "slug", "belongings", "id", "created_at")}),)
+    readonly_fields = ("id", "created_at")
+    fieldsets = ((None, {"fields": ("name", "slug", "id", "created_at")}),)
     add_fieldsets = ((None, {"fields": ("name", "slug")}),)
+    instead_of_deleting = "Release its numbers and revoke its keys instead."
 
-    @display(description="has")
-    def belongings(self, organization: Organization) -> SafeString:
-        """Return links to the lists of its rows in every app."""
+    def has_history(self, row: Organization) -> bool:
+        """Whether it has ever had anything."""
+        return any(getattr(row, name).exists() for name in ("brands", "campaigns", "phone_numbers", "api_keys"))
+
+    def describe(self, request: HttpRequest, row: Organization) -> dict[str, Any]:
+        """Return what belongs to it in every app, with links to the lists that the operator may see."""
         relations = (field for field in self.opts.get_fields(include_hidden=True) if isinstance(field, ManyToOneRel))
-        listed = [relation.field.model for relation in relations if self.admin_site.is_registered(relation.field.model)]
-        return format_html_join(
-            " · ",
-            '<a class="text-primary-600 dark:text-primary-500" href="{}?organization__id__exact={}">{}</a>',
-            (
-                (
-                    reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"),
-                    organization.id,
-                    model._meta.verbose_name_plural,
-                )
-                for model in listed
-            ),
-        )
+        rows = []
+        for relation in relations:
+            model = relation.field.model
+            page = self.admin_site.get_model_admin(model) if self.admin_site.is_registered(model) else None
+            if page is None or not page.has_view_permission(request):
+                continue
+            address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            # History has no index by organization, so it is not counted.
+            count = "" if relation.hidden else counted(model._default_manager.filter(organization=row))
+            name = capfirst(model._meta.verbose_name_plural)
+            rows.append([link(f"{address}?organization__id__exact={row.id}", name), count])
+        return {"panels": [{"title": "What it has", "rows": rows}]}

@@ -1,5 +1,6 @@
 """The base of all admin pages: search by the kind of each word, narrow writes, and deletion that asks first."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import reduce
@@ -7,24 +8,31 @@ from operator import or_
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 from django.forms import Form, ModelForm
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.dateparse import parse_date, parse_time
 from django.utils.html import format_html
-from django.utils.text import capfirst
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
-from agentmessage.admin.forms import RowForm
+from agentmessage.admin.forms import REASON, RowForm
+from agentmessage.admin.moments import relative
 from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
+from agentmessage.validators import REASON_LENGTH
 
-_PROTECTED_SHOWN = 20
+_MOST_COUNTED = 10_000
+_CHANGES_SHOWN = 5
 
 
 def selected_ids(request: HttpRequest) -> list[UUID]:
@@ -69,6 +77,56 @@ class RowAdmin(ModelAdmin):
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = True
+    change_form_outer_before_template = "admin/panels.html"
+    change_form_outer_after_template = "admin/changes.html"
+    instead_of_deleting: ClassVar[str] = ""
+    """What to do where a row cannot be deleted because of what refers to it."""
+
+    def describe(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the page of a row shows before its form: `panels`, each a table with `title` and `said`."""
+        return {}
+
+    def has_history(self, row: Any) -> bool:
+        """Whether something refers to the row, so that no page offers to delete it."""
+        return False
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """Show what belongs to a row, and what changed lately."""
+        if obj is not None:
+            context |= {"changes": self._changes(obj), "show_delete": not self.has_history(obj)}
+            context |= self.describe(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask why a row is changed."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not self.has_change_permission(request, obj):
+            return fieldsets
+        return [*fieldsets, ("Why this change", {"fields": (REASON,)})]
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Write the change and its reason, if there is one, in words."""
+        if reason := request.POST.get(REASON, "").strip()[:REASON_LENGTH]:
+            text = message if isinstance(message, str) else json.dumps(message)
+            message = f"{LogEntry(change_message=text).get_change_message()} Reason: {reason}"
+        return super().log_change(request, obj, message)
+
+    def _changes(self, row: Model) -> dict[str, Any]:
+        kind = ContentType.objects.get_for_model(self.model)
+        entries = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
+        rows = [
+            [relative(entry.action_time), entry.user, entry.get_change_message() or entry.get_action_flag_display()]
+            for entry in entries.order_by("-action_time")[:_CHANGES_SHOWN]
+        ]
+        return {"headers": ["When", "Who", "What"], "rows": rows}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -101,13 +159,25 @@ class RowAdmin(ModelAdmin):
                 setattr(obj, field, Greatest(Now(), F(field) + timedelta(microseconds=1)))
             obj.save(update_fields=[*form.changed_data, *stamp])
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        """Summarize a deletion like Django, but look up a few of the protecting rows first.
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Delete a row, or say why that is refused."""
+        row = self.get_object(request, unquote(object_id))
+        if row is not None and self.has_delete_permission(request, row) and self._refuse_deletion(request, [row]):
+            return HttpResponseRedirect(
+                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+            )
+        return super().delete_view(request, object_id, extra_context)
 
-        Django would load all of them, and an organization may have a million numbers.
-        """
-        protected = list(_protecting(objs))
-        return ([], {}, set(), protected) if protected else super().get_deleted_objects(objs, request)
+    def _refuse_deletion(self, request: HttpRequest, rows: Any) -> bool:
+        """Say what refers to the rows, if anything does. Django would load all of it, perhaps a million numbers."""
+        if not (found := list(_protecting(rows))):
+            return False
+        named = f"“{rows[0]}”" if len(rows) == 1 else "These rows"
+        sentence = f"{named} cannot be deleted, because of {', '.join(found)}. {self.instead_of_deleting}"
+        self.message_user(request, sentence.strip(), messages.ERROR)
+        return True
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Run an action on the selected rows; malformed IDs are rows that do not exist. Django would answer 500."""
@@ -115,6 +185,10 @@ class RowAdmin(ModelAdmin):
         posted = request.POST.copy()
         posted.setlist(ACTION_CHECKBOX_NAME, [str(row_id) for row_id in ids])
         request.POST = posted  # type: ignore[assignment]  # Django's own decorators assign it, too.
+        if posted.get("action") == "delete_selected":
+            selected = queryset if posted.get("select_across") == "1" else queryset.filter(pk__in=ids)
+            if self.has_delete_permission(request) and self._refuse_deletion(request, selected):
+                return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset)
 
     def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
@@ -177,14 +251,24 @@ def _is_autocomplete(request: HttpRequest) -> bool:
 
 
 def _protecting(objs: Sequence[Model] | QuerySet[Any]) -> Iterable[str]:
-    """Describe what has to be deleted before the rows can be, a few rows of each model."""
+    """Say how many rows of which models refer to these rows."""
     first = objs[0] if objs else None
     for relation in first._meta.get_fields(include_hidden=True) if first is not None else ():
         if not isinstance(relation, ManyToOneRel) or relation.on_delete is not PROTECT:
             continue
         model = relation.field.model
-        found = model._default_manager.filter(**{f"{relation.field.name}__in": objs})[: _PROTECTED_SHOWN + 1]
-        for row in found[:_PROTECTED_SHOWN]:
-            yield format_html("{}: {}", capfirst(model._meta.verbose_name), row)
-        if len(found) > _PROTECTED_SHOWN:
-            yield format_html("… and more {}", model._meta.verbose_name_plural)
+        found = model._default_manager.filter(**{f"{relation.field.name}__in": objs}).order_by()
+        if found.exists():
+            count = counted(found)
+            yield f"{count} {model._meta.verbose_name if count == '1' else model._meta.verbose_name_plural}"
+
+
+def link(address: str, text: object) -> SafeString:
+    """Return a link in the color of links."""
+    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)
+
+
+def counted(rows: QuerySet[Any]) -> str:
+    """Count rows, as many as matter to a person."""
+    count = rows.order_by()[: _MOST_COUNTED + 1].count()
+    return f"{_MOST_COUNTED:,}+" if count > _MOST_COUNTED else f"{count:,}"

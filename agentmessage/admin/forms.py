@@ -6,8 +6,24 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.utils.functional import cached_property
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from agentmessage.errors import shown
+from agentmessage.validators import REASON_LENGTH
+
+REASON = "reason"
+
+
+class ReasonForm(forms.Form):
+    """Why an operator changes something."""
+
+    reason = forms.CharField(
+        max_length=REASON_LENGTH,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Optional. The history keeps it.",
+    )
 
 
 class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a form class per model from it.
@@ -18,6 +34,13 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a f
     """
 
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    reason = ReasonForm.base_fields[REASON]
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """Return what changed of the row, which does not include why."""
+        return [name for name in super().changed_data if name != REASON]
 
     def _post_clean(self) -> None:
         # Django's own validation of the constraints is switched off meanwhile, or each error would appear twice.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
-    from django.contrib.admin import TabularInline as _TabularInline
+    from django.http import HttpRequest
 
     _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         add_fieldsets: Any
         actions_detail: tuple[str, ...]
 
-    class TabularInline(_TabularInline[Any, Any]):
-        """unfold.admin.TabularInline."""
+        def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+            """Return the actions on the page of a row."""
 
     def action(**options: Any) -> Callable[[_F], _F]:
         """unfold.decorators.action."""
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         """unfold.decorators.display."""
 
 else:
-    from unfold.admin import ModelAdmin, TabularInline
+    from unfold.admin import ModelAdmin
     from unfold.decorators import action, display
 
-__all__ = ["ModelAdmin", "TabularInline", "action", "display"]
+__all__ = ["ModelAdmin", "action", "display"]

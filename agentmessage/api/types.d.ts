@@ -17,7 +17,7 @@ export interface paths {
          * Attach a campaign to many phone numbers
          * @description Up to 1000 numbers in one transaction, by the rules of a single attach. A broken campaign rule (2 to 4) refuses the whole call; a broken number rule (5 and 6) fails only that number. A repeated number is attached once and reported as unchanged after that.
          *
-         *     With `atomic`, one failed number rolls back all of them: those that would have been attached are `rolled_back`. With `dry_run` the response is the same and nothing is written.
+         *     With `atomic`, one failed number rolls back all of them: those that would have been attached are `rolled_back`. With `dry_run` the response is the same and nothing is written. Its `warnings` say what the moves would lead to: a campaign that its last number leaves, a limit that is exceeded, numbers that move often.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -334,8 +334,8 @@ export interface components {
         /** @description Who made the change. */
         Actor: {
             /** @enum {string} */
-            kind: "api_key" | "operator" | "command" | "worker";
-            /** @description The ID of the key or operator, or the name of the command. */
+            kind: "api_key" | "operator" | "command" | "worker" | "carrier";
+            /** @description The ID of the key or operator, or the name of the command or carrier account. */
             id: string;
         };
         /** @description A key of your organization, without its secret. */
@@ -418,6 +418,8 @@ export interface components {
              */
             next_attempt_at: string | null;
             failure: components["schemas"]["Failure"] | null;
+            /** @description Network by network, where the carrier says. */
+            steps: components["schemas"]["Step"][];
         };
         AttachmentAnswer: {
             /** @constant */
@@ -490,6 +492,8 @@ export interface components {
             rolled_back: number;
             /** @description In the order sent. */
             results: components["schemas"]["BulkResult"][];
+            /** @description Only in a dry run. */
+            warnings?: components["schemas"]["Warning"][];
         };
         BulkAttachmentsAnswer: {
             /** @constant */
@@ -536,6 +540,10 @@ export interface components {
              * @enum {string}
              */
             carrier_status: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
+            /** @description The carrier's word by network id, where it tells: `10017` is AT&T, `10035` T-Mobile. A campaign that one network has suspended stays APPROVED, because the others keep delivering. */
+            mno_metadata: {
+                [key: string]: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
+            };
             /**
              * Format: date
              * @description The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it.
@@ -569,7 +577,7 @@ export interface components {
         /** @description Why the carrier's side failed, and what to do. */
         Failure: {
             /** @enum {string} */
-            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
+            code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NUMBER_TYPE_NOT_ELIGIBLE" | "CAMPAIGN_DORMANT" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
             /** @description The carrier's message. */
@@ -598,6 +606,8 @@ export interface components {
             actor: components["schemas"]["Actor"];
             /** @description The request that made the change. */
             request_id: string | null;
+            /** @description Why, in the words of who did it. */
+            reason: string | null;
             /** Format: date-time */
             created_at: string;
             /**
@@ -683,7 +693,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description When the number last changed. A call without an effect does not update it.
+             * @description When the number last changed.
              */
             updated_at: string;
         };
@@ -724,6 +734,26 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["Readiness"];
+        };
+        /** @description How far the carrier is with the number at one network, or at the others together. */
+        Step: {
+            network: string;
+            /** @description The carrier's own word. */
+            status: string;
+        };
+        /** @description What the moves of a dry run would lead to, allowed but perhaps not wanted. */
+        Warning: {
+            /** @enum {string} */
+            code: "LAST_NUMBER_LEAVES" | "CAMPAIGN_NUMBER_LIMIT" | "NUMBER_TYPE_NOT_ELIGIBLE" | "MOVED_OFTEN";
+            /** @description What would happen, and what it may cost. */
+            message: string;
+            /** @description How many of the numbers it is about. */
+            numbers: number;
+            /**
+             * Format: uuid
+             * @description Which campaign it is about; null: none.
+             */
+            campaign_id: string | null;
         };
         ListMeta: {
             /** @description The number of rows on all pages. */

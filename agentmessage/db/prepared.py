@@ -1,8 +1,8 @@
-"""SQL for the few statements that every request of the API runs.
+"""Prepared statements, for the few that every request of the API runs.
 
-The ORM builds its SQL again for each call, which takes ten times as long as PostgreSQL takes to answer. These
-statements are written once, by hand, and PostgreSQL plans them once per connection (a prepared statement). Everything
-else uses the ORM.
+The ORM compiles a queryset for each call, which takes ten times as long as PostgreSQL takes to answer. These statements
+are compiled once (`agentmessage.db.compiled`), and PostgreSQL plans them once per connection. Everything else uses
+plain querysets.
 """
 
 from collections.abc import Mapping, Sequence

@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "0001_initial"),
+        ("admin", "0001_initial"),
         ("brands", "0001_initial"),
         ("campaigns", "0001_initial"),
         ("numbers", "0001_initial"),

@@ -45,10 +45,10 @@ CREATE TRIGGER numbers_campaignattachment_no_update
     FOR EACH ROW
     WHEN (
         (OLD.id, OLD.organization_id, OLD.phone_number_id, OLD.carrier, OLD.campaign_id, OLD.previous_campaign_id,
-         OLD.actor_kind, OLD.actor_id, OLD.request_id, OLD.created_at)
+         OLD.actor_kind, OLD.actor_id, OLD.request_id, OLD.reason, OLD.batch_id, OLD.created_at)
         IS DISTINCT FROM
         (NEW.id, NEW.organization_id, NEW.phone_number_id, NEW.carrier, NEW.campaign_id, NEW.previous_campaign_id,
-         NEW.actor_kind, NEW.actor_id, NEW.request_id, NEW.created_at)
+         NEW.actor_kind, NEW.actor_id, NEW.request_id, NEW.reason, NEW.batch_id, NEW.created_at)
     )
     EXECUTE FUNCTION numbers_campaignattachment_append_only();
 
@@ -179,6 +179,11 @@ CREATE TRIGGER campaigns_campaign_tcr_campaign_id_in_use
     FOR EACH ROW
     WHEN (OLD.tcr_campaign_id IS NOT NULL AND OLD.tcr_campaign_id IS DISTINCT FROM NEW.tcr_campaign_id)
     EXECUTE FUNCTION campaigns_campaign_tcr_campaign_id_in_use();
+
+
+-- The admin's log of one row, which its page shows.
+
+CREATE INDEX agentmessage_log_of_object ON django_admin_log (content_type_id, object_id);
 
 
 -- Counters that need not survive a crash of the database. The counter's rows change all the time: half of each page is

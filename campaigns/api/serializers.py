@@ -40,6 +40,11 @@ class CampaignSerializer(serializers.Serializer[Any]):
         help_text="Whether the carrier has approved the campaign; until then its numbers wait. SUSPENDED: by the "
         "carrier, or by the operator of this service.",
     )
+    mno_metadata = serializers.DictField(
+        child=serializers.ChoiceField(choices=CarrierStatus.choices),
+        help_text="The carrier's word by network id, where it tells: `10017` is AT&T, `10035` T-Mobile. A campaign "
+        "that one network has suspended stays APPROVED, because the others keep delivering.",
+    )
     expiration_date = serializers.DateField(
         allow_null=True, help_text="The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it."
     )

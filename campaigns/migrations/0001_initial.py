@@ -104,6 +104,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "mno_metadata",
+                    models.JSONField(db_default={}, default=dict, editable=False, verbose_name="status by network"),
+                ),
+                (
                     "suspension_reason",
                     models.CharField(blank=True, db_default="", default="", max_length=500),
                 ),

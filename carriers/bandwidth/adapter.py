@@ -11,6 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
+from xml.etree.ElementTree import Element
 
 from carriers.bandwidth import tendlc, xml_format
 from carriers.bandwidth.oauth import Token
@@ -18,15 +19,15 @@ from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejecti
 from carriers.bandwidth.xml_format import Order, OrderError
 from carriers.base import (
     DEFAULT_ACCOUNT,
+    LOCAL_NUMBERS,
     AssignmentPage,
-    CampaignDecision,
+    CampaignApproval,
     CarrierRefused,
     CarrierUnavailable,
     Deadline,
     Failure,
     FailureKind,
     ListUnavailable,
-    OrderAction,
     OrderReport,
     OrderRequest,
     Pace,
@@ -126,6 +127,7 @@ class BandwidthCarrier:
     """
 
     name = DEFAULT_ACCOUNT
+    number_types = LOCAL_NUMBERS
     lookup_size = 1
     page_size = page_step = tendlc.PAGE_SIZE
 
@@ -154,7 +156,7 @@ class BandwidthCarrier:
 
     def submit(self, order: OrderRequest) -> OrderReport:
         """See `Carrier`."""
-        sent, unsupported = self._formatted(order.numbers, order.action)
+        sent, unsupported = self._formatted(order.numbers)
         if not sent:
             return OrderReport(failures=unsupported)
         answer = self._call("POST", f"{self._base}/tnoptions", xml_format.write_order(order, list(sent)))
@@ -188,7 +190,7 @@ class BandwidthCarrier:
         return tendlc.with_registration(self._get_json, self._list_access, order, report)
 
     def _find(self, order: OrderRequest) -> OrderReport | None:
-        sent, unsupported = self._formatted(order.numbers, order.action)
+        sent, unsupported = self._formatted(order.numbers)
         if order.carrier_order_id is not None:
             known = self._order(order, order.carrier_order_id)
             if known is not None:
@@ -226,26 +228,46 @@ class BandwidthCarrier:
                 continue
             except ListUnavailable:
                 pass
-            answer = self._call("GET", f"{self._api}/tns/{quote(sent, safe='')}/tndetails")
-            if _is_absent(answer, _DETAILS):
-                # Bandwidth/cli, cmd/number/details.go: not on this account.
-                yield number, None
-                continue
-            if answer.status != HTTPStatus.OK:
-                exception = _exception_for(answer)
-                if isinstance(exception, CarrierRefused) and exception.failure.carrier_code == _NO_SUCH_NUMBER_CODE:
+            for details in self._details(sent):
+                if details is None:
+                    yield number, None
                     continue
+                campaign = xml_format.read_campaign_of_number(details, account=self._account, number=number)
+                if campaign is not None:
+                    yield number, campaign
+
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """See `Carrier`. One call for each number: its details."""
+        for number in numbers:
+            for sent in self._formatted([number])[0]:
+                for details in self._details(sent):
+                    is_held = details is not None and xml_format.read_holding(
+                        details, account=self._account, number=number
+                    )
+                    if is_held is not None:
+                        yield number, is_held
+
+    def _details(self, sent: str) -> Iterator[Element | None]:
+        """Yield the number's `TelephoneNumberResponse`, None if it is not on this account.
+
+        That is what Bandwidth/cli reads a 404 as (cmd/number/details.go). Of a number that Bandwidth cannot read,
+        nothing.
+        """
+        answer = self._call("GET", f"{self._api}/tns/{quote(sent, safe='')}/tndetails")
+        if _is_absent(answer, _DETAILS):
+            yield None
+        elif answer.status == HTTPStatus.OK:
+            yield xml_format.parse(answer.body, _DETAILS)
+        else:
+            exception = _exception_for(answer)
+            if not isinstance(exception, CarrierRefused) or exception.failure.carrier_code != _NO_SUCH_NUMBER_CODE:
                 raise exception
-            details = xml_format.parse(answer.body, _DETAILS)
-            campaign = xml_format.read_campaign_of_number(details, account=self._account, number=number)
-            if campaign is not None:
-                yield number, campaign
 
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. 250 numbers a request."""
         return tendlc.pages(self._get_json, self._list_access, position)
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`. Up to two calls, of which Bandwidth takes 30 a minute (campaign-api.mdx, Important Notes).
 
         An account that may use neither kind of campaign raises CarrierRefused.
@@ -289,19 +311,13 @@ class BandwidthCarrier:
             raise xml_format.unreadable()
         return found
 
-    def _formatted(
-        self, numbers: Sequence[str], action: OrderAction = OrderAction.ATTACH
-    ) -> tuple[dict[str, str], dict[str, Failure]]:
+    def _formatted(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
         """Map the numbers in the form of this API to E.164, and return those that it does not support."""
         sent, unsupported = {}, {}
         for number in numbers:
             if not xml_format.is_north_american(number):
                 unsupported[number] = Failure(
                     FailureKind.REJECTED, "Bandwidth's orders take North American numbers only."
-                )
-            elif not xml_format.takes(number, action):
-                unsupported[number] = Failure(
-                    FailureKind.REJECTED, "Bandwidth has no order that takes a toll-free number off a campaign."
                 )
             else:
                 sent[number[2:] if self._has_ten_digits else number] = number

@@ -17,7 +17,6 @@ from urllib.parse import quote
 import orjson
 import structlog
 
-from carriers.bandwidth.xml_format import is_toll_free
 from carriers.base import (
     Assignment,
     AssignmentPage,
@@ -108,10 +107,9 @@ def with_registration(get: Get, access: Access, order: OrderRequest, report: Ord
     """Add to an order's report what the list says of its numbers.
 
     An order that is COMPLETE has been carried out, but a number may send only after its registration has succeeded.
-    Toll-free numbers are not in it. An account that may not read the list gets the report unchanged.
+    An account that may not read the list gets the report unchanged.
     """
-    listed = [number for number in order.numbers if not is_toll_free(number)]
-    succeeded = {number for number in listed if report.failure_of(number) is None}
+    succeeded = {number for number in order.numbers if report.failure_of(number) is None}
     if report.is_open or order.action is not OrderAction.ATTACH or order.tcr_campaign_id is None or not succeeded:
         return report
     try:

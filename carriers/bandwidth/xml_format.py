@@ -14,7 +14,14 @@ import orjson
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from carriers.base import CampaignDecision, CarrierUnavailable, OrderAction, OrderRequest, undocumented
+from carriers.base import (
+    CampaignApproval,
+    CampaignDecision,
+    CarrierUnavailable,
+    OrderAction,
+    OrderRequest,
+    undocumented,
+)
 from carriers.http import Answer
 
 LISTING = "TnOptionOrders"
@@ -28,8 +35,15 @@ NO_SUCH_CAMPAIGN = ("12189", "12822", "1011")
 """No such campaign; no such id could be; the id is too long."""
 FEATURE_IS_OFF = "12055"
 _ENDED_CAMPAIGN = ("EXPIRED", "DEACTIVATED", "SUSPENDED", "INACTIVE")
-_KNOWN_STATUSES = {"ACTIVE", "PENDING", "APPROVED", "REVIEW"}
-_TOLL_FREE = ("800", "822", "833", "844", "855", "866", "877", "888")
+_OPEN_CAMPAIGN = ("ACTIVE", "PENDING", "APPROVED", "REVIEW")
+_GONE = ("DISCONNECTED", "AGING", "PORTOUT", "REMOVED", "ELIMINATED", "AVAILABLE")
+_WORDS = {
+    "APPROVED": CampaignDecision.APPROVED,
+    "REVIEW": CampaignDecision.PENDING,
+    "PENDING": CampaignDecision.PENDING,
+    "REJECTED": CampaignDecision.REJECTED,
+    "SUSPENDED": CampaignDecision.SUSPENDED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +99,6 @@ def write_order(order: OrderRequest, numbers: list[str]) -> bytes:
 def is_north_american(number: str) -> bool:
     """Whether Bandwidth's orders take this E.164 number at all."""
     return number.startswith("+1") and len(number) == len("+19195550100")
-
-
-def takes(number: str, action: OrderAction) -> bool:
-    """Whether the action exists for this North American number: toll-free numbers have no `delete`."""
-    return action is OrderAction.ATTACH or not is_toll_free(number)
-
-
-def is_toll_free(number: str) -> bool:
-    """Whether this North American number is toll-free."""
-    return number[2:5] in _TOLL_FREE
 
 
 def parse(body: bytes, *roots: str) -> Element:
@@ -179,6 +183,30 @@ def read_campaign_of_number(root: Element, *, account: str, number: str) -> str 
     `MessagingSettings/CampaignId` is in `TelephoneNumberDetails`, or, where only the number's messages belong to the
     account, in one of its `HostedTelephoneNumberDetails`. Campaigns of other accounts are ignored.
     """
+    for holder in _holders(root, account=account, number=number):
+        campaign = text_of(holder, "MessagingSettings/CampaignId")
+        if campaign is not None:
+            return campaign
+    return None
+
+
+def read_holding(root: Element, *, account: str, number: str) -> bool | None:
+    """Whether a `TelephoneNumberResponse` has the number in service in our account; None if it does not say.
+
+    The statuses are those of Bandwidth's clients (`TelephoneNumberStatus`). A number of which only the messages belong
+    to the account is another account's, with one of its own `HostedTelephoneNumberDetails`.
+    """
+    holders = list(_holders(root, account=account, number=number))
+    if not holders:
+        return False
+    statuses = {(text_of(holder, "Status") or "INSERVICE").upper() for holder in holders}
+    if "INSERVICE" in statuses:
+        return True
+    return False if statuses <= set(_GONE) else None
+
+
+def _holders(root: Element, *, account: str, number: str) -> Iterator[Element]:
+    """Yield the details that are our account's: the number's, and those of messaging that it hosts."""
     details = root.find("TelephoneNumberDetails")
     if details is None:
         raise unreadable()
@@ -188,19 +216,15 @@ def read_campaign_of_number(root: Element, *, account: str, number: str) -> str 
     hosted = details.iterfind("HostedTelephoneNumberDetails/HostedTelephoneNumberDetail")
     for holder in (details, *hosted):
         if text_of(holder, "AccountId") in (None, account):
-            campaign = text_of(holder, "MessagingSettings/CampaignId")
-            if campaign is not None:
-                return campaign
-    return None
+            yield holder
 
 
-def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> CampaignDecision:
+def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> CampaignApproval:
     """Whether the campaign `name` in this answer takes traffic. Raises CarrierUnavailable if it is another campaign.
 
-    The interpretation is ours, and approves only a campaign to which no party objects: it is ACTIVE, Bandwidth as the
-    second DCA (direct connect aggregator) has accepted it, and so have all mobile operators (`MnoStatus`: APPROVED,
-    REVIEW, REJECTED, SUSPENDED).
-    An answer without operators approves too: Bandwidth imports only what all of them have approved.
+    The interpretation is ours: Bandwidth approves the whole if it is ACTIVE and Bandwidth as the second DCA (direct
+    connect aggregator) has accepted it; then each mobile operator decides (`MnoStatus`). An answer without operators
+    approves too: Bandwidth imports only what all of them have approved.
 
     Raises CarrierRefused for a status that is not documented.
     """
@@ -210,17 +234,35 @@ def read_campaign_status(root: Element, name: str, tcr_campaign_id: str) -> Camp
     # Bandwidth's own example of a campaign in review has no status.
     status = (text_of(campaign, "Status") or "PENDING").upper()
     shared = (text_of(campaign, "SecondaryDcaSharingStatus") or "").upper()
+    networks = list(_read_networks(campaign))
+    if status == "REJECTED" or shared in ("DECLINED", "REJECTED"):
+        whole = CampaignDecision.REJECTED
+    elif status in _ENDED_CAMPAIGN:
+        whole = CampaignDecision.SUSPENDED
+    elif status not in _OPEN_CAMPAIGN:
+        raise undocumented("Bandwidth gives the campaign a status that it does not document.", status)
+    elif status == "ACTIVE" and shared in ("ACCEPTED", ""):
+        whole = CampaignDecision.APPROVED
+    else:
+        whole = CampaignDecision.PENDING
+    return CampaignApproval(whole, networks)
+
+
+def _read_networks(campaign: Element) -> Iterator[tuple[str, CampaignDecision]]:
+    """Yield each operator's decision by its ID, or its name where there is none."""
+    listing = campaign.find("MnoStatusList")
+    name = network = ""
     # Some of Bandwidth's examples put all operators into one MnoStatus.
-    operators = {(element.text or "").strip().upper() for element in campaign.iterfind("MnoStatusList//Status")}
-    if "REJECTED" in (status, *operators) or shared in ("DECLINED", "REJECTED"):
-        return CampaignDecision.REJECTED
-    if status in _ENDED_CAMPAIGN or "SUSPENDED" in operators:
-        return CampaignDecision.SUSPENDED
-    for unknown in sorted({status, *operators} - _KNOWN_STATUSES):
-        raise undocumented("Bandwidth gives the campaign a status that it does not document.", unknown)
-    if status == "ACTIVE" and shared in ("ACCEPTED", "") and operators <= {"APPROVED"}:
-        return CampaignDecision.APPROVED
-    return CampaignDecision.PENDING
+    for element in () if listing is None else listing.iter():
+        text = (element.text or "").strip()
+        if element.tag == "MnoName":
+            name, network = text, ""
+        elif element.tag == "MnoId":
+            network = text
+        elif element.tag == "Status":
+            if (word := _WORDS.get(text.upper())) is None:
+                raise undocumented("Bandwidth gives the campaign a status that it does not document.", text.upper())
+            yield (network or name)[:40], word
 
 
 def text_of(element: Element, path: str) -> str | None:

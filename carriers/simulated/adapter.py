@@ -8,7 +8,9 @@ from urllib.parse import SplitResult, parse_qs, quote
 
 from carriers.base import (
     DEFAULT_ACCOUNT,
+    LOCAL_NUMBERS,
     AssignmentPage,
+    CampaignApproval,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -36,6 +38,7 @@ class SimulatedCarrier:
     """`simulated://[host[:port]][?batch=1000]`; without a host the one that `make run` starts beside port 8000."""
 
     name = DEFAULT_ACCOUNT
+    number_types = LOCAL_NUMBERS
 
     def __init__(self, *, base: str, pace: Pace, batch_size: int = DEFAULT_BATCH) -> None:
         self.batch_size = self.lookup_size = self.page_size = self.page_step = batch_size
@@ -93,18 +96,31 @@ class SimulatedCarrier:
             for number in some:
                 yield number, found.get(number)
 
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """See `Carrier`."""
+        for some in _batches(numbers, self.batch_size):
+            lost = _fine(self._call("POST", "/numbers/lost", {"numbers": list(some)})).get("numbers")
+            if not isinstance(lost, list):
+                raise _unreadable()
+            for number in some:
+                yield number, number not in lost
+
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. A lookup takes as many numbers as a page would have."""
         raise ListUnavailable
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`."""
         answer = self._call("GET", f"/campaigns/{quote(tcr_campaign_id)}")
         if _is_absent(answer):
             return None
-        status = _fine(answer).get("status")
+        content = _fine(answer)
+        networks = content.get("networks", {})
+        if not isinstance(networks, dict):
+            raise _unreadable()
         try:
-            return CampaignDecision(str(status))
+            words = [(network, CampaignDecision(str(word))) for network, word in networks.items()]
+            return CampaignApproval(CampaignDecision(str(content.get("status"))), words)
         except ValueError:
             raise _unreadable() from None
 

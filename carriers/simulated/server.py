@@ -4,7 +4,8 @@ POST /orders {order_id, action, campaign_id, numbers}   201; 409 if the order is
 GET  /orders/{order_id}                                 200 or 404
 GET  /numbers?after=&limit=     POST /numbers/search {numbers}      number -> campaign
 PUT  /numbers/{number} {campaign_id}                    outside the service, to make drift
-GET  /campaigns/{id}            PUT /campaigns/{id} {status}
+PUT  /numbers/{number} {is_lost: true}                  ported out     POST /numbers/lost {numbers}     those that are
+GET  /campaigns/{id}            PUT /campaigns/{id} {status[, networks: {id: status}]}
 GET  /faults                    PUT /faults {latency, failures, …}
 GET  /clock                     PUT /clock {advance}                seconds; orders and approvals end without waiting
 GET  /statistics                GET /orders-of-numbers
@@ -192,16 +193,24 @@ class _Handler(BaseHTTPRequestHandler):
                 return 200, {"numbers": store.numbers(after=query.get("after", [""])[0], limit=min(int(limit), 10_000))}
             case "POST", ["numbers", "search"]:
                 return 200, {"numbers": store.numbers(among=_numbers(body))}
+            case "POST", ["numbers", "lost"]:
+                return 200, {"numbers": store.lost_numbers(_numbers(body))}
+            case "PUT", ["numbers", number] if body.get("is_lost") is True:
+                store.lose_number(number)
+                return 200, {"number": number, "is_lost": True}
             case "PUT", ["numbers", number]:
                 store.put_number(number, body.get("campaign_id"))
                 return 200, {"number": number, "campaign_id": body.get("campaign_id")}
             case "GET", ["campaigns", campaign_id]:
                 status = store.campaign(campaign_id, approval_seconds=faults.approval_seconds)
-                return 200, {"campaign_id": campaign_id, "status": status}
+                return 200, {"campaign_id": campaign_id, "status": status, "networks": store.networks(campaign_id)}
             case "PUT", ["campaigns", campaign_id]:
-                if body.get("status") not in _CAMPAIGN_STATUSES:
+                networks = body.get("networks", {})
+                words = [body.get("status"), *networks.values()] if isinstance(networks, dict) else [None]
+                if any(word not in _CAMPAIGN_STATUSES for word in words):
                     raise _Refused(422, f"status must be one of {', '.join(_CAMPAIGN_STATUSES)}.")
                 store.put_campaign(campaign_id, body["status"])
+                store.put_networks(campaign_id, networks)
                 return 200, {"campaign_id": campaign_id, "status": body["status"]}
             case "GET", ["faults"]:
                 return 200, faults.as_dict()
@@ -235,6 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(422, "attach needs a campaign_id, detach takes none.")
         numbers = _numbers(body)
         failures = {number: self._failure(carrier, campaign_id) for number in numbers}
+        failures |= dict.fromkeys(carrier.store.lost_numbers(numbers), "rejected")
         try:
             order = carrier.store.place_order(
                 order_id=order_id,

@@ -17,6 +17,10 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE INDEX IF NOT EXISTS orders_open ON orders (ends_at) WHERE is_open;
 CREATE TABLE IF NOT EXISTS numbers (number TEXT PRIMARY KEY, campaign_id TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS campaigns (campaign_id TEXT PRIMARY KEY, status TEXT, first_heard_at REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS networks (
+    campaign_id TEXT, network TEXT, status TEXT, PRIMARY KEY (campaign_id, network)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lost (number TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS statistics (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 """
 
@@ -104,6 +108,34 @@ class Store:
         """Puts a number on a campaign, or on none, outside the service."""
         with self._lock, self._connection:
             self._move(number, campaign_id)
+
+    def lose_number(self, number: str) -> None:
+        """Port a number out: it is no longer at this carrier, and so on no campaign."""
+        with self._lock, self._connection:
+            self._move(number, None)
+            self._connection.execute("INSERT OR IGNORE INTO lost VALUES (?)", [number])
+
+    def lost_numbers(self, among: Sequence[str]) -> list[str]:
+        """Return those that are no longer at this carrier."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT number FROM lost WHERE number IN (SELECT value FROM json_each(?))", [json.dumps(list(among))]
+            )
+            return [row[0] for row in rows.fetchall()]
+
+    def networks(self, campaign_id: str) -> dict[str, str]:
+        """Return the status at each network that was set."""
+        with self._lock:
+            rows = self._connection.execute("SELECT network, status FROM networks WHERE campaign_id = ?", [campaign_id])
+            return dict(rows.fetchall())
+
+    def put_networks(self, campaign_id: str, networks: Mapping[str, str]) -> None:
+        """Decide on a campaign, network by network."""
+        with self._lock, self._connection:
+            self._connection.execute("DELETE FROM networks WHERE campaign_id = ?", [campaign_id])
+            self._connection.executemany(
+                "INSERT INTO networks VALUES (?, ?, ?)", [(campaign_id, *item) for item in networks.items()]
+            )
 
     def campaign(self, campaign_id: str, *, approval_seconds: float) -> str:
         """PENDING, APPROVED, REJECTED or SUSPENDED: as set, or APPROVED so long after it was first asked for."""

@@ -15,8 +15,11 @@ import orjson
 from carriers import base
 from carriers.base import (
     DEFAULT_ACCOUNT,
+    LOCAL_NUMBERS,
+    OTHER_NETWORKS,
     AssignmentPage,
     AssignmentState,
+    CampaignApproval,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
@@ -61,6 +64,15 @@ _CAMPAIGN_STATUSES = {
     "TCR_SUSPENDED": CampaignDecision.SUSPENDED,
     "TCR_EXPIRED": CampaignDecision.SUSPENDED,
 }
+_T_MOBILE = "10035"
+# What `status` of GET /v2/phone_numbers says of a number that has been this account's; any other says nothing.
+_HOLDINGS = {
+    "active": True,
+    "emergency-only": True,
+    "port-out-pending": True,
+    "ported-out": False,
+    "deleted": False,
+}
 
 
 class TelnyxCarrier:
@@ -70,11 +82,13 @@ class TelnyxCarrier:
     """
 
     name = DEFAULT_ACCOUNT
+    number_types = LOCAL_NUMBERS
     batch_size = lookup_size = page_step = 1
     page_size = PAGE_SIZE
 
     def __init__(self, *, origin: str, key: str, pace: Pace) -> None:
-        self._base = f"{origin}/v2/10dlc"
+        self._root = f"{origin}/v2"
+        self._base = f"{self._root}/10dlc"
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
         self._caller = HttpCaller(pace=pace)
         self._campaigns = CampaignIds(get=self._get)
@@ -161,6 +175,21 @@ class TelnyxCarrier:
             elif record.state is AssignmentState.ASSIGNED:
                 yield number, record.tcr_campaign_id
 
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """See `Carrier`. One call for each number. The filter takes digits only, and finds parts of numbers too."""
+        for number in numbers:
+            params = {"filter[phone_number]": number.removeprefix("+"), "page[size]": "250"}
+            answer = self._call("GET", "phone_numbers", params=params, base=self._root)
+            if not is_success(answer):
+                raise_error(answer)
+            statuses = json_format.read_numbers(answer.body).get(number, [])
+            is_held = [_HOLDINGS.get(status or "") for status in statuses]
+            if True in is_held:
+                yield number, True
+            elif None not in is_held:
+                # None at all: it is not on this account.
+                yield number, False
+
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. The position is the number of the page before."""
         while True:
@@ -174,7 +203,7 @@ class TelnyxCarrier:
             if is_last:
                 return
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`.
 
         `campaignStatus` of `GET /10dlc/campaign/{campaignId}`, or of `/10dlc/partner_campaigns/…`
@@ -190,7 +219,11 @@ class TelnyxCarrier:
             raise undocumented("Telnyx does not say the campaign's status.")
         if campaign.status not in _CAMPAIGN_STATUSES:
             raise undocumented("Telnyx gives the campaign a status that it does not document.", campaign.status)
-        return _CAMPAIGN_STATUSES[campaign.status]
+        whole = _CAMPAIGN_STATUSES[campaign.status]
+        if not (campaign.is_suspended or campaign.is_registered):
+            return CampaignApproval(whole)
+        t_mobile = CampaignDecision.SUSPENDED if campaign.is_suspended else CampaignDecision.APPROVED
+        return CampaignApproval(whole, [(_T_MOBILE, t_mobile), (OTHER_NETWORKS, whole)])
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
         """See `Carrier`."""
@@ -272,10 +305,18 @@ class TelnyxCarrier:
         return self._call("GET", path, params=params)
 
     def _call(
-        self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        base: str | None = None,
     ) -> Answer:
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
-        answer = self._caller.call(method, f"{self._base}/{path}", headers=headers, content=content, params=params)
+        answer = self._caller.call(
+            method, f"{base or self._base}/{path}", headers=headers, content=content, params=params
+        )
         if answer.status in (401, 402, 403):
             raise_error(answer)
         return answer
@@ -299,10 +340,10 @@ def _is_on(assignment: Assignment, tcr_campaign_id: str, campaign_id: str) -> bo
 def _after_attach(assignment: Assignment) -> OrderReport:
     match assignment.status:
         case AssignmentStatus.ASSIGNED:
-            return OrderReport()
+            return OrderReport(steps=assignment.steps)
         # Telnyx may leave the status out; then nothing is known yet.
         case AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.PENDING_UNASSIGNMENT | None:
-            return OrderReport(is_open=True)
+            return OrderReport(is_open=True, steps=assignment.steps)
     return _failed(assignment)
 
 
@@ -311,7 +352,7 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
         return OrderReport()
     match assignment.status:
         case AssignmentStatus.PENDING_UNASSIGNMENT | None:
-            return OrderReport(is_open=True)
+            return OrderReport(is_open=True, steps=assignment.steps)
         case AssignmentStatus.ASSIGNED | AssignmentStatus.PENDING_ASSIGNMENT | AssignmentStatus.FAILED_ASSIGNMENT:
             return None
     return _failed(assignment)
@@ -320,4 +361,6 @@ def _after_detach(assignment: Assignment | None) -> OrderReport | None:
 def _failed(assignment: Assignment) -> OrderReport:
     kind = FailureKind.REJECTED if assignment.is_documented else FailureKind.UNKNOWN_CARRIER_ANSWER
     words = carriers_words(assignment.reasons, otherwise="Telnyx gave no reason.")
-    return OrderReport(failure=Failure(kind, words, carriers_code(assignment.status)))
+    may_be_dormant = assignment.status == AssignmentStatus.FAILED_ASSIGNMENT
+    failure = Failure(kind, words, carriers_code(assignment.status), may_be_dormant=may_be_dormant)
+    return OrderReport(failure=failure, steps=assignment.steps)

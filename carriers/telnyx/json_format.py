@@ -28,6 +28,9 @@ _ACCOUNT = ("10009", "10010", "10038", "10039", *(str(code) for code in range(20
 _REJECTED = ("10001", "10002", "10003", "10004", _NOT_FOUND, "10006", *(str(code) for code in range(10012, 10018)))
 
 
+_MAPPINGS = {"tmobileNumberMappingStatus": "T-Mobile", "nonTmobileNumberMappingStatus": "other networks"}
+
+
 class AssignmentStatus(StrEnum):
     """The documented states of a number on its campaign."""
 
@@ -51,6 +54,8 @@ class Assignment:
     tcr_campaign_id: str | None
     status: str | None
     reasons: str
+    steps: dict[str, str]
+    """How far the mapping is at T-Mobile and at the others, in Telnyx's words."""
 
     @property
     def is_documented(self) -> bool:
@@ -74,6 +79,9 @@ class KnownCampaign:
     campaign_id: str | None
     tcr_campaign_id: str | None
     status: str | None
+    is_registered: bool = False
+    """With T-Mobile, as is `is_suspended`. Telnyx may leave both out."""
+    is_suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,18 @@ def read_records(body: bytes) -> tuple[list[object], int]:
     if not isinstance(records, list) or not isinstance(total, int) or isinstance(total, bool):
         raise unreadable()
     return records, total
+
+
+def read_numbers(body: bytes) -> dict[str, list[str | None]]:
+    """Read a page of the account's numbers: the statuses of each. Raises CarrierUnavailable."""
+    records = _object(body).get("data")
+    if not isinstance(records, list):
+        raise unreadable()
+    statuses: dict[str, list[str | None]] = {}
+    for record in records:
+        content = _dictionary(record)
+        statuses.setdefault(_required(content, "phone_number"), []).append(_optional(content, "status"))
+    return statuses
 
 
 def read_campaign(body: bytes) -> KnownCampaign:
@@ -203,6 +223,11 @@ def assignment(record: object) -> Assignment:
         tcr_campaign_id=_optional(content, "tcrCampaignId"),
         status=_optional(content, "assignmentStatus"),
         reasons=_reasons(content.get("failureReasons")),
+        steps={
+            network: carriers_words(word, otherwise="")[:40]
+            for key, network in _MAPPINGS.items()
+            if isinstance(word := content.get(key), str) and word
+        },
     )
 
 
@@ -212,7 +237,13 @@ def campaign(record: object) -> KnownCampaign:
     own_id, tcr_id = _optional(content, "campaignId"), _optional(content, "tcrCampaignId")
     if own_id is None and tcr_id is None:
         raise unreadable()
-    return KnownCampaign(own_id, tcr_id, status=_optional(content, "campaignStatus"))
+    return KnownCampaign(
+        own_id,
+        tcr_id,
+        status=_optional(content, "campaignStatus"),
+        is_registered=content.get("isTMobileRegistered") is True,
+        is_suspended=content.get("isTMobileSuspended") is True,
+    )
 
 
 def _content(body: bytes) -> dict[str, Any]:

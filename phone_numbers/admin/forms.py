@@ -9,7 +9,7 @@ from django.forms.models import ModelChoiceIteratorValue
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
 from agentmessage.admin.base import any_of
-from agentmessage.admin.forms import RowForm
+from agentmessage.admin.forms import ReasonForm, RowForm
 from agentmessage.errors import DomainError, shown
 from campaigns.models import Campaign
 from phone_numbers.e164 import number_fragment, to_e164
@@ -90,8 +90,8 @@ class CampaignField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Generi
         return " · ".join(part for part in parts if part)
 
 
-class AttachForm(forms.Form):
-    """Which campaign of the organization to attach."""
+class AttachForm(ReasonForm):
+    """Which campaign of the organization to attach, and why."""
 
     campaign = CampaignField(
         queryset=Campaign.objects.none(), widget=CampaignSelect({"data-placeholder": "Choose a campaign"})

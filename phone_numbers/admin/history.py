@@ -5,14 +5,15 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, When
 from django.db.models.functions import Cast
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
-from agentmessage.admin.unfold_typing import TabularInline, display
+from agentmessage.admin.unfold_typing import action, display
 from phone_numbers.admin.forms import number_condition
+from phone_numbers.admin.operations import begin_undo
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 
@@ -34,55 +35,15 @@ def with_actors(entries: QuerySet[CampaignAttachment]) -> QuerySet[CampaignAttac
     )
 
 
-class ReadOnlyHistory(ReadOnlyMixin):
-    """What the list, the page and the tab on a number have in common."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignAttachment]:
-        """The entries, with everything that is shown of them."""
-        entries: QuerySet[CampaignAttachment] = super().get_queryset(request)  # type: ignore[misc]  # Of the admin class beside this one.
-        return with_actors(entries.select_related("organization", "phone_number", "campaign", "previous_campaign"))
-
-    @display(description="from", empty_value="-")
-    def moved_from(self, entry: CampaignAttachment) -> str | None:
-        """The campaign that the number left."""
-        return entry.previous_campaign.name if entry.previous_campaign else None
-
-    @display(description="to", empty_value="detached")
-    def moved_to(self, entry: CampaignAttachment) -> str | None:
-        """The campaign that it went to."""
-        return entry.campaign.name if entry.campaign else None
-
-    @display(description="by")
-    def actor(self, entry: CampaignAttachment) -> str:
-        """Who it was, by name where there still is one."""
-        names = {ActorKind.OPERATOR: "operator_name", ActorKind.API_KEY: "key_label"}
-        name = getattr(entry, names.get(ActorKind(entry.actor_kind), ""), None)
-        return f"{entry.get_actor_kind_display()} {name or entry.actor_id}"
-
-    @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
-    def carrier_side(self, entry: CampaignAttachment) -> str:
-        """How far it has come."""
-        return entry.status
-
-
-class AttachmentInline(ReadOnlyHistory, TabularInline):
-    """A number's history, on its page."""
-
-    model = CampaignAttachment
-    verbose_name_plural = "campaign history"
-    fields = readonly_fields = (
-        "created_at", "moved_from", "moved_to", "actor", "carrier_side", "propagated_at", "failure_message",
-    )  # fmt: skip
-    ordering = ("-created_at", "-id")
-    extra = 0
-    per_page = 20
-    tab = True
-    hide_title = True
-    show_change_link = True
+def actor_of(entry: CampaignAttachment) -> str:
+    """Say who it was, by name where there still is one. The entry comes from `with_actors`."""
+    names = {ActorKind.OPERATOR: "operator_name", ActorKind.API_KEY: "key_label"}
+    name = getattr(entry, names.get(ActorKind(entry.actor_kind), ""), None)
+    return f"{entry.get_actor_kind_display()} {name or entry.actor_id}"
 
 
 @admin.register(CampaignAttachment)
-class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
+class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
     """The history of all numbers."""
 
     list_display = ("created_at", "phone_number", "organization", "moved_from", "moved_to", "actor", "carrier_side")
@@ -100,7 +61,7 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
     search_help_text = "Beginning of the number, request id, or any id but an order's"
     fieldsets = (
         (None, {"fields": ("phone_number", "organization", "previous_campaign", "campaign", "created_at")}),
-        ("Who", {"fields": ("actor", "actor_kind", "actor_id", "request_id", "id")}),
+        ("Who", {"fields": ("actor", "reason", "actor_kind", "actor_id", "request_id", "batch_id", "id")}),
         (
             "Carrier side",
             {
@@ -112,6 +73,49 @@ class CampaignAttachmentAdmin(ReadOnlyHistory, RowAdmin):
         ),
     )  # fmt: skip
     readonly_fields = ("actor", "what_to_do")
+    actions_detail = ("undo_batch",)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Offer the undo of an entry that has a batch."""
+        entry = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if entry is not None and entry.batch_id else []
+
+    def has_undo_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the operator may move numbers."""
+        return request.user.has_perm("numbers.change_phonenumber")
+
+    @action(description="Undo its bulk move…", permissions=["undo"], url_path="undo", icon="undo")
+    def undo_batch(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take back all moves of the batch to which the entry belongs."""
+        entry = self.get_row(request, object_id)
+        if entry.batch_id is None:
+            raise Http404
+        return begin_undo(request, entry.batch_id)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignAttachment]:
+        """Return the entries, with everything that is shown of them."""
+        entries = super().get_queryset(request)
+        return with_actors(entries.select_related("organization", "phone_number", "campaign", "previous_campaign"))
+
+    @display(description="from", empty_value="-")
+    def moved_from(self, entry: CampaignAttachment) -> str | None:
+        """Return the campaign that the number left."""
+        return entry.previous_campaign.name if entry.previous_campaign else None
+
+    @display(description="to", empty_value="detached")
+    def moved_to(self, entry: CampaignAttachment) -> str | None:
+        """Return the campaign that it went to."""
+        return entry.campaign.name if entry.campaign else None
+
+    @display(description="by")
+    def actor(self, entry: CampaignAttachment) -> str:
+        """Return who it was."""
+        return actor_of(entry)
+
+    @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
+    def carrier_side(self, entry: CampaignAttachment) -> str:
+        """Return how far it has come."""
+        return entry.status
 
     @display(description="what to do", empty_value="-")
     def what_to_do(self, entry: CampaignAttachment) -> str | None:

@@ -5,24 +5,28 @@ One page serves one number and many, and what runs at once and what workers run:
 
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, UUIDField, Value
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from unfold.utils import display_for_label
 
 from accounts.models import Operator, Organization
-from agentmessage.admin.base import ReadOnlyMixin, RowAdmin
+from agentmessage.admin.base import ReadOnlyMixin, RowAdmin, link
+from agentmessage.admin.forms import ReasonForm
 from agentmessage.admin.unfold_typing import display
 from agentmessage.api.envelope import request_id_of
 from agentmessage.errors import ErrorCode, ValidationFailed
@@ -42,17 +46,19 @@ from phone_numbers.services.bulk_operations import (
     continue_operation,
     describe_operation,
     freeze_operation,
+    freeze_undo,
     preview_operation,
     run_batch,
     start_operation,
 )
+from phone_numbers.services.move_warnings import MoveWarnings
 
 _SHOWN = 100
 # How long a page waits for numbers that another transaction holds.
 _LOCK_SECONDS = 0.3
 _FILTERS = "_changelist_filters"  # Django's own name for it.
-_LINK = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
 _COLOURS = {"changed": "success", "unchanged": "info", "failed": "danger", "busy": "danger"}
+_UNDOABLE = (BulkAction.ATTACH, BulkAction.DETACH, BulkAction.UNDO)
 _NOT_DONE = (RowOutcome.FAILED, RowOutcome.BUSY)
 
 
@@ -86,6 +92,11 @@ WORDINGS = {
         is_dangerous=True,
         at_once=100,
     ),
+    BulkAction.UNDO: Wording(
+        "Take back",
+        "Each number goes back to the campaign that it had before. The carrier is notified afterwards.",
+        {"changed": "taken back", "unchanged": "unchanged", "failed": "left alone", "busy": "busy"},
+    ),
     BulkAction.RETRY: Wording(
         "Send again to",
         "The carrier is notified again of the attach or detach that failed.",
@@ -105,11 +116,21 @@ _REASONS: Mapping[str, str] = {
 
 def begin_operation(request: HttpRequest, action: BulkAction, chosen: QuerySet[PhoneNumber]) -> HttpResponse:
     """Freeze the chosen numbers, and go to the operation's page. A refusal leads back to the list."""
+    return _begin(request, lambda: freeze_operation(operator=_operator(request), action=action, chosen=chosen))
+
+
+def begin_undo(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """Freeze what a batch has moved, and go to the page that takes it back."""
+    return _begin(request, lambda: freeze_undo(operator=_operator(request), batch_id=batch_id))
+
+
+def _begin(request: HttpRequest, freeze: Callable[[], BulkOperation]) -> HttpResponse:
     try:
-        operation = freeze_operation(operator=_operator(request), action=action, chosen=chosen)
+        operation = freeze()
     except ValidationFailed as error:
         messages.error(request, error.sentence)
         return HttpResponseRedirect(_changelist(request.GET.urlencode()))
+    _run_at_once(operation)
     filters = f"?{urlencode({_FILTERS: request.GET.urlencode()})}" if request.GET else ""
     return HttpResponseRedirect(reverse("admin:numbers_bulkoperation_change", args=[operation.id]) + filters)
 
@@ -149,18 +170,20 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         form = self._form(operation, request.POST)
         if "continue" in request.POST:
             has_begun = continue_operation(operation)
+        elif "undo" in request.POST:
+            return begin_undo(request, operation.id)
         elif not form.is_valid():
             return self._page(request, operation, form)
         elif "confirm" in request.POST:
             has_begun = self._confirm(request, operation, form)
+        elif operation.action != BulkAction.ATTACH:
+            has_begun = False
         else:
             has_begun = preview_operation(operation, campaign_id=form.cleaned_data["campaign"].id)
-        if has_begun and operation.rows_total <= WORDINGS[BulkAction(operation.action)].at_once:
-            run_batch(operation_id=operation.id, lock_seconds=_LOCK_SECONDS)
-        elif not has_begun:
-            messages.error(
-                request, "Nothing was done: this operation has changed since you opened it. Review it again."
-            )
+        if has_begun:
+            _run_at_once(operation)
+        else:
+            messages.error(request, "Nothing was done: the operation has changed since you opened it. Review it again.")
         return HttpResponseRedirect(request.get_full_path())
 
     def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -171,7 +194,7 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         file = io.StringIO(newline="")
         writer = CsvWriter(file, ("number", "outcome", "message"))
         for number, outcome, code in rows.values_list("number", "outcome", "code").iterator():
-            writer.write((number, outcome or "not tried", _reason(outcome, code)))
+            writer.write((number, outcome if outcome in _NOT_DONE else "not tried", _reason(outcome, code)))
         response.write(file.getvalue())
         return response
 
@@ -183,14 +206,17 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
 
     def _form(self, operation: BulkOperation, data: Any = None) -> forms.Form:
         if operation.action != BulkAction.ATTACH:
-            return forms.Form(data)
+            return ReasonForm(data)
         organization_id = operation.rows.values_list("organization_id", flat=True)[:1]
         return AttachForm(data, campaigns=Campaign.objects.filter(organization_id__in=organization_id))
 
     def _confirm(self, request: HttpRequest, operation: BulkOperation, form: forms.Form) -> bool:
         campaign = form.cleaned_data.get("campaign")
         campaign_id = None if campaign is None else campaign.id
-        has_begun = start_operation(operation, campaign_id=campaign_id, request_id=request_id_of(request))
+        reason = form.cleaned_data["reason"] or None
+        has_begun = start_operation(
+            operation, campaign_id=campaign_id, request_id=request_id_of(request), reason=reason
+        )
         if has_begun:
             self.log_change(request, operation, f"Confirmed. {describe_operation(operation)}.")
         return has_begun
@@ -211,12 +237,19 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
             summary.append(f"{not_tried:,} {'not tried' if phase == BulkPhase.STOPPED else 'to go'}")
         can_act = operation.operator_id == request.user.pk
         can_choose = can_act and phase == BulkPhase.CHOOSING and operation.action == BulkAction.ATTACH
-        needs_confirmation = can_act and phase in (BulkPhase.CHOOSING, BulkPhase.PREVIEWED) and not can_choose
+        needs_confirmation = can_act and phase == BulkPhase.PREVIEWED
         count = counts["changed"] if phase == BulkPhase.PREVIEWED else operation.rows_total
+        moves = _moves(operation) if phase == BulkPhase.PREVIEWED and count else []
         context = self.page(request, describe_operation(operation)) | {
             "back": _changelist(request.GET.get(_FILTERS, "")),
             "operation": operation,
-            "form": form if can_choose else None,
+            "form": form if can_choose or needs_confirmation else None,
+            "warnings": [warning.message for found in moves for warning in found.found()],
+            "moves": _moves_table(moves),
+            "can_undo": can_act
+            and phase == BulkPhase.FINISHED
+            and operation.action in _UNDOABLE
+            and counts["changed"] > 0,
             "media": form.media,
             "can_choose": can_choose,
             "can_confirm": needs_confirmation and count > 0,
@@ -262,6 +295,38 @@ def _shown(operation: BulkOperation, words: Mapping[str, str]) -> dict[str, Any]
     return {"shown": len(shown), "table": {"headers": ["Number", "Outcome", "Why"], "rows": cells}}
 
 
+def _moves(operation: BulkOperation) -> list[MoveWarnings]:
+    """Return what a preview has found possible, by organization. Sending again moves nothing."""
+    if operation.action == BulkAction.RETRY:
+        return []
+    possible = operation.rows.filter(outcome=RowOutcome.CHANGED).order_by("organization_id", "position")
+    targets = F("target_id") if operation.action == BulkAction.UNDO else Value(operation.campaign_id, UUIDField())
+    rows = possible.values_list("organization_id", "phone_number_id", "campaign_id", Cast(targets, UUIDField()))
+    found = []
+    for organization_id, some in groupby(rows.iterator(), key=itemgetter(0)):
+        moves = MoveWarnings(organization_id)
+        moves.add([(number, origin, target) for _, number, origin, target in some if origin != target])
+        found.append(moves)
+    return found
+
+
+def _moves_table(found: Sequence[MoveWarnings]) -> dict[str, Any]:
+    """Return how many numbers go from which campaign to which."""
+    moves = sum((some.moves for some in found), Counter[Any]())
+    campaigns = Campaign.objects.in_bulk({campaign for move in moves for campaign in move} - {None})
+    rows = [
+        [campaigns.get(origin, "no campaign"), campaigns.get(target, "no campaign"), f"{count:,}"]
+        for (origin, target), count in moves.most_common(_SHOWN)
+    ]
+    return {"headers": ["From", "To", "Numbers"], "rows": rows}
+
+
+def _run_at_once(operation: BulkOperation) -> None:
+    """Run the phase of a small operation. Workers run those of large ones."""
+    if operation.rows_total <= WORDINGS[BulkAction(operation.action)].at_once:
+        run_batch(operation_id=operation.id, lock_seconds=_LOCK_SECONDS)
+
+
 def _not_done(operation: BulkOperation) -> QuerySet[BulkOperationRow]:
     done = Q(position__lte=operation.rows_done)
     return operation.rows.filter(done & Q(outcome__in=_NOT_DONE) | ~done)
@@ -286,7 +351,7 @@ def _changelist(query: str) -> str:
 
 
 def _link(row: BulkOperationRow) -> str:
-    return format_html(_LINK, reverse("admin:numbers_phonenumber_change", args=[row.phone_number_id]), row.number)
+    return link(reverse("admin:numbers_phonenumber_change", args=[row.phone_number_id]), row.number)
 
 
 def _label(outcome: str, word: str) -> str:

@@ -1,23 +1,28 @@
 """The operators' pages of phone numbers."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 from unfold.enums import ActionVariant
 
 from agentmessage.admin.base import MomentRangeFilter, RowAdmin
 from agentmessage.admin.unfold_typing import action, display
+from campaigns.models import Campaign
 from phone_numbers.admin.forms import PhoneNumberForm, number_condition
-from phone_numbers.admin.history import AttachmentInline
 from phone_numbers.admin.operations import begin_operation
+from phone_numbers.admin.state import describe_number
 from phone_numbers.bulk_operations import BulkAction
 from phone_numbers.e164 import LONGEST_WRITTEN
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
+from phone_numbers.services.retry import can_retry
 
 
 class HasCampaignFilter(DropdownFilter):
@@ -61,19 +66,21 @@ class PhoneNumberAdmin(RowAdmin):
     id_lookups = ("id", "campaign_id")
     search_help_text = "Beginning of the number, words of the label, or the id of the number or its campaign"
     autocomplete_fields = ("organization",)
-    inlines = (AttachmentInline,)
+    change_form_outer_before_template = "admin/numbers/phonenumber/state.html"
+    instead_of_deleting = "Release it instead."
     fieldsets = (
         (None, {"fields": ("number", "number_type", "organization", "state", "carrier", "label")}),
         ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
         (
-            "Campaign",
+            "Carrier side and times",
             {
+                "classes": ("collapse",),
                 "fields": (
                     "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
-                )
+                    "created_at", "updated_at", "id",
+                ),
             },
         ),
-        ("Times", {"fields": ("created_at", "updated_at", "id")}),
     )  # fmt: skip
     add_fieldsets = fieldsets[:2]
     actions = ("attach_selected", "detach_selected", "retry_selected", "release_selected")
@@ -96,9 +103,39 @@ class PhoneNumberAdmin(RowAdmin):
             "created_at", "updated_at", "id",
         )  # fmt: skip
 
-    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        """A number that is being added has no history."""
-        return () if obj is None else super().get_inlines(request, obj)
+    def describe(self, request: HttpRequest, row: PhoneNumber) -> dict[str, Any]:
+        """Return the number's state, what to do, and its history."""
+        return describe_number(row, request)
+
+    def has_history(self, row: PhoneNumber) -> bool:
+        """Whether it has ever been attached."""
+        return row.attachments.exists()
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Offer what can be done to the number now."""
+        number = self.get_object(request, object_id)
+        if number is None or not number.is_assigned:
+            possible = set()
+        elif number.campaign_id is None:
+            possible = {"attach", "release"}
+        else:
+            possible = {"attach", "detach", "release"}
+        if number is not None and can_retry(number, attachment_id=number.current_attachment_id):
+            possible.add("retry")
+        return [offered for offered in super().get_actions_detail(request, object_id) if offered.path in possible]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the way from a campaign's page."""
+        view = self.admin_site.admin_view(self.move_view)
+        return [path("move-from/<uuid:campaign_id>/", view, name="numbers_phonenumber_move"), *super().get_urls()]
+
+    def move_view(self, request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+        """Begin to attach another campaign to all numbers of this one."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        campaign = get_object_or_404(Campaign, id=campaign_id)
+        numbers = self.get_queryset(request).filter(organization_id=campaign.organization_id, campaign=campaign)
+        return begin_operation(request, BulkAction.ATTACH, numbers)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -117,6 +154,7 @@ class PhoneNumberAdmin(RowAdmin):
             NumberState.PENDING: "warning",
             NumberState.ASSIGNED: "success",
             NumberState.QUARANTINED: "danger",
+            NumberState.LOST: "danger",
         },
     )
     def state_label(self, phone_number: PhoneNumber) -> str:

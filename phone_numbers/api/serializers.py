@@ -22,6 +22,7 @@ from phone_numbers.failures import FailureCode, remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, NumberType, PhoneNumber
 from phone_numbers.readiness import BlockerCode
 from phone_numbers.selectors import SHOWN
+from phone_numbers.services.move_warnings import WarningCode
 
 _STATUS = (
     "The status at the carrier. `pending`: not confirmed yet; `propagated`: confirmed; `failed`: refused; "
@@ -51,9 +52,7 @@ class PhoneNumberSerializer(serializers.Serializer[Any]):
     sms_enabled = serializers.BooleanField()
     mms_enabled = serializers.BooleanField()
     created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField(
-        help_text="When the number last changed. A call without an effect does not update it."
-    )
+    updated_at = serializers.DateTimeField(help_text="When the number last changed.")
 
 
 def render_phone_number(phone_number: PhoneNumber) -> dict[str, Any]:
@@ -93,6 +92,13 @@ class FailureSerializer(serializers.Serializer[Any]):
         }
 
 
+class StepSerializer(serializers.Serializer[Any]):
+    """How far the carrier is with the number at one network, or at the others together."""
+
+    network = serializers.CharField()
+    status = serializers.CharField(help_text="The carrier's own word.")
+
+
 class AttachmentSerializer(serializers.Serializer[Any]):
     """The carrier's status of a number's attachment."""
 
@@ -107,13 +113,14 @@ class AttachmentSerializer(serializers.Serializer[Any]):
         help_text="When the carrier is notified next; null if nothing is due, or while approval is pending.",
     )
     failure = FailureSerializer(allow_null=True, source="*")
+    steps = StepSerializer(many=True, help_text="Network by network, where the carrier says.")
 
     def to_representation(self, phone_number: PhoneNumber) -> dict[str, Any]:
         """Return the state of a number's current attachment: all null where there is none."""
         attachment = phone_number.current_attachment
         # The last attachment of a number that came from another organization may still be that organization's.
         if attachment is None or attachment.organization_id != phone_number.organization_id:
-            return dict.fromkeys(self.fields) | {"attempts": 0}
+            return dict.fromkeys(self.fields) | {"attempts": 0, "steps": []}
         return {
             "campaign_id": phone_number.campaign_id,
             "status": phone_number.carrier_line_option_status,
@@ -123,6 +130,9 @@ class AttachmentSerializer(serializers.Serializer[Any]):
             "attempts": attachment.attempts,
             "next_attempt_at": attachment.next_attempt_at,
             "failure": FailureSerializer(context={"current_id": attachment.id}).to_representation(attachment),
+            "steps": [
+                {"network": network, "status": status} for network, status in (attachment.carrier_steps or {}).items()
+            ],
         }
 
 
@@ -131,7 +141,8 @@ class ActorSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=ActorKind.choices, source="actor_kind")
     id = serializers.CharField(
-        source="actor_id", help_text="The ID of the key or operator, or the name of the command."
+        source="actor_id",
+        help_text="The ID of the key or operator, or the name of the command or carrier account.",
     )
 
 
@@ -143,6 +154,7 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     previous_campaign_id = serializers.UUIDField(allow_null=True, help_text="The previous campaign; null: none.")
     actor = ActorSerializer(source="*")
     request_id = serializers.CharField(allow_null=True, help_text="The request that made the change.")
+    reason = serializers.CharField(allow_null=True, help_text="Why, in the words of who did it.")
     created_at = serializers.DateTimeField()
     status = serializers.ChoiceField(
         choices=AttachmentStatus.choices,
@@ -346,6 +358,15 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     error = BulkErrorSerializer(required=False, help_text="Only where it failed.")
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """What the moves of a dry run would lead to, allowed but perhaps not wanted."""
+
+    code = serializers.ChoiceField(choices=WarningCode.choices)
+    message = serializers.CharField(help_text="What would happen, and what it may cost.")
+    numbers = serializers.IntegerField(min_value=1, help_text="How many of the numbers it is about.")
+    campaign_id = serializers.UUIDField(allow_null=True, help_text="Which campaign it is about; null: none.")
+
+
 class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     """The outcome of a bulk attach."""
 
@@ -354,3 +375,4 @@ class BulkAttachmentsSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField(min_value=0)
     rolled_back = serializers.IntegerField(min_value=0, help_text="Numbers that `atomic` left unchanged.")
     results = BulkResultSerializer(many=True, help_text="In the order sent.")
+    warnings = WarningSerializer(many=True, required=False, help_text="Only in a dry run.")

@@ -1,6 +1,7 @@
 """/v1/phone-numbers and below, and the numbers of a campaign. Parse, one call of a service, render: no rules here."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from agentmessage.api.pagination import PageQuery
 from agentmessage.api.requests import path_uuid
 from agentmessage.api.views import Operation
 from agentmessage.errors import ErrorCode
-from agentmessage.ids import parse_uuid
+from agentmessage.ids import parse_uuid, uuid7
 from phone_numbers.api.serializers import (
     AttachCampaignSerializer,
     AttachmentSerializer,
@@ -25,6 +26,7 @@ from phone_numbers.api.serializers import (
     PhoneNumberQuery,
     PhoneNumberSerializer,
     ReadinessSerializer,
+    WarningSerializer,
     render_phone_number,
 )
 from phone_numbers.models import PhoneNumber
@@ -39,6 +41,7 @@ from phone_numbers.selectors import (
 )
 from phone_numbers.services.attach import attach_campaign, detach_campaign
 from phone_numbers.services.bulk_attach import Outcome, RowResult, bulk_attach_to_campaign
+from phone_numbers.services.move_warnings import MoveWarnings, previewed
 from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.update import update_phone_number
 
@@ -278,28 +281,33 @@ class CampaignPhoneNumbersView(TenantView):
         reported as unchanged after that.
 
         With `atomic`, one failed number rolls back all of them: those that would have been attached are
-        `rolled_back`. With `dry_run` the response is the same and nothing is written.
+        `rolled_back`. With `dry_run` the response is the same and nothing is written. Its `warnings` say what the moves
+        would lead to: a campaign that its last number leaves, a limit that is exceeded, numbers that move often.
         """
         # A malformed campaign ID counts as rule 2, as a malformed number ID of a single attach counts as rule 5.
         phone_number_ids: list[UUID] = self.body["phone_number_ids"]
+        target, is_dry = parse_uuid(campaign_id), self.body["dry_run"]
         results = bulk_attach_to_campaign(
             organization_id=self.organization_id,
-            campaign_id=parse_uuid(campaign_id),
+            campaign_id=target,
             phone_number_ids=phone_number_ids,
-            dry_run=self.body["dry_run"],
+            dry_run=is_dry,
             atomic=self.body["atomic"],
-            actor=self.actor,
+            actor=replace(self.actor, batch_id=uuid7()),
         )
         counts = Counter(result.outcome for result in results)
-        return success(
-            {
-                "attached": counts[Outcome.ATTACHED],
-                "unchanged": counts[Outcome.UNCHANGED],
-                "failed": counts[Outcome.FAILED],
-                "rolled_back": counts[Outcome.ROLLED_BACK],
-                "results": [_render_row(*row) for row in zip(phone_number_ids, results, strict=True)],
-            }
-        )
+        answer: dict[str, Any] = {
+            "attached": counts[Outcome.ATTACHED],
+            "unchanged": counts[Outcome.UNCHANGED],
+            "failed": counts[Outcome.FAILED],
+            "rolled_back": counts[Outcome.ROLLED_BACK],
+            "results": [_render_row(*row) for row in zip(phone_number_ids, results, strict=True)],
+        }
+        if is_dry:
+            moves = MoveWarnings(self.organization_id)
+            moves.add(previewed((name, target, row) for name, row in zip(phone_number_ids, results, strict=True)))
+            answer["warnings"] = WarningSerializer(moves.found(), many=True).data
+        return success(answer)
 
 
 def _render_attachment(phone_number: PhoneNumber) -> dict[str, Any]:

@@ -43,12 +43,15 @@ class Migration(migrations.Migration):
                             ("operator", "operator"),
                             ("command", "command"),
                             ("worker", "system"),
+                            ("carrier", "carrier"),
                         ],
                         max_length=10,
                     ),
                 ),
                 ("actor_id", models.CharField(max_length=100)),
                 ("request_id", models.CharField(max_length=26, null=True)),
+                ("reason", models.CharField(max_length=500, null=True)),
+                ("batch_id", models.UUIDField(null=True)),
                 ("created_at", models.DateTimeField()),
                 (
                     "status",
@@ -77,6 +80,7 @@ class Migration(migrations.Migration):
                 ("failure_code", models.CharField(max_length=40, null=True)),
                 ("failure_carrier_code", models.CharField(max_length=40, null=True)),
                 ("failure_message", models.TextField(null=True)),
+                ("carrier_steps", models.JSONField(null=True)),
                 (
                     "campaign",
                     models.ForeignKey(
@@ -137,6 +141,7 @@ class Migration(migrations.Migration):
                             ("PENDING", "pending: ordered or porting in"),
                             ("ASSIGNED", "assigned"),
                             ("QUARANTINED", "quarantined: released, cooling down"),
+                            ("LOST", "lost: ported out or disconnected at the carrier"),
                         ],
                         default="AVAILABLE",
                         max_length=11,
@@ -345,7 +350,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="phonenumber",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED"])),
+                condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED", "LOST"])),
                 name="numbers_phonenumber_state_known",
             ),
         ),
@@ -355,7 +360,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     models.Q(("organization__isnull", True), ("state", "AVAILABLE")),
                     models.Q(("organization__isnull", False), ("state__in", ["PENDING", "ASSIGNED"])),
-                    ("state", "QUARANTINED"),
+                    ("state__in", ["QUARANTINED", "LOST"]),
                     _connector="OR",
                 ),
                 name="numbers_phonenumber_state_organization",
@@ -424,7 +429,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("order_id"), condition=models.Q(("status", "submitted")), name="numbers_attachment_of_order"
+                models.F("order_id"),
+                condition=models.Q(("order_id__isnull", False)),
+                name="numbers_attachment_of_order",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=models.Index(
+                models.F("batch_id"),
+                models.F("id"),
+                condition=models.Q(("batch_id__isnull", False)),
+                name="numbers_attachment_batch",
             ),
         ),
         migrations.AddIndex(
@@ -464,7 +480,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker"])),
+                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker", "carrier"])),
                 name="numbers_campaignattachment_actor_kind_known",
             ),
         ),
@@ -500,7 +516,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("campaign__isnull", False),
                     ("previous_campaign__isnull", False),
-                    ("actor_kind__in", ["worker", "command"]),
+                    ("actor_kind__in", ["worker", "command", "carrier"]),
                     _connector="OR",
                 ),
                 name="numbers_campaignattachment_says_something",
@@ -533,6 +549,7 @@ class Migration(migrations.Migration):
                             ("detach", "Detach campaigns"),
                             ("release", "Release numbers"),
                             ("retry", "Send failed propagations again"),
+                            ("undo", "Undo a bulk move"),
                         ],
                         max_length=7,
                     ),
@@ -556,6 +573,8 @@ class Migration(migrations.Migration):
                 ("rows_done", models.PositiveIntegerField(default=0)),
                 ("errors", models.PositiveSmallIntegerField(default=0)),
                 ("request_id", models.CharField(max_length=26, null=True)),
+                ("reason", models.CharField(max_length=500, null=True)),
+                ("undone_batch_id", models.UUIDField(null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("started_at", models.DateTimeField(null=True)),
@@ -600,6 +619,7 @@ class Migration(migrations.Migration):
                 ("organization_id", models.UUIDField(null=True)),
                 ("campaign_id", models.UUIDField(null=True)),
                 ("attachment_id", models.UUIDField(null=True)),
+                ("target_id", models.UUIDField(null=True)),
                 (
                     "outcome",
                     models.CharField(

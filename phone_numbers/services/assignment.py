@@ -18,7 +18,7 @@ from agentmessage.db.prepared import fetch_one
 from agentmessage.errors import NotFound
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
-from phone_numbers.models import AttachmentStatus, LineOptionStatus, PhoneNumber
+from phone_numbers.models import AttachmentStatus, LineOptionStatus, NumberType, PhoneNumber
 from phone_numbers.services.locking import array_literal
 
 # One statement, and so one round trip. The foreign keys are checked when it ends. The times are those of the database's
@@ -27,10 +27,10 @@ _MOVE_ONE = """
 WITH attachment AS (
     INSERT INTO numbers_campaignattachment (
         id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
-        actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at
+        actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at
     ) VALUES (
         %(id)s, %(organization_id)s, %(phone_number_id)s, %(carrier)s, %(campaign_id)s, %(previous_campaign_id)s,
-        %(actor_kind)s, %(actor_id)s, %(request_id)s,
+        %(actor_kind)s, %(actor_id)s, %(request_id)s, %(reason)s, %(batch_id)s,
         greatest(statement_timestamp(), %(updated_at)s::timestamptz + interval '1 microsecond'),
         %(status)s, 0, CASE WHEN %(is_due)s THEN statement_timestamp() END
     )
@@ -49,12 +49,12 @@ RETURNING updated_at
 _COPY_MANY = """
 COPY numbers_campaignattachment (
     id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
-    actor_kind, actor_id, request_id, created_at, status, attempts, next_attempt_at
+    actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at
 ) FROM STDIN (FORMAT BINARY)
 """
 _MANY_TYPES = (
     "uuid", "uuid", "uuid", "varchar", "uuid", "uuid",
-    "varchar", "varchar", "varchar", "timestamptz", "varchar", "int4", "timestamptz",
+    "varchar", "varchar", "varchar", "varchar", "uuid", "timestamptz", "varchar", "int4", "timestamptz",
 )  # fmt: skip
 _UPDATE_MANY = """
 UPDATE numbers_phonenumber p
@@ -83,6 +83,7 @@ class Move:
 
     organization_id: UUID
     phone_number_id: UUID
+    number_type: str
     carrier: str
     previous_campaign_id: UUID | None
     campaign: Campaign | None
@@ -111,9 +112,11 @@ def move_to_campaign(phone_number: PhoneNumber, *, campaign: Campaign | None, ac
         "actor_kind": actor.kind.value,
         "actor_id": actor.id,
         "request_id": actor.request_id,
+        "reason": actor.reason,
+        "batch_id": actor.batch_id,
         "updated_at": phone_number.updated_at,
         "status": AttachmentStatus.PENDING.value,
-        "is_due": _is_due(campaign),
+        "is_due": _is_due(campaign, phone_number.number_type),
         "line_option_status": status.value,
     }
     with _deleted_campaign_detected():
@@ -150,10 +153,12 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
                         actor.kind.value,
                         actor.id,
                         actor.request_id,
+                        actor.reason,
+                        actor.batch_id,
                         move.at,
                         AttachmentStatus.PENDING.value,
                         0,
-                        move.due_at if _is_due(move.campaign) else None,
+                        move.due_at if _is_due(move.campaign, move.number_type) else None,
                     )
                 )
         cursor.execute(
@@ -166,9 +171,12 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
         )
 
 
-def _is_due(campaign: Campaign | None) -> bool:
-    """Return whether the carrier can be notified now. It may not have decided on the campaign yet."""
-    return campaign is None or not campaign.awaits_carrier
+def _is_due(campaign: Campaign | None, number_type: str) -> bool:
+    """Return whether a worker can act now: the carrier may not have decided on the campaign yet.
+
+    That number types other than local ones are not eligible, a worker finds without the carrier.
+    """
+    return campaign is None or not campaign.awaits_carrier or number_type != NumberType.LOCAL
 
 
 @contextmanager

@@ -232,6 +232,7 @@ def _check_rows(
         moves[number.id] = Move(
             organization_id=organization_id,
             phone_number_id=number.id,
+            number_type=number.number_type,
             carrier=number.carrier,
             previous_campaign_id=number.campaign_id,
             campaign=campaign,

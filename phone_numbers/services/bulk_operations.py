@@ -7,13 +7,14 @@ moment, and the next batch goes on from there.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When, Window
-from django.db.models.functions import Collate, Now, RowNumber
+from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When, Window
+from django.db.models.functions import Cast, Collate, Now, RowNumber
 
 from accounts.actors import Actor
 from accounts.models import Operator
@@ -28,11 +29,12 @@ from phone_numbers.bulk_operations import (
     RowOutcome,
 )
 from phone_numbers.errors import NotFailed, NumberNotAssigned
-from phone_numbers.models import PhoneNumber
+from phone_numbers.models import CampaignAttachment, PhoneNumber
+from phone_numbers.services.attach import check_phone_number
 from phone_numbers.services.bulk_attach import Outcome, Row, bulk_attach
-from phone_numbers.services.locking import Seen, lock_free_phone_numbers
+from phone_numbers.services.locking import Seen, lock_free_phone_numbers, matching_phone_numbers
 from phone_numbers.services.release import apply_release
-from phone_numbers.services.retry import apply_retry
+from phone_numbers.services.retry import apply_retry, can_retry
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +48,8 @@ _DRAFT_DAYS, _KEPT_DAYS = 1, 30
 
 _FREEZE = """
 INSERT INTO numbers_bulkoperationrow (
-    operation_id, position, phone_number_id, number, organization_id, campaign_id, attachment_id, outcome, code
+    operation_id, position, phone_number_id, number, organization_id, campaign_id, attachment_id, target_id,
+    outcome, code
 )
 SELECT %s, chosen.*, '', '' FROM ({chosen}) AS chosen
 """
@@ -73,18 +76,49 @@ def freeze_operation(*, operator: Operator, action: BulkAction, chosen: QuerySet
         )
     if not count:
         raise ValidationFailed("These numbers are gone.")
+    needs_campaign = action == BulkAction.ATTACH
+    phase = BulkPhase.CHOOSING if needs_campaign else BulkPhase.PREVIEWING
     with transaction.atomic(durable=True):
-        operation = BulkOperation.objects.create(operator=operator, action=action)
-        numbered = chosen.order_by().annotate(position=Window(RowNumber(), order_by=Collate("number", "C")))
-        sql, parameters = numbered.values_list(
-            "position", "id", "number", "organization_id", "campaign_id", "current_attachment_id"
-        ).query.sql_with_params()
-        with connection.cursor() as cursor:
-            cursor.execute(_FREEZE.format(chosen=sql), [operation.id, *parameters])
-            operation.rows_total = cursor.rowcount
-        operation.save(update_fields=["rows_total"])
-        if action == BulkAction.ATTACH:
+        operation = BulkOperation.objects.create(operator=operator, action=action, phase=phase)
+        numbered = chosen.order_by().annotate(
+            position=Window(RowNumber(), order_by=Collate("number", "C")), target_id=Cast(Value(None), UUIDField())
+        )
+        _freeze_rows(
+            operation,
+            numbered.values_list(
+                "position", "id", "number", "organization_id", "campaign_id", "current_attachment_id", "target_id"
+            ),
+        )
+        if needs_campaign:
             _check_organizations(operation)
+    return operation
+
+
+def freeze_undo(*, operator: Operator, batch_id: UUID) -> BulkOperation:
+    """Record an operation that takes the numbers of a batch back to where they were before it.
+
+    Raises:
+        ValidationFailed: There is no such batch, or it is too large.
+    """
+    batch = CampaignAttachment.objects.filter(batch_id=batch_id)
+    if (count := batch.count()) > MAX_ROWS:
+        raise ValidationFailed(f"{count:,} moves are more than one operation takes.")
+    if not count:
+        raise ValidationFailed("Nothing was moved, so nothing can be undone.")
+    with transaction.atomic(durable=True):
+        operation = BulkOperation.objects.create(
+            operator=operator, action=BulkAction.UNDO, phase=BulkPhase.PREVIEWING, undone_batch_id=batch_id
+        )
+        numbered = batch.order_by().annotate(
+            position=Window(RowNumber(), order_by=Collate("phone_number__number", "C"))
+        )
+        _freeze_rows(
+            operation,
+            numbered.values_list(
+                "position", "phone_number_id", "phone_number__number", "organization_id", "campaign_id", "id",
+                "previous_campaign_id",
+            ),
+        )  # fmt: skip
     return operation
 
 
@@ -94,15 +128,16 @@ def preview_operation(operation: BulkOperation, *, campaign_id: UUID) -> bool:
     return _set(open_, phase=BulkPhase.PREVIEWING, campaign_id=campaign_id, rows_done=0)
 
 
-def start_operation(operation: BulkOperation, *, campaign_id: UUID | None, request_id: str) -> bool:
+def start_operation(
+    operation: BulkOperation, *, campaign_id: UUID | None, request_id: str, reason: str | None = None
+) -> bool:
     """Have the batches do what the operator has confirmed. Return False if that is not what the operation is now.
 
     Args:
         campaign_id: The campaign of the preview that the operator has seen.
     """
-    expected = BulkPhase.PREVIEWED if operation.action == BulkAction.ATTACH else BulkPhase.CHOOSING
-    confirmed = _in_phase(operation, expected).filter(Q(campaign_id=campaign_id))
-    return _set(confirmed, phase=BulkPhase.RUNNING, rows_done=0, request_id=request_id, started_at=Now())
+    confirmed = _in_phase(operation, BulkPhase.PREVIEWED).filter(Q(campaign_id=campaign_id))
+    return _set(confirmed, phase=BulkPhase.RUNNING, rows_done=0, request_id=request_id, reason=reason, started_at=Now())
 
 
 def continue_operation(operation: BulkOperation) -> bool:
@@ -139,6 +174,14 @@ def delete_old_operations() -> None:
     drafts = Q(phase__in=[BulkPhase.CHOOSING, BulkPhase.PREVIEWED], updated_at__lt=Now() - timedelta(days=_DRAFT_DAYS))
     old = Q(updated_at__lt=Now() - timedelta(days=_KEPT_DAYS)) & ~Q(phase__in=WORKING)
     BulkOperation.objects.filter(drafts | old).delete()
+
+
+def _freeze_rows(operation: BulkOperation, chosen: QuerySet[Any, Any]) -> None:
+    sql, parameters = chosen.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_FREEZE.format(chosen=sql), [operation.id, *parameters])
+        operation.rows_total = cursor.rowcount
+    operation.save(update_fields=["rows_total"])
 
 
 def _check_organizations(operation: BulkOperation) -> None:
@@ -194,10 +237,16 @@ def _run_batch(operation: BulkOperation, *, lock_seconds: float) -> None:
 def _move(
     operation: BulkOperation, organization_id: UUID | None, rows: Sequence[BulkOperationRow], lock_seconds: float
 ) -> Results:
-    """Attach the operation's campaign, or detach."""
+    """Attach the operation's campaign, detach, or take the numbers back to where they were."""
+    is_undo = operation.action == BulkAction.UNDO
     results = bulk_attach(
         organization_id=organization_id,
-        rows=[Row(row.phone_number_id, operation.campaign_id, Seen(row.campaign_id)) for row in rows],
+        rows=[
+            Row(row.phone_number_id, row.target_id, Seen(row.campaign_id, row.attachment_id))
+            if is_undo
+            else Row(row.phone_number_id, operation.campaign_id, Seen(row.campaign_id))
+            for row in rows
+        ],
         actor=_actor(operation),
         lock_seconds=lock_seconds,
         dry_run=operation.phase == BulkPhase.PREVIEWING,
@@ -212,10 +261,14 @@ def _move(
 def _one_by_one(
     operation: BulkOperation, organization_id: UUID | None, rows: Sequence[BulkOperationRow], lock_seconds: float
 ) -> Results:
-    """Release the numbers, or send their failed propagations again."""
-    locked, busy = lock_free_phone_numbers(
-        organization_id=organization_id, names=[row.phone_number_id for row in rows], seconds=lock_seconds
-    )
+    """Release the numbers, or send their failed propagations again; in a preview, check whether that is possible."""
+    names = [row.phone_number_id for row in rows]
+    busy: list[PhoneNumber] = []
+    is_preview = operation.phase == BulkPhase.PREVIEWING
+    if is_preview:
+        locked = list(matching_phone_numbers(organization_id=organization_id, names=names))
+    else:
+        locked, busy = lock_free_phone_numbers(organization_id=organization_id, names=names, seconds=lock_seconds)
     here, held = {number.id: number for number in locked}, {number.id for number in busy}
     results: Results = {}
     for row in rows:
@@ -224,13 +277,25 @@ def _one_by_one(
             continue
         # A refusal is raised before anything of the row is written.
         try:
-            Seen(row.campaign_id).check(here.get(row.phone_number_id))
-            _run_one(operation, row)
+            number = here.get(row.phone_number_id)
+            Seen(row.campaign_id).check(number)
+            if is_preview:
+                _check_one(operation, row, number)
+            else:
+                _run_one(operation, row)
         except DomainError as error:
             results[row.position] = (RowOutcome.FAILED, error.code.value)
         else:
             results[row.position] = (RowOutcome.CHANGED, "")
     return results
+
+
+def _check_one(operation: BulkOperation, row: BulkOperationRow, number: PhoneNumber | None) -> None:
+    """Raise what `_run_one` would raise."""
+    if operation.action == BulkAction.RELEASE:
+        check_phone_number(number)
+    elif number is None or not can_retry(number, attachment_id=row.attachment_id):
+        raise NotFailed
 
 
 def _run_one(operation: BulkOperation, row: BulkOperationRow) -> None:
@@ -245,14 +310,17 @@ def _run_one(operation: BulkOperation, row: BulkOperationRow) -> None:
 
 
 def _actor(operation: BulkOperation) -> Actor:
-    return Actor.for_operator(operation.operator, request_id=operation.request_id)
+    return Actor.for_operator(
+        operation.operator, request_id=operation.request_id, reason=operation.reason, batch_id=operation.id
+    )
 
 
 def _log_changed(operation: BulkOperation, rows: Sequence[BulkOperationRow]) -> None:
     """Write an entry of the admin's log for each number."""
     if rows:
         numbers = [PhoneNumber(id=row.phone_number_id, number=row.number) for row in rows]
-        LogEntry.objects.log_actions(operation.operator_id, numbers, CHANGE, f"{describe_operation(operation)}.")
+        said = f"{describe_operation(operation)}." + (f" Reason: {operation.reason}" if operation.reason else "")
+        LogEntry.objects.log_actions(operation.operator_id, numbers, CHANGE, said)
 
 
 def describe_operation(operation: BulkOperation) -> str:

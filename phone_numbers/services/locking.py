@@ -28,10 +28,14 @@ class Seen:
     """Where a person saw a number, in the organization in which it is looked up, when they confirmed its change."""
 
     campaign_id: UUID | None
+    # The attachment that was current: the number has not been moved since, not even away and back.
+    attachment_id: UUID | None = None
 
     def check(self, phone_number: PhoneNumber | None) -> None:
         """Raise ChangedMeanwhile unless the locked number is still there. None is a number that has left."""
         if phone_number is None or phone_number.campaign_id != self.campaign_id:
+            raise ChangedMeanwhile
+        if self.attachment_id not in (None, phone_number.current_attachment_id):
             raise ChangedMeanwhile
 
 
@@ -47,7 +51,7 @@ def _lock_one(*, skip_locked: bool) -> CompiledQueryset[PhoneNumber]:
 
 _LOCK_FREE, _LOCK = _lock_one(skip_locked=True), _lock_one(skip_locked=False)
 # What the rules and a move read of a number.
-_BULK_FIELDS = ("id", "number", "number_type", "state", "carrier", "campaign_id", "updated_at")
+_BULK_FIELDS = ("id", "number", "number_type", "state", "carrier", "campaign_id", "current_attachment_id", "updated_at")
 
 
 def lock_phone_number(*, organization_id: UUID, phone_number_id: UUID | None) -> PhoneNumber | None:
@@ -110,7 +114,7 @@ def lock_free_phone_numbers(
 
 
 def lock_attached_phone_numbers(condition: Q, *, skip_locked: bool = False) -> QuerySet[PhoneNumber]:
-    """Return the numbers whose `attachments` match, of any organization, locked in the order of their IDs.
+    """Return the numbers that match, as their `attachments` may, of any organization, locked in the order of their IDs.
 
     With `skip_locked`, without those that another transaction holds.
     """

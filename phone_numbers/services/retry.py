@@ -24,6 +24,7 @@ RESUMED: Mapping[str, Any] = {
     "failure_code": None,
     "failure_carrier_code": None,
     "failure_message": None,
+    "carrier_steps": None,
 }
 
 
@@ -61,12 +62,15 @@ def retry_attachment(*, attachment_id: UUID) -> None:
 def apply_retry(*, attachment_id: UUID) -> None:
     """Do what `retry_attachment` does, in a transaction that the caller has opened."""
     phone_number = lock_attached_phone_numbers(Q(attachments__id=attachment_id)).first()
-    if phone_number is None or phone_number.current_attachment_id != attachment_id:
-        raise NotFailed
-    attachment = phone_number.current_attachment
-    if attachment is None or attachment.status != AttachmentStatus.FAILED:
+    if phone_number is None or not can_retry(phone_number, attachment_id=attachment_id):
         raise NotFailed
     requeue(phone_number, cause=Cause.RETRY)
+
+
+def can_retry(phone_number: PhoneNumber, *, attachment_id: UUID | None) -> bool:
+    """Whether this attachment is the number's current one and has failed."""
+    attachment = phone_number.current_attachment
+    return attachment is not None and attachment.id == attachment_id and attachment.status == AttachmentStatus.FAILED
 
 
 def requeue(phone_number: PhoneNumber, *, cause: Cause) -> None:

@@ -31,10 +31,13 @@ class Cause(StrEnum):
     """A tenant or an operator asks for another attempt."""
     RECONCILE = auto()
     """The carrier has lost what it once confirmed."""
+    LOSS = auto()
+    """The number is no longer at the carrier."""
 
 
 TRANSITIONS: dict[tuple[AttachmentStatus, AttachmentStatus], frozenset[Cause]] = {
     (_PENDING, _SUBMITTED): frozenset({Cause.CLAIM}),
+    (_PENDING, _PROPAGATED): frozenset({Cause.CLAIM, Cause.LOSS}),
     (_PENDING, _FAILED): frozenset({Cause.CLAIM, Cause.EXPIRY}),
     (_PENDING, _SUPERSEDED): frozenset({Cause.CLAIM, Cause.EXPIRY}),
     (_SUBMITTED, _PENDING): frozenset({Cause.OUTCOME}),

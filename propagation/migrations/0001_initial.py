@@ -150,6 +150,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("answer", models.CharField(max_length=64, null=True)),
+                ("networks", models.JSONField(db_default={}, default=dict)),
                 ("is_known", models.BooleanField(default=True)),
                 ("is_corrected", models.BooleanField(db_default=False, default=False)),
                 ("asked_at", models.DateTimeField()),

@@ -17,7 +17,7 @@ from agentmessage.db.locks import wait_for_turn
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier, OrderAction
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import AttachmentStatus, CampaignAttachment
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberType
 from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import array_literal
 from phone_numbers.services.transitions import log_transition
@@ -50,7 +50,7 @@ _DUE = """
 SELECT a.id, a.organization_id, a.campaign_id, p.current_attachment_id = a.id,
        EXISTS (SELECT 1 FROM numbers_campaignattachment other
                WHERE other.phone_number_id = a.phone_number_id AND other.status = 'submitted'),
-       a.request_id
+       a.request_id, p.number_type
 FROM unnest(%(organizations)s::uuid[]) AS due (organization_id)
 CROSS JOIN LATERAL (
     SELECT id, organization_id, campaign_id, phone_number_id, request_id FROM numbers_campaignattachment
@@ -79,7 +79,9 @@ class Claim:
     orders: list[tuple[UUID, datetime]] = field(default_factory=list)
     """New orders, each with the lease that the claiming worker holds."""
     failures: dict[UUID, AttachmentFailure] = field(default_factory=dict)
-    """Attachments that fail without a call to the carrier. The caller records them."""
+    """Attachments that fail without a call to the carrier. The caller records them, as it does `needless`."""
+    needless: list[UUID] = field(default_factory=list)
+    """Detaches of numbers that the carrier never took, and so are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
         campaigns = Campaign.objects.select_related("brand").in_bulk({row[2] for row in rows if row[2]})
         superseded, waiting, blocked = [], [], []
         ready: dict[tuple[UUID, UUID | None], list[UUID]] = defaultdict(list)
-        for attachment_id, organization_id, campaign_id, is_current, is_blocked, request_id in rows:
+        for attachment_id, organization_id, campaign_id, is_current, is_blocked, request_id, number_type in rows:
             campaign = campaigns.get(campaign_id)
             if not is_current:
                 superseded.append(attachment_id)
@@ -121,6 +123,13 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
                     outcome=AttachmentStatus.SUPERSEDED,
                     is_detach=campaign_id is None,
                     request_id=request_id,
+                )
+            elif number_type not in carrier.number_types and campaign is None:
+                claim.needless.append(attachment_id)
+            elif number_type not in carrier.number_types:
+                claim.failures[attachment_id] = AttachmentFailure(
+                    FailureCode.NUMBER_TYPE_NOT_ELIGIBLE,
+                    f"A {NumberType(number_type).label.lower()} number does not go onto a 10DLC campaign.",
                 )
             elif campaign is not None and (failure := failure_before_call(campaign)):
                 claim.failures[attachment_id] = failure
@@ -136,11 +145,11 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
             _attachments(waiting).update(next_attempt_at=None)
         if blocked:
             _attachments(blocked).update(next_attempt_at=Now() + timedelta(seconds=_BLOCKED_SECONDS))
-        if claim.failures:
+        if unsent := [*claim.failures, *claim.needless]:
             # The caller records them in another transaction, which locks the numbers first. If it does not get there,
             # they are due again.
             later = Now() + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
-            _attachments(claim.failures).update(next_attempt_at=later)
+            _attachments(unsent).update(next_attempt_at=later)
         groups = _in_turn(_groups(ready, carrier.batch_size), held, open_orders)[:max_orders]
         claim.orders = _make_orders(carrier, groups)
     return claim

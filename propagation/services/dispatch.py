@@ -22,7 +22,7 @@ from phone_numbers.services.transitions import Cause, check_transition, log_tran
 from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimiter
 from propagation.services.claim import BATCH, claim_due
-from propagation.services.record import record_failures
+from propagation.services.record import record_failures, record_needless
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +139,8 @@ def run_round(
         found.claimed += claim.rows
         if claim.failures:
             record_failures(claim.failures)
+        if claim.needless:
+            record_needless(claim.needless)
         room -= _defer(claim.orders, defer, found, size)
         if claim.is_drained:
             break

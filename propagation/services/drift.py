@@ -1,4 +1,4 @@
-"""The brakes: how much drift one run corrects, in reconciliation and in sync (docs/adr/XXXX-brakes.md)."""
+"""The brakes: how much drift one run corrects, in reconciliation and in sync (docs/adr/0029-brakes.md)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

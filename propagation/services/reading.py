@@ -19,13 +19,14 @@ from campaigns.models import Campaign, CampaignStatus
 from carriers.base import (
     AssignmentPage,
     AssignmentState,
+    CampaignApproval,
     Carrier,
     CarrierRefused,
     CarrierUnavailable,
     Deadline,
     ListUnavailable,
 )
-from phone_numbers.models import LineOptionStatus, PhoneNumber
+from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from phone_numbers.services.clock import database_now
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.calling import RateLimited, wait_for_campaign_lookup
@@ -44,7 +45,7 @@ _ADD_UNLISTED = """
 INSERT INTO propagation_carrieranswer (reading_id, phone_number_id, answer, is_known, asked_at)
 SELECT %(reading)s, p.id, NULL, p.number_type = 'local', %(started_at)s
 FROM numbers_phonenumber p
-WHERE p.organization_id IS NOT NULL AND p.carrier = %(account)s
+WHERE p.organization_id IS NOT NULL AND p.state <> 'LOST' AND p.carrier = %(account)s
   AND (%(organization)s::uuid IS NULL OR p.organization_id = %(organization)s)
   AND (p.carrier_line_option_status IS NULL AND %(with_detached)s
        OR p.carrier_line_option_status = 'propagated' AND (%(with_attached)s OR p.number_type <> 'local'))
@@ -53,9 +54,10 @@ WHERE p.organization_id IS NOT NULL AND p.carrier = %(account)s
   )
 """
 
+NOT_LOST = ~Q(state=NumberState.LOST)
 Row = tuple[Any, ...]
 """The ID of a number or campaign, then how the carrier names it."""
-Answers = Mapping[str, str | None]
+Answers = Mapping[str, str | CampaignApproval | None]
 """By number or TCR ID. What is absent, the carrier does not say."""
 
 
@@ -218,7 +220,9 @@ class Reader:
     def _store_page(self, page: AssignmentPage, asked_at: datetime, skipped: int) -> None:
         listed = {assignment.number: assignment for assignment in page.assignments}
         ours = _of_reading(
-            PhoneNumber.objects.filter(number__in=listed, organization__isnull=False, carrier=self._reading.carrier),
+            PhoneNumber.objects.filter(
+                NOT_LOST, number__in=listed, organization__isnull=False, carrier=self._reading.carrier
+            ),
             self._reading,
         )
         answers = []
@@ -290,10 +294,7 @@ class Reader:
             self._asker.count_error(error)
             return
         with transaction.atomic(durable=True):
-            stored = [
-                CarrierAnswer(**{key: row_id}, answer=answers.get(name), is_known=name in answers)
-                for row_id, name, *_ in rows
-            ]
+            stored = [_answer(key, row_id, answers.get(name), is_known=name in answers) for row_id, name, *_ in rows]
             self._store(key, stored, asked_at)
             self._advance(last_id=rows[-1][0])
         self._report(len(rows))
@@ -302,12 +303,12 @@ class Reader:
         return dict(self._carrier.assignments([row[1] for row in rows]))
 
     def _statuses(self, rows: Sequence[Row]) -> Answers:
-        answers = {}
+        answers: dict[str, CampaignApproval] = {}
         for _id, tcr_campaign_id, tcr_brand_id in rows:
             wait_for_campaign_lookup(self._carrier.name)
             status = self._carrier.campaign_status(tcr_campaign_id, tcr_brand_id=tcr_brand_id)
             if status is not None:
-                answers[tcr_campaign_id] = status.value
+                answers[tcr_campaign_id] = status
         return answers
 
     def _store(self, key: str, answers: Iterable[CarrierAnswer], asked_at: datetime) -> None:
@@ -318,7 +319,7 @@ class Reader:
             rows,
             update_conflicts=True,
             unique_fields=["reading_id", key],
-            update_fields=["answer", "is_known", "asked_at"],
+            update_fields=["answer", "networks", "is_known", "asked_at"],
         )
 
     def _advance(self, **changes: Any) -> None:
@@ -338,6 +339,16 @@ class Reader:
             self._progress(rows)
 
 
+def _answer(key: str, row_id: UUID, said: str | CampaignApproval | None, *, is_known: bool) -> CarrierAnswer:
+    answer = CarrierAnswer(**{key: row_id}, is_known=is_known)
+    if isinstance(said, CampaignApproval):
+        answer.answer = said.decision.value
+        answer.networks = {network: word.value for network, word in said.networks}
+    else:
+        answer.answer = said
+    return answer
+
+
 def _first_page(carrier: Carrier, position: int) -> AssignmentPage:
     return next(carrier.assignment_pages(position))
 
@@ -352,6 +363,7 @@ def _settled(reading: CarrierReading) -> QuerySet[PhoneNumber]:
     numbers = PhoneNumber.objects.filter(
         Q(carrier_line_option_status=LineOptionStatus.PROPAGATED) | Q(carrier_line_option_status__isnull=True),
         ~Exists(answers),
+        NOT_LOST,
         carrier=reading.carrier,
         organization__isnull=False,
     )

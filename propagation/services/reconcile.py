@@ -17,10 +17,11 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from carriers.base import Carrier, Deadline
-from phone_numbers.models import LineOptionStatus, PhoneNumber
+from carriers.base import Carrier, CarrierRefused, CarrierUnavailable, Deadline
+from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
+from phone_numbers.services.loss import record_loss
 from phone_numbers.services.retry import requeue
 from phone_numbers.services.transitions import Cause
 from propagation.models import CarrierAnswer, CarrierReading
@@ -39,6 +40,8 @@ class Drift(StrEnum):
     """Attached here, on another campaign at the carrier."""
     NOT_OURS = "not_ours"
     """On a campaign at the carrier, on none here."""
+    LOST = "lost"
+    """Attached here, no longer at the carrier at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +97,18 @@ def reconcile(
     comparable = _comparable(reading)
     extent = measure(comparable, Q(drift__isnull=False), organization="phone_number__organization_id")
     report = Report(extent, unknown=reading.answers.filter(is_known=False).count(), unreadable=reading.unreadable)
-    kept = "dry run" if dry_run else None if extent.excess is None or force else "too many differ; see --force"
+    is_stopped = extent.excess is not None and not force
+    kept = "dry run" if dry_run else "too many differ; see --force" if is_stopped else None
     for finding in _findings(comparable):
         asker.check_time()
-        done = replace(finding, reason=kept or _correct(finding, actor))
+        if finding.drift is Drift.MISSING and not is_stopped and _is_lost(finding, carrier, asker):
+            finding = replace(finding, drift=Drift.LOST)  # noqa: PLW2901  (The same, known better.)
+        done = replace(finding, reason=kept or _correct(finding, actor, account=carrier.name))
         report.counts[done.drift] += 1
         report.left += done.reason is not None
         if on_finding is not None:
             on_finding(done)
-    stopped = 0 if extent.excess is None or force else extent.drifted
+    stopped = extent.drifted if is_stopped else 0
     end_reading(reading, compared=extent.compared, drifted=extent.drifted, left=stopped)
     return report
 
@@ -114,6 +120,7 @@ def _comparable(reading: CarrierReading) -> QuerySet[Any]:
     is_detached = Q(phone_number__carrier_line_option_status__isnull=True)
     return CarrierAnswer.objects.filter(
         is_attached | is_detached,
+        ~Q(phone_number__state=NumberState.LOST),
         reading=reading,
         is_known=True,
         phone_number__organization__isnull=False,
@@ -140,8 +147,20 @@ def _findings(comparable: QuerySet[Any]) -> Iterator[Finding]:
             yield Finding(organization_id, phone_number_id, number, attachment_id, Drift(drift), wanted, found)
 
 
-def _correct(finding: Finding, actor: Actor) -> str | None:
+def _is_lost(finding: Finding, carrier: Carrier, asker: Asker) -> bool:
+    """Whether the carrier says that it no longer has the number. Raises OutOfTime, TooManyErrors."""
+    try:
+        holdings = asker.ask(lambda: dict(carrier.holdings([finding.number])))
+    except (CarrierRefused, CarrierUnavailable) as error:
+        asker.count_error(error)
+        return False
+    return holdings.get(finding.number) is False
+
+
+def _correct(finding: Finding, actor: Actor, *, account: str) -> str | None:
     """Return why the number was left unchanged; None if it is corrected."""
+    if finding.drift is Drift.LOST:
+        return None if record_loss(number=finding.number, account=account) else "changed meanwhile"
     is_detach = finding.drift is Drift.NOT_OURS
     with transaction.atomic(durable=True):
         phone_number = _lock_unchanged(finding, None if is_detach else LineOptionStatus.PROPAGATED)

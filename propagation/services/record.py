@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Greatest, Now
 
+from campaigns.models import Campaign
 from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
 from phone_numbers.failures import FAILURES, FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
@@ -28,6 +29,7 @@ _FIRST_RETRY_SECONDS = 2.0
 _MAX_RETRY_SECONDS = 3600.0
 _CAMPAIGN_NOT_READY_SECONDS = 300.0
 _FIRST_POLL_SECONDS = 2.0
+_DORMANT_SECONDS = 60.0
 _MAX_POLL_SECONDS = 1800.0
 
 _WRITE_ATTACHMENTS = """
@@ -53,6 +55,8 @@ class AttachmentFailure:
     code: FailureCode
     message: str
     carrier_code: str | None = None
+    may_be_dormant: bool = False
+    """As of a carrier's `Failure`."""
 
     @classmethod
     def from_carrier(cls, failure: Failure) -> Self:
@@ -61,6 +65,7 @@ class AttachmentFailure:
             FailureCode(failure.kind.value),
             carriers_words(failure.message, otherwise="The carrier gave no reason."),
             carriers_code(failure.carrier_code),
+            failure.may_be_dormant,
         )
 
     def log_for_operator(self, **context: object) -> None:
@@ -149,7 +154,14 @@ def record_report(*, order_id: UUID, lease: datetime, report: OrderReport, poll_
         carrier_order_id=report.carrier_order_id,
         unfinished=report.unfinished,
         poll_seconds=poll_seconds,
+        steps=report.steps,
     )
+
+
+def record_steps(order: CarrierOrder, steps: Mapping[str, str]) -> None:
+    """Record how far the carrier is with each network, for the attachments of an order that is locked."""
+    attachments = CampaignAttachment.objects.filter(order_id=order.id, status=AttachmentStatus.SUBMITTED)
+    attachments.update(carrier_steps=dict(steps))
 
 
 def requeue_attachments(*, order_id: UUID, lease: datetime, failure: AttachmentFailure) -> None:
@@ -180,6 +192,14 @@ def record_failures(
         attachments = _lock_numbers(condition if still is None else condition & still)
         outcomes = [_final(failures[attachment.id]) for attachment in attachments]
         _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=cause)
+
+
+def record_needless(attachment_ids: Collection[UUID]) -> None:
+    """Record that pending detaches are done, because the carrier does not have their numbers on a campaign."""
+    with transaction.atomic(durable=True):
+        attachments = _lock_numbers(Q(attachments__id__in=attachment_ids, attachments__status=AttachmentStatus.PENDING))
+        outcomes = [_succeeded(OrderAction.DETACH) for _ in attachments]
+        _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=Cause.CLAIM)
 
 
 def make_successors_due(phone_number_ids: Collection[UUID]) -> None:
@@ -224,6 +244,7 @@ def _close_order(
     carrier_order_id: str | None = None,
     unfinished: Collection[str] = (),
     poll_seconds: float = 0.0,
+    steps: Mapping[str, str] | None = None,
 ) -> None:
     with transaction.atomic(durable=True):
         # Another process that has heard of the order's end waits here, and then finds the order closed.
@@ -232,6 +253,8 @@ def _close_order(
         locked = _lock_numbers(Q(attachments__order_id=order_id, attachments__status=AttachmentStatus.SUBMITTED))
         # The carrier has carried out the order, so a number that has moved on need not wait for the rest.
         attachments = [one for one in locked if not one.is_current or one.number not in unfinished]
+        if steps:
+            record_steps(order, steps)
         now = database_now()
         outcomes = [outcome_of(attachment, action, now) for attachment in attachments]
         _write(attachments, outcomes, now, before=AttachmentStatus.SUBMITTED, cause=Cause.OUTCOME, order=order)
@@ -270,10 +293,23 @@ def _failed(attachment: LockedAttachment, failure: AttachmentFailure, action: Or
         delay = campaign_delay(attempts)
     elif failure.code == FailureCode.CARRIER_UNAVAILABLE and attempts < settings.PROPAGATION_MAX_ATTEMPTS:
         delay = retry_delay(attempts)
+    elif _is_first_of_dormant(attachment, failure):
+        failure, delay = replace(failure, code=FailureCode.CAMPAIGN_DORMANT), _DORMANT_SECONDS
     else:
         return _final(failure, attempts)
     status = LineOptionStatus.REMOVING if is_detach else LineOptionStatus.PENDING
     return Outcome(AttachmentStatus.PENDING, status, now + timedelta(seconds=delay), failure, attempts)
+
+
+def _is_first_of_dormant(attachment: LockedAttachment, failure: AttachmentFailure) -> bool:
+    """Whether the refusal may have woken a campaign that has no numbers. Once for an attachment."""
+    is_second = attachment.failure_code == FailureCode.CAMPAIGN_DORMANT
+    if not failure.may_be_dormant or is_second or attachment.campaign_id is None:
+        return False
+    # The index of numbers by campaign begins with the organization.
+    organization = Campaign.objects.filter(id=attachment.campaign_id).values("organization_id")[:1]
+    on_campaign = PhoneNumber.objects.filter(organization_id=organization, campaign_id=attachment.campaign_id)
+    return not on_campaign.filter(carrier_line_option_status=LineOptionStatus.PROPAGATED).exists()
 
 
 def _lock_numbers(condition: Q) -> list[LockedAttachment]:

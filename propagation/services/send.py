@@ -1,6 +1,6 @@
 """Send an order to the carrier, or poll it. Never inside a transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +36,7 @@ from propagation.services.record import (
     make_successors_due,
     poll_delay,
     record_report,
+    record_steps,
     requeue_attachments,
     retry_delay,
 )
@@ -189,7 +190,7 @@ def _log_unavailable(unavailable: CarrierUnavailable) -> None:
 
 def _handle_report(leased: _Leased, report: OrderReport, *, age: float) -> None:
     if report.is_open:
-        _postpone(leased, poll_delay(age), carrier_order_id=report.carrier_order_id)
+        _postpone(leased, poll_delay(age), carrier_order_id=report.carrier_order_id, steps=report.steps)
     else:
         record_report(order_id=leased.order.id, lease=leased.lease, report=report, poll_seconds=poll_delay(leased.age))
 
@@ -245,6 +246,7 @@ def _postpone(
     carrier_order_id: str | None = None,
     failure: AttachmentFailure | None = None,
     is_unsent: bool = False,
+    steps: Mapping[str, str] | None = None,
 ) -> None:
     """End the lease: the order is processed again after so many seconds. `failure` says why, on its attachments.
 
@@ -260,6 +262,8 @@ def _postpone(
         )
         if is_unsent:
             _submitted(order).update(submitted_at=None)
+        if steps:
+            record_steps(order, steps)
         if failure is not None:
             is_same = Q(failure_code__isnull=True) | Q(failure_code=failure.code)
             _submitted(order).update(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Min, Q, Sum
+from django.db.models import Case, Count, F, Max, Min, Q, Sum, Value, When
 from django.db.models.functions import Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
-from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.clock import database_now
 from propagation.models import CarrierOrder, CarrierReading
 
@@ -126,9 +126,12 @@ def worker_heartbeats() -> tuple[int, datetime | None]:
 
 
 def numbers_by_status() -> dict[str, int]:
-    """Count all numbers by `carrier_line_option_status`, "none" for null. Reads every number there is."""
-    counts = PhoneNumber.objects.order_by().values_list("carrier_line_option_status").annotate(count=Count("*"))
-    return {status or "none": count for status, count in counts}
+    """Count all numbers by `carrier_line_option_status`, "none" for null, or as "lost". Reads every number there is."""
+    status = Case(
+        When(state=NumberState.LOST, then=Value("lost")),
+        default=Coalesce("carrier_line_option_status", Value("none")),
+    )
+    return dict(PhoneNumber.objects.order_by().values_list(status).annotate(count=Count("*")))
 
 
 def _failures_by_code(own: Q) -> dict[str, int]:

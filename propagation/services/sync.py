@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Now
 
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
@@ -129,6 +129,8 @@ def _record_all(
         if on_decision is not None:
             on_decision(decision)
     differing = comparable.filter(_DIFFERS, campaign__updated_at__lt=F("asked_at"))
+    if kept is None:
+        _record_networks(comparable.filter(~_DIFFERS, ~Q(networks=F("campaign__mno_metadata"))))
     for decision in _decisions(differing, kept=kept):
         report.changed += 1
         report.left += decision.reason is not None
@@ -154,7 +156,15 @@ def _record(row: Any, status: CarrierStatus) -> str | None:
     """Record a decision, and return None; or why not."""
     with transaction.atomic(durable=True):
         unchanged = Campaign.objects.filter(id=row.campaign_id, carrier_status=row.campaign.carrier_status)
-        if not unchanged.update(carrier_status=status, updated_at=Now()):
+        if not unchanged.update(carrier_status=status, mno_metadata=row.networks, updated_at=Now()):
             return "changed meanwhile"
         CarrierAnswer.objects.filter(id=row.id).update(is_corrected=row.is_drift)
     return None
+
+
+def _record_networks(answers: QuerySet[CarrierAnswer]) -> None:
+    """Record what single networks say where the decision on the campaign stays as it is."""
+    networks = answers.filter(campaign_id=OuterRef("id")).values("networks")
+    Campaign.objects.filter(id__in=answers.values("campaign_id")).update(
+        mno_metadata=Subquery(networks[:1]), updated_at=Now()
+    )

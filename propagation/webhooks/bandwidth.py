@@ -1,7 +1,8 @@
-"""Bandwidth's order notifications. Source: Bandwidth/api-docs site/docs/numbers/orderWebhook.md."""
+"""Bandwidth's notifications. Sources: Bandwidth/api-docs site/docs/numbers/{orderWebhook,eventWebhook}.md."""
 
 import base64
 import binascii
+import re
 from hmac import compare_digest
 from xml.etree.ElementTree import Element, ParseError
 
@@ -14,7 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from agentmessage.errors import InvalidInput
 from carriers.base import carriers_words
 from propagation.services.dispatch import make_orders_due
+from propagation.tasks import announce_losses
 from propagation.webhooks.base import Unauthorized, read_body, webhook
+
+# Order types and event types that take numbers away.
+_LOSSES = ("portouts", "disconnects", "MESSAGING_LOST")
 
 log = structlog.get_logger(__name__)
 
@@ -30,13 +35,17 @@ def bandwidth_webhook(request: HttpRequest, credentials: str) -> HttpResponse:
     # Absent for orders that were placed without an ID: those are not ours.
     order_id = _text(notification, "CustomerOrderId")
     woken = make_orders_due(order_ids=[order_id]) if order_id else 0
+    kind = _text(notification, "OrderType") or _text(notification, "EventType") or ""
+    queued = announce_losses(_numbers(notification)) if kind in _LOSSES else 0
     log.info(
         "carrier.webhook",
         carrier="bandwidth",
         order_id=carriers_words(order_id, otherwise="") or None,
         carrier_order_id=carriers_words(_text(notification, "OrderId"), otherwise="") or None,
         status=carriers_words(_text(notification, "Status"), otherwise="") or None,
+        kind=carriers_words(kind, otherwise="") or None,
         orders_woken=woken,
+        numbers_queued=queued,
     )
     return HttpResponse()
 
@@ -63,6 +72,13 @@ def _read(body: bytes) -> Element:
     if root.tag.rpartition("}")[2] != "Notification":
         raise InvalidInput("the body must be a Notification")
     return root
+
+
+def _numbers(notification: Element) -> list[str]:
+    """The numbers of an order or an event, in E.164, however Bandwidth writes them."""
+    listed = [element for element in notification.iter() if element.tag.rpartition("}")[2] == "TelephoneNumber"]
+    digits = [re.sub(r"[^0-9]", "", element.text or "")[-10:] for element in listed]
+    return [f"+1{ten}" for ten in digits if len(ten) == 10]
 
 
 def _text(notification: Element, name: str) -> str | None:

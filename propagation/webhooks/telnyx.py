@@ -2,7 +2,8 @@
 
 Sources: team-telnyx/telnyx-python pull request 242 (Ed25519 over `timestamp|body`, the two headers) and
 src/telnyx/types/campaign_suspended_event.py (a bare event), developers.telnyx.com/docs/messaging/10dlc/
-event-notifications. Five minutes of tolerance are what Telnyx's SDKs allow.
+event-notifications, developers.telnyx.com/docs/numbers/porting/port-out-notifications. Five minutes of tolerance are
+what Telnyx's SDKs allow.
 """
 
 import base64
@@ -22,15 +23,16 @@ from agentmessage.errors import InvalidInput
 from agentmessage.ids import parse_uuid
 from carriers.base import carriers_words
 from propagation.services.dispatch import make_orders_due
-from propagation.tasks import announce_campaigns
+from propagation.tasks import announce_campaigns, announce_losses
 from propagation.webhooks.base import Unauthorized, read_body, webhook
 
 log = structlog.get_logger(__name__)
 
 TOLERANCE_SECONDS = 300
 _NUMBER_EVENT = "10dlc.phone_number.update"
+_LOSS_EVENT = "portout.status_changed"
 # Bare events have no type.
-_EVENTS = (_NUMBER_EVENT, "10dlc.campaign.update", "10dlc.brand.update", "")
+_EVENTS = (_NUMBER_EVENT, _LOSS_EVENT, "10dlc.campaign.update", "10dlc.brand.update", "")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _SECONDS = re.compile(r"[0-9]{1,15}")
@@ -45,6 +47,8 @@ class _Event:
     number: str | None
     campaign_id: str | None
     brand_id: str | None
+    lost: list[str]
+    """Numbers that are being ported out, or have been."""
 
 
 @webhook(key=lambda: settings.TELNYX_PUBLIC_KEY)
@@ -57,7 +61,15 @@ def telnyx_webhook(request: HttpRequest, public_keys: Sequence[bytes]) -> HttpRe
     is_about_a_campaign = event.number is None and (event.campaign_id is not None or event.brand_id is not None)
     if is_about_a_campaign:
         announce_campaigns(campaign_id=event.campaign_id, brand_id=event.brand_id)
-    log.info("carrier.webhook", carrier="telnyx", **asdict(event), orders_woken=woken, sync_queued=is_about_a_campaign)
+    queued = announce_losses(event.lost) if event.lost else 0
+    log.info(
+        "carrier.webhook",
+        carrier="telnyx",
+        **asdict(event),
+        orders_woken=woken,
+        sync_queued=is_about_a_campaign,
+        numbers_queued=queued,
+    )
     return HttpResponse()
 
 
@@ -115,6 +127,7 @@ def _read(body: bytes) -> _Event:
         number=_number(payload, is_required=event_type == _NUMBER_EVENT),
         campaign_id=campaign_id,
         brand_id=_id(payload, "tcrBrandId", "brandId") if campaign_id is None else None,
+        lost=_lost(payload) if event_type == _LOSS_EVENT else [],
     )
     if not event_type and (found.number or found.campaign_id or found.brand_id) is None:
         raise InvalidInput("the event must have an `event_type`, or name a number, a campaign or a brand")
@@ -128,6 +141,13 @@ def _number(payload: Mapping[str, Any], *, is_required: bool) -> str | None:
     if is_required or number is not None:
         raise InvalidInput("`phoneNumber` must be a number in E.164")
     return None
+
+
+def _lost(payload: Mapping[str, Any]) -> list[str]:
+    numbers = payload.get("phone_numbers")
+    if not isinstance(numbers, list):
+        raise InvalidInput("`phone_numbers` must be a list of numbers")
+    return [number for number in numbers if isinstance(number, str) and _E164.fullmatch(number)]
 
 
 def _id(payload: Mapping[str, Any], *keys: str) -> str | None:

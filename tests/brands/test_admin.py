@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.test import Client
 
 from accounts.models import Organization
@@ -80,8 +81,10 @@ def test_a_brand_stays_with_its_organization(admin_client: Client) -> None:
 def test_a_brand_with_campaigns_is_not_deleted(admin_client: Client) -> None:
     campaign = CampaignFactory.create()
     response = admin_client.post(page(Brand, "delete", campaign.brand_id), {"post": "yes"})
-    assert response.status_code == 200
-    assert response.context["protected"] == [f"Campaign: {campaign.name}"]
+    (message,) = get_messages(response.wsgi_request)
+    assert str(message) == (
+        f"“{campaign.brand}” cannot be deleted, because of 1 campaign. A brand stays as long as a campaign does."
+    )
     assert Brand.objects.filter(id=campaign.brand_id).exists()
 
 

@@ -18,6 +18,7 @@ from carriers.base import (
 )
 from carriers.choose import build_carrier
 from tests.support.fake_bandwidth import XML, FakeBandwidth, error, refusal
+from tests.support.propagation import decision
 from tests.support.serving import Reply, foreign
 from tests.support.waiting import DEADLINE
 
@@ -295,23 +296,11 @@ def test_a_detach_switches_no_sms_on(carrier: Carrier, fake: FakeBandwidth) -> N
     assert [b"<Sms>" in body for body in bodies] == [True, False]
 
 
-def test_a_toll_free_number_is_sent_no_delete(carrier: Carrier, fake: FakeBandwidth) -> None:
-    """The action does not exist for it; the other numbers of the order are sent."""
-    toll_free = "+18885550100"
-    order = _order(A, toll_free, action=OrderAction.DETACH)
-    for report in (carrier.submit(order), carrier.find(order)):
-        assert report is not None
-        assert report.failure_of(A) is None
-        assert report.failures[toll_free].kind == FailureKind.REJECTED
-    assert fake.orders["o-1"].numbers == [_spelled(fake, A)]
-    calls = len(fake.calls)
-    assert list(carrier.submit(_order(toll_free, action=OrderAction.DETACH)).failures) == [toll_free]
-    assert len(fake.calls) == calls
-
-
 def test_a_campaigns_status(carrier: Carrier, fake: FakeBandwidth) -> None:
     fake.registered = {"CABC123": "ACTIVE", "CABC124": "PENDING", "CABC125": "EXPIRED", "CABC126": "ODD"}
-    decisions = [carrier.campaign_status(campaign) for campaign in ("CABC123", "CABC124", "CABC125", "CABC127")]
+    decisions = [
+        decision(carrier.campaign_status(campaign)) for campaign in ("CABC123", "CABC124", "CABC125", "CABC127")
+    ]
     assert decisions == [CampaignDecision.APPROVED, CampaignDecision.PENDING, CampaignDecision.SUSPENDED, None]
     with pytest.raises(CarrierRefused) as raised:
         carrier.campaign_status("CABC126")

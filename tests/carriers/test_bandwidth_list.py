@@ -150,11 +150,6 @@ def test_a_completed_order_has_succeeded_only_where_the_list_says_success(carrie
     assert found.unfinished == {unlisted}, "Not in the list yet."
 
 
-def test_a_toll_free_number_is_not_expected_in_the_list(carrier: Carrier, fake: Account) -> None:
-    fake.registrations = {"+18005550100": "PROCESSING"}
-    assert carrier.submit(_order("+18005550100")).unfinished == frozenset()
-
-
 def test_an_outage_of_the_list_leaves_the_order_known(carrier: Carrier, fake: Account) -> None:
     fake.next_replies = [None, None, Reply(500)]
     report = carrier.submit(_order(*NUMBERS[:2]))

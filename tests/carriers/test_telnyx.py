@@ -21,6 +21,7 @@ from carriers.base import (
 from carriers.choose import build_carrier
 from carriers.telnyx import TelnyxCarrier
 from tests.support.fake_telnyx import BRAND, KEY, FakeTelnyx, error
+from tests.support.propagation import decision
 from tests.support.serving import Call, Fault, Reply, foreign, json_reply
 
 NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
@@ -225,7 +226,7 @@ def test_a_campaign_that_is_known_by_its_own_id_only(fake: FakeTelnyx, carrier: 
     ]  # fmt: skip
     assert carrier.submit(replace(ATTACH, numbers=("+19192491002",))) == DONE
     assert fake.methods() == ["POST", "GET", "GET", "GET", "POST", "POST"]
-    assert carrier.campaign_status(TCR) == CampaignDecision.APPROVED
+    assert decision(carrier.campaign_status(TCR)) == CampaignDecision.APPROVED
 
 
 def test_a_list_of_campaigns_that_changes_while_it_is_read(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
@@ -266,7 +267,7 @@ def test_the_status_of_a_campaign_that_is_known_by_its_own_id_only(fake: FakeTel
     fake.takes_tcr_ids = False
     assert carrier.campaign_status(TCR) is None
     assert carrier.campaign_status(TCR, tcr_brand_id="BOTHER1") is None
-    assert carrier.campaign_status(TCR, tcr_brand_id="BBRAND1") == CampaignDecision.APPROVED
+    assert decision(carrier.campaign_status(TCR, tcr_brand_id="BBRAND1")) == CampaignDecision.APPROVED
 
 
 def test_the_campaigns_that_an_event_names(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
@@ -523,7 +524,7 @@ def test_a_campaigns_status(
     fake: FakeTelnyx, carrier: TelnyxCarrier, told: str, status: CampaignDecision, is_shared: bool
 ) -> None:
     fake.add_campaign("CNEW001", status=told, is_shared=is_shared)
-    assert carrier.campaign_status("CNEW001") == status
+    assert decision(carrier.campaign_status("CNEW001")) == status
 
 
 def test_the_status_of_an_unknown_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:

@@ -157,7 +157,7 @@ def test_a_campaign_other_than_the_previewed_one_is_not_attached(world: World, a
     admin_client.post(address, {"campaign": str(world.other_campaign.id)})
     refused = admin_client.post(address, {"campaign": str(world.campaign.id), "confirm": "yes"}, follow=True)
     (message,) = refused.context["messages"]
-    assert str(message) == "Nothing was done: this operation has changed since you opened it. Review it again."
+    assert str(message) == "Nothing was done: the operation has changed since you opened it. Review it again."
     assert _everything() == before
     fields = {"campaign": str(world.other_campaign.id), "confirm": "yes"}
     assert admin_client.post(address, fields, follow=True).context["summary"] == "1 attached"
@@ -271,6 +271,7 @@ def test_other_large_operations_are_run_by_workers(
 ) -> None:
     _make(world, LARGE, campaign=world.campaign, carrier_line_option_status="pending")
     address = _begin(admin_client, "?q=batch", action)["Location"]
+    _work()
     admin_client.post(address, {"confirm": "yes"})
     assert PhoneNumber.objects.filter(campaign=world.campaign).count() == LARGE
     _work()
@@ -315,6 +316,7 @@ def test_errors_that_repeat_stop_an_operation_until_its_operator_continues_it(
 ) -> None:
     _make(world, LARGE, campaign=world.campaign, carrier_line_option_status="pending")
     address = _begin(admin_client, "?q=batch", "detach_selected")["Location"]
+    _work()
     admin_client.post(address, {"confirm": "yes"})
     with connection.cursor() as cursor:
         cursor.execute(

@@ -70,6 +70,8 @@ def test_a_dry_run_answers_the_same_and_writes_nothing(world: World, api: ApiCli
     before = _everything()
     dry = api.post(_path(world), {"phone_number_ids": ids, "dry_run": True}).json()
     assert _everything() == before
+    (warning,) = dry["data"].pop("warnings")
+    assert (warning["code"], warning["campaign_id"]) == ("LAST_NUMBER_LEAVES", str(world.other_campaign.id))
     assert api.post(_path(world), {"phone_number_ids": ids, "dry_run": False}).json() == dry
 
 

@@ -56,6 +56,8 @@ def _run(*arguments: object) -> Ended:
 def _counts(ended: Ended) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(ended.out)
     assert answer.pop("seconds") >= 0
+    assert (answer.pop("batch_id") is None) is (answer["dry_run"] or not answer["attached"])
+    assert answer.pop("warnings") == []
     return answer
 
 

@@ -162,6 +162,8 @@ def test_a_current_attachment_is_the_numbers_own(world: World, entry: CampaignAt
         "actor_kind = 'operator'",
         "actor_id = ''",
         "request_id = ''",
+        "reason = ''",
+        "batch_id = id",
     ],
 )
 def test_history_cannot_be_changed(assignment: str, entry: CampaignAttachment) -> None:

@@ -5,15 +5,21 @@ from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
 from pytest_django import Settings
 
+from accounts.scopes import Scope
 from campaigns.models import Campaign
 from carriers.simulated.adapter import SimulatedCarrier
 from carriers.simulated.clock import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
 from propagation.services.calling import RateLimiter
+from tests.support.api import ApiClient
 from tests.support.carrier_webhooks import CREDENTIALS, PRIVATE_KEY, Post
+from tests.support.factories import make_key
+from tests.support.fake_bandwidth import FakeBandwidth
+from tests.support.fake_telnyx import FakeTelnyx
 from tests.support.ports import closed_port
 from tests.support.propagation import Worker
 from tests.support.worlds import World
@@ -83,6 +89,36 @@ def world(transactional_db: None) -> World:
         campaign.tcr_campaign_id = tcr_id(index)
         campaign.save()
     return world
+
+
+@pytest.fixture
+def fakes(settings: Settings, world: World) -> Iterator[dict[str, FakeBandwidth | FakeTelnyx]]:
+    """Both carriers, as accounts of these names."""
+    bandwidth, telnyx = FakeBandwidth("2"), FakeTelnyx()
+    for index in range(2):
+        bandwidth.registered[f"C00000{index}"] = "ACTIVE"
+        telnyx.add_campaign(f"C00000{index}")
+    settings.CARRIERS = {"bandwidth": bandwidth.url, "telnyx": telnyx.url}
+    settings.PROPAGATION_SETTLE_SECONDS = 0
+    settings.CARRIER_REQUESTS_PER_SECOND = 0
+    for cached in (calling.carrier_of, calling.rate_limiter_of):
+        cached.cache_clear()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+    yield {"bandwidth": bandwidth, "telnyx": telnyx}
+    for account in settings.CARRIERS:
+        calling.carrier_of(account).close()
+    for cached in (calling.carrier_of, calling.rate_limiter_of):
+        cached.cache_clear()
+    bandwidth.stop()
+    telnyx.stop()
+
+
+@pytest.fixture
+def reader(world: World) -> ApiClient:
+    """A client that may read what there is to read, and attach."""
+    scopes = [Scope.NUMBERS_READ, Scope.NUMBERS_WRITE, Scope.CAMPAIGNS_READ]
+    return ApiClient(make_key(world.organization, *scopes)[1])
 
 
 def tcr_id(index: int) -> str:

@@ -212,8 +212,8 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
     assert ended.value.code == 1
     assert [finding["reason"] for finding in answer.pop("findings")] == ["dry run"] * 4
     assert answer == {
-        "checked": 6, "missing": 1, "other_campaign": 1, "not_ours": 2, "corrected": 0, "left": 4, "unknown": 0,
-        "unreadable": 0, "excess": f"4 of 6 differ in organization {world.organization.id}, more than 3",
+        "checked": 6, "lost": 0, "missing": 1, "other_campaign": 1, "not_ours": 2, "corrected": 0, "left": 4,
+        "unknown": 0, "unreadable": 0, "excess": f"4 of 6 differ in organization {world.organization.id}, more than 3",
     }  # fmt: skip
     said = StringIO()
     call_command("reconcile_carrier", "--force", stdout=said, stderr=StringIO())

@@ -42,6 +42,7 @@ def _attach_many(tenant: Tenant, count: int, campaign: Campaign | None = None) -
     now = database_now()
     moves = [
         Move(
+            number_type="local",
             organization_id=tenant.organization.id,
             phone_number_id=number.id,
             carrier=number.carrier,

@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from carriers.base import AssignmentPage, CampaignDecision, Deadline, OrderReport, OrderRequest
+from carriers.base import LOCAL_NUMBERS, AssignmentPage, CampaignApproval, Deadline, OrderReport, OrderRequest
 from carriers.telnyx import TelnyxCarrier
 from propagation.models import CarrierOrder
 from tests.support.api import assert_refused
@@ -34,6 +34,7 @@ class Busy:
 
     name, batch_size = "default", 10
     lookup_size = page_size = page_step = 10
+    number_types = LOCAL_NUMBERS
 
     def __init__(self) -> None:
         self.looks = 0
@@ -54,7 +55,10 @@ class Busy:
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         yield from ()
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def holdings(self, numbers: object) -> Iterator[tuple[str, bool]]:
+        yield from ()
+
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         return None
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> list[str]:

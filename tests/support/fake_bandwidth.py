@@ -34,7 +34,8 @@ class FakeBandwidth(FakeCarrier):
 
     `registrations`: what `/tendlc/phoneNumbers` says of a number; SUCCESS if it is not here. `may_list`: whether the
     account has the role for `/tendlc`. `registered`: the status of each campaign, by its TCR ID. `unassigned`: numbers
-    of the account that are on no campaign.
+    of the account that are on no campaign. `elsewhere`: what the details say of numbers that are not in service; None
+    if they are not on the account at all. `networks`: the status of each campaign at each network.
     """
 
     def __init__(self, version: str) -> None:
@@ -44,6 +45,8 @@ class FakeBandwidth(FakeCarrier):
         self.registrations: dict[str, str] = {}
         self.registered: dict[str, str] = {}
         self.unassigned: set[str] = set()
+        self.elsewhere: dict[str, str | None] = {}
+        self.networks: dict[str, dict[str, str]] = {}
         self.may_list = True
         self.ends_with = "COMPLETE"
         self.errors: list[str] = []
@@ -83,10 +86,16 @@ class FakeBandwidth(FakeCarrier):
                 return Reply(404, _wrapped("TnOptionOrderReportResponse", _status("10404", "No such order")), XML)
             return Reply(200, self._order(order).encode(), XML)
         if found := re.fullmatch(rf"{root}/tns/(\+?\d+)/tndetails", call.path):
+            e164 = f"+1{found[1][-10:]}"
+            if e164 in self.elsewhere and self.elsewhere[e164] is None:
+                return Reply(
+                    404, _wrapped("TelephoneNumberResponse", _status("404", "No such number on your accounts")), XML
+                )
             campaign = self.campaigns.get(found[1])
             inner = f"<CampaignId>{campaign}</CampaignId>" if campaign else ""
             details = (
-                f"<TelephoneNumberDetails><FullNumber>{found[1]}</FullNumber><MessagingSettings>"
+                f"<TelephoneNumberDetails><FullNumber>{found[1]}</FullNumber>"
+                f"<Status>{self.elsewhere.get(e164, 'Inservice')}</Status><MessagingSettings>"
                 f"<SmsEnabled>true</SmsEnabled>{inner}</MessagingSettings></TelephoneNumberDetails>"
             )
             return Reply(200, _wrapped("TelephoneNumberResponse", details), XML)
@@ -101,7 +110,12 @@ class FakeBandwidth(FakeCarrier):
         status = self.registered.get(campaign_id)
         if status is None:
             return _no_such("LongCodeImportCampaignResponse", "12189")
-        said = f"<CampaignId>{campaign_id}</CampaignId><Status>{status}</Status>"
+        operators = "".join(
+            f"<MnoStatus><MnoName>{network}</MnoName><MnoId>{network}</MnoId><Status>{word}</Status></MnoStatus>"
+            for network, word in self.networks.get(campaign_id, {}).items()
+        )
+        listed = f"<MnoStatusList>{operators}</MnoStatusList>" if operators else ""
+        said = f"<CampaignId>{campaign_id}</CampaignId><Status>{status}</Status>{listed}"
         campaign = f"<ImportedCampaign>{said}</ImportedCampaign>"
         return Reply(200, _wrapped("LongCodeImportCampaignResponse", campaign), XML)
 

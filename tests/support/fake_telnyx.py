@@ -29,7 +29,9 @@ class FakeTelnyx(FakeCarrier):
     `is_wrapped`: bodies come inside `data`. `tells_tcr_ids`: records carry `tcrCampaignId`. `takes_tcr_ids`: campaigns
     of Telnyx's own can be named by their TCR id. `is_slow`: assignments stay pending until `settle`.
     `failing`: numbers whose assignments fail, with the reason. `page_limit`: no page has more records. `tells_status`:
-    records carry `assignmentStatus`, which is optional.
+    records carry `assignmentStatus`, which is optional. `elsewhere`: the statuses of numbers that are not active; None
+    if the account has none such. `dormant`: TCR ids of campaigns whose next assignment fails and wakes them.
+    `mappings`: how far the networks are with each number.
     """
 
     def __init__(self) -> None:
@@ -43,6 +45,9 @@ class FakeTelnyx(FakeCarrier):
         self.campaigns: dict[str, dict[str, Any]] = {}
         self.shared: dict[str, dict[str, Any]] = {}
         self.tells_status = True
+        self.elsewhere: dict[str, str | None] = {}
+        self.dormant: set[str] = set()
+        self.mappings = {"tmobileNumberMappingStatus": "ADDED"}
         super().__init__("telnyx")
 
     @property
@@ -90,7 +95,9 @@ class FakeTelnyx(FakeCarrier):
         return campaign_id if campaign is None else str(campaign["tcrCampaignId"])
 
     def _end_assignment(self, number: str) -> None:
-        reason = self.failing.get(number)
+        tcr_id = self._tcr_id(self.records[number]["campaignId"])
+        reason = self.failing.get(number, "The campaign is dormant." if tcr_id in self.dormant else None)
+        self.dormant.discard(tcr_id)
         self.records[number]["assignmentStatus"] = "ASSIGNED" if reason is None else "FAILED_ASSIGNMENT"
         self.records[number]["failureReasons"] = reason
 
@@ -101,7 +108,7 @@ class FakeTelnyx(FakeCarrier):
             **record,
             "createdAt": "2021-03-08T17:57:48.801186",
             "updatedAt": "2021-03-08T17:57:48.801186",
-            "tmobileNumberMappingStatus": "ADDED",
+            **self.mappings,
         }
         if not self.tells_status:
             del content["assignmentStatus"]
@@ -115,6 +122,8 @@ class FakeTelnyx(FakeCarrier):
     def answer(self, call: Call) -> Reply:
         if call.headers.get("authorization") != f"Bearer {KEY}":
             return error("10009")
+        if call.path == "/v2/phone_numbers":
+            return self._numbers(call.query["filter[phone_number]"])
         kind, _, raw = call.raw_path.removeprefix("/v2/10dlc/").partition("/")
         match call.method, kind:
             case "GET", "phone_number_campaigns" if not raw:
@@ -136,6 +145,13 @@ class FakeTelnyx(FakeCarrier):
             case "GET", "partner_campaigns":
                 return self._campaign(raw, self.shared)
         return error("10005")
+
+    def _numbers(self, digits: str) -> Reply:
+        # Any other character finds nothing; what is found may be longer.
+        numbers = [f"+{digits}", f"+{digits}9"] if digits.isdigit() else []
+        statuses = {number: self.elsewhere.get(number, "active") for number in numbers}
+        listed = [{"phone_number": number, "status": status} for number, status in statuses.items() if status]
+        return json_reply(200, {"data": listed, "meta": {"total_results": len(listed)}})
 
     def _answer_of_number(self, method: str, raw: str, body: Any) -> Reply:
         number = unquote(raw)

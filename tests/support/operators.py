@@ -77,14 +77,15 @@ def operate(client: Client, action: str, *numbers: PhoneNumber, query: str = "",
 
 
 def confirm(client: Client, begun: "Answer", **fields: str) -> "Answer":
-    """Take the steps of an operation's page: choose with `fields`, if there are any, and confirm.
+    """Take the steps of an operation's page: choose the campaign, if there is one among the fields, and confirm.
 
     Returns the last page, or the one before it that refuses to go on.
     """
     address = begun.headers.get("Location", "")
     if "/bulkoperation/" not in address:
         return begun
-    for step in [fields, {"confirm": "yes"} | fields] if fields else [{"confirm": "yes"}]:
+    confirmation = {"confirm": "yes"} | fields
+    for step in [fields, confirmation] if "campaign" in fields else [confirmation]:
         taken = client.post(address, step)
         if taken.status_code != 302:
             return taken

@@ -9,12 +9,20 @@ from django.db import connection
 
 from accounts.actors import Actor
 from campaigns.models import Campaign
-from carriers.base import AssignmentPage, CampaignDecision, Carrier, Deadline, OrderReport, OrderRequest
+from carriers.base import (
+    AssignmentPage,
+    CampaignApproval,
+    CampaignDecision,
+    Carrier,
+    Deadline,
+    OrderReport,
+    OrderRequest,
+)
 from carriers.simulated.clock import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign, detach_campaign
-from propagation.services.calling import RateLimiter
+from propagation.services.calling import RateLimiter, carrier_of
 from propagation.services.dispatch import Round, run_round
 from propagation.services.record import AttachmentFailure, record_failures
 from propagation.services.send import process_order
@@ -76,6 +84,11 @@ class Worker:
             self.clock.advance(HOUR)
 
 
+def decision(approval: CampaignApproval | None) -> CampaignDecision | None:
+    """The one decision; None if the carrier does not know the campaign."""
+    return None if approval is None else approval.decision
+
+
 def hurry() -> None:
     """Make due whatever only waits for its time here, leases of dead workers and pauses included."""
     with connection.cursor() as cursor:
@@ -116,6 +129,16 @@ def detach(phone_number: PhoneNumber) -> PhoneNumber:
     return detached
 
 
+def propagated_at(account: str, number: PhoneNumber, campaign: Campaign) -> PhoneNumber:
+    """The number on the campaign, and the account has it."""
+    PhoneNumber.objects.filter(id=number.id).update(carrier=account)
+    number.refresh_from_db()
+    attach(number, campaign)
+    Worker(carrier_of(account)).settle()
+    assert line_option_status(number) == "propagated"
+    return number
+
+
 def line_option_status(phone_number: PhoneNumber) -> str | None:
     """The number's status at the carrier."""
     phone_number.refresh_from_db()
@@ -153,6 +176,7 @@ class Meanwhile:
     def __init__(self, carrier: Carrier, happens: Callable[[], None]) -> None:
         self.name, self.batch_size, self.lookup_size = carrier.name, carrier.batch_size, carrier.lookup_size
         self.page_size, self.page_step = carrier.page_size, carrier.page_step
+        self.number_types = carrier.number_types
         self._carrier, self._happens = carrier, [happens]
 
     def until(self, deadline: Deadline) -> Self:
@@ -177,7 +201,11 @@ class Meanwhile:
         """Answer as the carrier does."""
         yield from self._after(list(self._carrier.assignment_pages(position)))
 
-    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignDecision | None:
+    def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """Answer as the carrier does."""
+        yield from self._after(list(self._carrier.holdings(numbers)))
+
+    def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """Answer as the carrier does."""
         return self._after(self._carrier.campaign_status(tcr_campaign_id, tcr_brand_id=tcr_brand_id))
 

@@ -18,6 +18,7 @@ from accounts.actors import Actor
 from agentmessage.files import CsvWriter
 from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
 from phone_numbers.services.bulk_attach import UNCHANGED, Outcome, RowResult, bulk_attach
+from phone_numbers.services.move_warnings import MoveWarnings, previewed
 
 HEADER = ("line", "number", "outcome", "code", "message", "campaign_id", "previous_campaign_id")
 # Failed rows that are shown beside the counts; the report file has all.
@@ -31,8 +32,9 @@ NOT_TRIED = ("NOT_TRIED", "the run ended before this row: run it again")
 class Report:
     """Counts rows, and writes each into a CSV if there is one. The CSV bears its name only once it is whole."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, organization_id: UUID) -> None:
         self.counts: Counter[Outcome] = Counter()
+        self.moves = MoveWarnings(organization_id)
         self.first_failures: list[str] = []
         self._path = path
         self._file: TextIO | None = None
@@ -207,12 +209,17 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
         if rows
         else ()
     )
+    told: list[tuple[UUID | str, UUID | None, RowResult]] = []
     for line in batch:
         result = None if line.row is None else next(results)
         if is_dry and line.is_repeat and result is not None and result.outcome is Outcome.ATTACHED:
             # The earlier row may be in another batch, which has not been written either.
             result = UNCHANGED
         report.add(line, result)
+        if line.row is not None and result is not None:
+            told.append((line.row.phone_number, line.row.campaign_id, result))
+    if run.is_dry:
+        report.moves.add(previewed(told))
     report.keep()
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -19,6 +20,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
+from agentmessage.ids import uuid7
+from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
 from phone_numbers.management.bulk_attach.csv_lines import (
     BadValue,
@@ -59,10 +62,9 @@ class Command(BaseCommand):
         source.add_argument("--previewed", metavar="REPORT.csv", help="the rows that the report of a dry run shows as "
                             "attached, if it is still where the dry run found it")  # fmt: skip
         parser.add_argument("--campaign", metavar="ID", help="for every row, overriding the file")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="the same report and exit code, without writing anything"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="the same report and exit code, nothing written")
         parser.add_argument("--atomic", action="store_true", help="attach nothing if any row fails")
+        parser.add_argument("--reason", metavar="TEXT", help="why, for the history of every number")
         parser.add_argument("--report", metavar="FILE.csv", help="line, number, outcome, code, message of every row")
         parser.add_argument(
             "--batch-size", type=int, default=10_000, metavar="ROWS", help="rows in one transaction (10000)"
@@ -78,11 +80,14 @@ class Command(BaseCommand):
             raise CommandError("--previewed has the campaigns: leave out --campaign.", returncode=USAGE)
         if options["csv"] is None and options["previewed"] is None and options["campaign"] is None:
             raise CommandError("--number and --from-campaign need --campaign.", returncode=USAGE)
+        if len(options["reason"] or "") > REASON_LENGTH:
+            raise CommandError(f"--reason must have at most {REASON_LENGTH} characters.", returncode=USAGE)
         owner: Organization = options["organization"]
+        batch_id = uuid7()
         names = CampaignNames(owner.id)
         run = Run(
             organization_id=owner.id,
-            actor=Actor.for_command("attach_campaign"),
+            actor=Actor.for_command("attach_campaign", reason=options["reason"] or None, batch_id=batch_id),
             batch_size=options["batch_size"],
             lock_seconds=options["lock_timeout"],
             is_dry=options["dry_run"],
@@ -98,7 +103,7 @@ class Command(BaseCommand):
             if file is not None and options["report"] is not None:
                 _refuse_as_output(options["report"], file)
             lines = _lines(file, bar, options, owner.id, names, campaign_id)
-            report = _open_report(options["report"])
+            report = _open_report(options["report"], owner.id)
             try:
                 end = run_lines(lines, run=run, report=report, progress=lambda: bar.show(report.total))
             except AnyDatabaseError as error:
@@ -106,17 +111,25 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"The database gave up after {report.total:,} rows: {reason}. Run it again to go on."
                 ) from error
-        self._tell(report, end, options, seconds=time.monotonic() - started)
+        self._tell(report, end, options, batch_id, seconds=time.monotonic() - started)
 
-    def _tell(self, report: Report, end: End, options: dict[str, Any], *, seconds: float) -> None:
+    def _tell(self, report: Report, end: End, options: dict[str, Any], batch_id: UUID, *, seconds: float) -> None:
         counts = {outcome.value: report.counts[outcome] for outcome in Outcome}
+        warnings = report.moves.found()
+        # By its batch, a run can be undone in the admin.
+        batch = None if options["dry_run"] or not report.counts[Outcome.ATTACHED] else str(batch_id)
         if options["json"]:
-            answer = counts | {"dry_run": options["dry_run"], "seconds": round(seconds, 3)}
-            self.stdout.write(json.dumps(answer))
+            answer = counts | {"dry_run": options["dry_run"], "seconds": round(seconds, 3), "batch_id": batch}
+            answer["warnings"] = [asdict(warning) for warning in warnings]
+            self.stdout.write(json.dumps(answer, default=str))
         else:
             mood = "would be " if options["dry_run"] else ""
             words = ", ".join(f"{count:,} {mood if name == 'attached' else ''}{name}" for name, count in counts.items())
             self.stdout.write(f"{words} in {seconds:.1f} s")
+            for warning in warnings:
+                self.stdout.write(f"Warning: {warning.message}")
+            if batch is not None:
+                self.stdout.write(f"Batch {batch}: the admin's history can undo it.")
         if options["verbosity"] > 0:
             for failure in report.first_failures:
                 self.stderr.write(failure, style_func=str)
@@ -219,9 +232,9 @@ def _refuse_as_output(name: str, file: "TextIOWrapper[Any]") -> None:
                 raise CommandError(f"--report {name}: this is the input file.", returncode=USAGE)
 
 
-def _open_report(name: str | None) -> Report:
+def _open_report(name: str | None, organization_id: UUID) -> Report:
     try:
-        return Report(Path(name) if name else None)
+        return Report(Path(name) if name else None, organization_id=organization_id)
     except OSError as error:
         raise CommandError(f"--report {name}: {error.strerror}.", returncode=USAGE) from error
 
