@@ -36,7 +36,7 @@ _ONE = CompiledQueryset(
             id=Param("phone_number_id", UUIDField()),
         )
         .order_by()
-        .only(*SHOWN)
+        .values_list(*SHOWN)
     )
 )
 

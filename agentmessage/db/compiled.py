@@ -33,7 +33,7 @@ class Param(Expression):
 class CompiledQueryset(Generic[Row]):
     """A queryset. Each value in it is a `Param`."""
 
-    def __init__(self, build: Callable[[], "QuerySet[Row]"]) -> None:
+    def __init__(self, build: Callable[[], "QuerySet[Row, Any]"]) -> None:
         self._build = build
 
     def first(self, **parameters: Any) -> Row | None:

@@ -79,7 +79,7 @@ def test_the_form_of_what_is_no_cursor_is_not_what_is_wrong_with_it() -> None:
     ],
 )
 def test_what_is_no_cursor(text: str) -> None:
-    with pytest.raises(ValidationError, match="is not one that this API gave"):
+    with pytest.raises(ValidationError, match="is not a cursor of this API"):
         CursorField().run_validation(text)
 
 

@@ -308,7 +308,7 @@ def test_history_that_says_nothing(world: World) -> None:
     with refused_by("numbers_campaignattachment_is_a_move"):
         _insert_entry(world, world.campaign.id, world.campaign.id)
     with refused_by("numbers_campaignattachment_actor_kind_known"):
-        _insert_entry(world, world.campaign.id, None, kind="nobody")
+        _insert_entry(world, world.campaign.id, None, kind="unknown")
 
 
 @pytest.mark.parametrize(
