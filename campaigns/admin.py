@@ -94,7 +94,7 @@ class CampaignAdmin(RowAdmin):
 
     form = CampaignForm
     list_display = (
-        "name", "organization", "brand", "usecase", "tcr_campaign_id", "standing", "carrier", "expiration_date",
+        "name", "organization", "brand", "usecase", "tcr_campaign_id", "tcr_status", "carrier", "expiration_date",
     )  # fmt: skip
     list_select_related = ("organization", "brand")
     list_filter = (
@@ -113,7 +113,7 @@ class CampaignAdmin(RowAdmin):
     autocomplete_fields = ("organization", "brand")
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
-        ("Standing", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
+        ("Status", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
         (
             "Suspension by an operator",
             {
@@ -213,8 +213,8 @@ class CampaignAdmin(RowAdmin):
             CampaignStatus.EXPIRED: "danger",
         },
     )
-    def standing(self, campaign: Campaign) -> str:
-        """TCR's word for it."""
+    def tcr_status(self, campaign: Campaign) -> str:
+        """The status at TCR."""
         return campaign.status
 
     @display(
@@ -228,5 +228,5 @@ class CampaignAdmin(RowAdmin):
         },
     )
     def carrier(self, campaign: Campaign) -> str:
-        """The carrier side's word for it."""
+        """The carrier's status."""
         return campaign.effective_carrier_status

@@ -21,11 +21,12 @@ from agentmessage.ids import uuid7
 from brands.models import TCR_BRAND_ID, Brand, IdentityStatus
 from campaigns.models import TCR_CAMPAIGN_ID, Campaign, CarrierStatus, Usecase
 from carriers.base import Assignment, AssignmentState, CarrierAccount, ListedBrand, ListedCampaign
-from inventory.carrier_pages import Progress, forget_pages, read_list
+from inventory.carrier_pages import forget_pages, read_list
 from inventory.load import load_entries
 from inventory.merge import Counts, InventoryCounts
 from inventory.models import CarrierPage
 from inventory.schema import OrganizationEntry
+from inventory.staging import Report, Stage
 from phone_numbers.e164 import to_e164, type_of
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from propagation.services.reading import Asker
@@ -87,7 +88,7 @@ def import_from_carrier(
     tcr_brand_ids: Collection[str],
     with_unassigned: bool = False,
     dry_run: bool = False,
-    progress: Progress,
+    show: Report,
 ) -> ImportReport:
     """Import brands of the account into the organization, which is created if there is none with this slug.
 
@@ -106,7 +107,7 @@ def import_from_carrier(
     takes_unassigned = with_unassigned or is_all
     asker = Asker()
     campaigns = asker.ask(lambda: list(carrier.campaigns(tcr_brand_ids)))
-    read = partial(read_list, carrier.name, asker=asker, progress=progress)
+    read = partial(read_list, carrier.name, asker=asker, progress=partial(show, Stage.READING))
     # Numbers first: one that is put on a campaign meanwhile is not taken for one without.
     numbers = read(CarrierPage.Listing.NUMBERS, carrier.number_pages) if takes_unassigned else None
     assignments = read(CarrierPage.Listing.ASSIGNMENTS, carrier.assignment_pages)
@@ -116,7 +117,7 @@ def import_from_carrier(
     # A number on no campaign may be that of a record that cannot be read.
     takes_unassigned = takes_unassigned and not assignments.unreadable
     plan.add_numbers((numbers.assignments if numbers else {}) | assignments.assignments, takes_unassigned)
-    counts = load_entries([plan.entry], actor=Actor.for_import(carrier.name), dry_run=dry_run)
+    counts = load_entries([plan.entry], actor=Actor.for_import(carrier.name), report=show, dry_run=dry_run)
     if not dry_run:
         forget_pages(carrier.name)
     return plan.report(counts, unreadable=assignments.unreadable + (numbers.unreadable if numbers else 0))

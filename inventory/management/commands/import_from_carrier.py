@@ -12,6 +12,7 @@ from django.db import Error as AnyDatabaseError
 from carriers.base import CarrierRefused, CarrierUnavailable, ListUnavailable
 from inventory.carrier_pages import ListKeepsChanging
 from inventory.importing import ImportRefused, ImportReport, account_brands, import_from_carrier
+from inventory.management.progress import progress_bar
 from inventory.reading import InventoryRefused
 from inventory.schema import validate_slug
 from propagation.management.arguments import add_account
@@ -50,14 +51,15 @@ class Command(BaseCommand):
             if not options["brand"]:
                 self._list_brands(options)
                 return
-            report = import_from_carrier(
-                carrier=carrier_of(options["account"]),
-                slug=options["organization"],
-                tcr_brand_ids=dict.fromkeys(options["brand"]),
-                with_unassigned=options["with_unassigned"],
-                dry_run=options["dry_run"],
-                progress=self._progress if options["verbosity"] > 0 else lambda _done, _total: None,
-            )
+            with progress_bar() as show:
+                report = import_from_carrier(
+                    carrier=carrier_of(options["account"]),
+                    slug=options["organization"],
+                    tcr_brand_ids=dict.fromkeys(options["brand"]),
+                    with_unassigned=options["with_unassigned"],
+                    dry_run=options["dry_run"],
+                    show=show,
+                )
         except ListUnavailable as error:
             raise CommandError(
                 "The carrier has no lists of brands and numbers for this account. Telnyx has them, and Bandwidth's "
@@ -89,9 +91,6 @@ class Command(BaseCommand):
             holder = "" if slug is None else f"  in {slug}"
             self.stdout.write(f"{brand.tcr_brand_id:13}{brand.identity_status or '-':17}{brand.name or '-'}{holder}")
         self.stdout.write(f"{len(brands):,} brands. Name those to import: --brand TCR_ID" if brands else "No brands.")
-
-    def _progress(self, done: int, total: int) -> None:
-        self.stderr.write(f"{done:,} of {total:,} records read", style_func=str)
 
     def _write_json(self, report: ImportReport, options: dict[str, Any]) -> None:
         head = {"organization": options["organization"], "account": options["account"], "dry_run": options["dry_run"]}
