@@ -13,11 +13,12 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from agentmessage.admin.base import RowAdmin, WithinOrganization, counted, link
+from agentmessage.admin.base import RowAdmin, WithinOrganization, link
 from agentmessage.admin.forms import SameOrganizationForm
+from agentmessage.admin.lists import NamedFilter, counted
 from agentmessage.admin.unfold_typing import action, display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
-from campaigns.selectors import campaigns_in_use
+from campaigns.selectors import ATTENTION, campaigns_in_use
 from campaigns.services import NOT_SUSPENDED
 
 
@@ -74,6 +75,14 @@ class CampaignForm(SameOrganizationForm):
         return cleaned
 
 
+class AttentionFilter(NamedFilter):
+    """Filter campaigns by what an operator should see to."""
+
+    title = "what needs attention"
+    parameter_name = "attention"
+    conditions = ATTENTION
+
+
 def _numbers_of(campaign: Campaign) -> QuerySet[Any]:
     """Return its numbers; their index begins with the organization."""
     return campaign.phone_numbers.filter(organization_id=campaign.organization_id)
@@ -85,12 +94,13 @@ class CampaignAdmin(RowAdmin):
 
     form = CampaignForm
     list_display = (
-        "name", "organization", "brand", "usecase", "tcr_campaign_id", "standing", "carrier", "expiration_date",
+        "name", "organization", "brand", "usecase", "tcr_campaign_id", "tcr_status", "carrier", "expiration_date",
     )  # fmt: skip
     list_select_related = ("organization", "brand")
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("brand", AutocompleteSelectFilter),
+        AttentionFilter,
         "status",
         "carrier_status",
         ("suspended_at", admin.EmptyFieldListFilter),
@@ -103,7 +113,7 @@ class CampaignAdmin(RowAdmin):
     autocomplete_fields = ("organization", "brand")
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
-        ("Standing", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
+        ("Status", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
         (
             "Suspension by an operator",
             {
@@ -135,7 +145,7 @@ class CampaignAdmin(RowAdmin):
         brand = link(reverse("admin:brands_brand_change", args=[row.brand_id]), row.brand)
         limit = "no limit" if row.number_limit is None else f"the limit is {row.number_limit:,}"
         count = counted(numbers)
-        words = link(address, "1 number" if count == "1" else f"{count} numbers")
+        words = link(address, "1 number" if count == 1 else f"{count} numbers")
         said = format_html("{} of the brand {}; {}.", words, brand, limit)
         if not rows:
             said = format_html("{} Attach it to numbers from their list.", said)
@@ -203,8 +213,8 @@ class CampaignAdmin(RowAdmin):
             CampaignStatus.EXPIRED: "danger",
         },
     )
-    def standing(self, campaign: Campaign) -> str:
-        """TCR's word for it."""
+    def tcr_status(self, campaign: Campaign) -> str:
+        """The status at TCR."""
         return campaign.status
 
     @display(
@@ -218,5 +228,5 @@ class CampaignAdmin(RowAdmin):
         },
     )
     def carrier(self, campaign: Campaign) -> str:
-        """The carrier side's word for it."""
+        """The carrier's status."""
         return campaign.effective_carrier_status

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from carriers.base import DEFAULT_ACCOUNT, Carrier, Pace
+from carriers.base import DEFAULT_ACCOUNT, CarrierAccount, Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Limits:
 
 
 # Neither carrier states a limit for orders in public, so the defaults are careful; an account's own limits are for
-# CARRIER_REQUESTS_PER_SECOND and CARRIER_OPEN_ORDERS to say. Bandwidth's campaign management guide has the look-ups'.
+# CARRIER_REQUESTS_PER_SECOND and CARRIER_OPEN_ORDERS to say. Bandwidth's campaign management guide has the lookups'.
 _LIMITS = {
     "simulated": Limits("simulated", requests_per_second=0, open_orders=0),
     "bandwidth": Limits("bandwidth", requests_per_second=5, open_orders=100, campaign_lookups_per_minute=30),
@@ -30,14 +30,14 @@ def default_limits(url: str) -> Limits:
     return _LIMITS[_parsed(url).scheme]
 
 
-def build_carrier(url: str, *, pace: Pace, account: str = DEFAULT_ACCOUNT) -> Carrier:
+def build_carrier(url: str, *, pace: Pace, account: str = DEFAULT_ACCOUNT) -> CarrierAccount:
     """Return the adapter for the account at `url`; `pace` is around each of its requests. Raises ValueError."""
     carrier = _built(_parsed(url), pace)
     carrier.name = account
     return carrier
 
 
-def _built(parsed: SplitResult, pace: Pace) -> Carrier:
+def _built(parsed: SplitResult, pace: Pace) -> CarrierAccount:
     # Only the chosen adapter is loaded.
     match parsed.scheme:
         case "bandwidth":

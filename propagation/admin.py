@@ -1,22 +1,41 @@
 """Carrier orders in the admin, read-only."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin, counted, link
+from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin, link
+from agentmessage.admin.lists import NamedFilter, counted
 from agentmessage.admin.unfold_typing import display
 from phone_numbers.models import CampaignAttachment
-from propagation.models import CarrierOrder
+from propagation.models import CarrierOrder, CarrierReading
 
 _SHOWN = 100
 
 # Jobs are short-lived; the orders say all there is to know.
 admin.site.unregister(ProcrastinateJob)
+
+
+_OPEN = Q(ended_at__isnull=True)
+
+
+class ProgressFilter(NamedFilter):
+    """Filter orders by whether the carrier is done with them."""
+
+    title = "progress"
+    parameter_name = "progress"
+    conditions = {
+        "open": ("Open", _OPEN),
+        "slow": ("Orders open for over an hour", _OPEN & Q(created_at__lt=Now() - timedelta(hours=1))),
+        "ended": ("Ended", ~_OPEN),
+    }
 
 
 @admin.register(CarrierOrder)
@@ -27,6 +46,7 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
     list_select_related = ("organization", "campaign")
     list_filter = (
         ("organization", AutocompleteSelectFilter),
+        ProgressFilter,
         "carrier",
         "action",
         ("created_at", MomentRangeFilter),
@@ -75,3 +95,14 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
         if order.ended_at is not None:
             return "ended"
         return "to be sent" if order.sent_at is None else "at the carrier"
+
+
+@admin.register(CarrierReading)
+class CarrierReadingAdmin(ReadOnlyMixin, RowAdmin):
+    """What came of each reconciliation and sync."""
+
+    list_display = ("started_at", "subject", "organization", "is_dry_run", "compared", "drifted", "left", "ended_at")
+    list_select_related = ("organization",)
+    list_filter = ("subject", ("started_at", MomentRangeFilter), ("ended_at", MomentRangeFilter))
+    # By ID, which is as old as the reading and has an index.
+    ordering = ("-id",)

@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from accounts.models import Organization
-from agentmessage.admin.base import RowAdmin, counted, link
+from agentmessage.admin.base import RowAdmin, link
 from agentmessage.admin.forms import RowForm
+from agentmessage.admin.lists import counted
 
 
 class OrganizationForm(RowForm):

@@ -13,6 +13,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, QuerySet
@@ -26,12 +27,12 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from agentmessage.admin.forms import REASON, RowForm
+from agentmessage.admin.lists import CappedChangeList, CappedPaginator, counted
 from agentmessage.admin.moments import relative
 from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
 from agentmessage.validators import REASON_LENGTH
 
-_MOST_COUNTED = 10_000
 _CHANGES_SHOWN = 5
 
 
@@ -74,6 +75,7 @@ class RowAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_per_page = 50
+    paginator = CappedPaginator
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = True
@@ -133,6 +135,10 @@ class RowAdmin(ModelAdmin):
             for entry in entries.order_by("-action_time")[:_CHANGES_SHOWN]
         ]
         return {"title": "Recent changes", "rows": rows}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return CappedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -266,15 +272,9 @@ def _protecting(objs: Sequence[Model] | QuerySet[Any]) -> Iterable[str]:
         found = model._default_manager.filter(**{f"{relation.field.name}__in": objs}).order_by()
         if found.exists():
             count = counted(found)
-            yield f"{count} {model._meta.verbose_name if count == '1' else model._meta.verbose_name_plural}"
+            yield f"{count} {model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural}"
 
 
 def link(address: str, text: object) -> SafeString:
     """Return a link in the color of links."""
     return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)
-
-
-def counted(rows: QuerySet[Any]) -> str:
-    """Count rows, as many as matter to a person."""
-    count = rows.order_by()[: _MOST_COUNTED + 1].count()
-    return f"{_MOST_COUNTED:,}+" if count > _MOST_COUNTED else f"{count:,}"

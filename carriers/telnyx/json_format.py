@@ -126,6 +126,17 @@ def read_records(body: bytes) -> tuple[list[object], int]:
     return records, total
 
 
+def read_number_page(body: bytes) -> tuple[list[Any], int, int]:
+    """The records of a page of the account's numbers, and how many pages and records there are.
+
+    Raises CarrierUnavailable.
+    """
+    match _object(body):
+        case {"data": list() as records, "meta": {"total_pages": int() as pages, "total_results": int() as total}}:
+            return records, pages, total
+    raise unreadable()
+
+
 def read_numbers(body: bytes) -> dict[str, list[str | None]]:
     """Read a page of the account's numbers: the statuses of each. Raises CarrierUnavailable."""
     records = _object(body).get("data")
@@ -173,8 +184,8 @@ def is_success(answer: Answer) -> bool:
 def is_unknown(answer: Answer) -> bool:
     """Whether Telnyx says that there is no such thing.
 
-    Raises CarrierUnavailable for a 4xx that is not Telnyx's own: a wrong address must not look like a number without a
-    campaign.
+    Raises CarrierUnavailable for a 4xx that is not Telnyx's own: a wrong address must not be taken for a number
+    without a campaign.
     """
     if not 400 <= answer.status < 500 or answer.status in _TRANSIENT:
         return False

@@ -1,6 +1,6 @@
 """The page of a bulk operation: choose a campaign, see a preview, confirm, and follow what becomes of each number.
 
-One page serves one number and many, and what runs at once and what workers run: it shows the operation as it is stored.
+One page serves one number and many, and what runs at once and what workers run: it shows the stored operation.
 """
 
 import io
@@ -183,7 +183,7 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         if has_begun:
             _run_at_once(operation)
         else:
-            messages.error(request, "Nothing was done: this operation has changed since you saw it. Look at it again.")
+            messages.error(request, "Nothing was done: the operation has changed since you opened it. Review it again.")
         return HttpResponseRedirect(request.get_full_path())
 
     def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 MAX_ROWS = 100_000
 # A batch takes well under a second, which is how often progress is shown and how long a stopping worker waits.
 _BATCH = 1_000
-# Batches that break off one after the other before an operator has to look.
+# Batches that break off one after the other before the operation stops for an operator.
 _MAX_ERRORS = 5
 _DRAFT_DAYS, _KEPT_DAYS = 1, 30
 

@@ -1,6 +1,6 @@
 """Record the outcome of an order, attachment by attachment, and when to try again."""
 
-import random
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,8 +10,8 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from campaigns.models import Campaign
 from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
@@ -21,15 +21,11 @@ from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import lock_attached_phone_numbers
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
+from propagation.services.delays import campaign_delay, retry_delay
 
 log = structlog.get_logger(__name__)
 
-_FIRST_RETRY_SECONDS = 2.0
-_MAX_RETRY_SECONDS = 3600.0
-_CAMPAIGN_NOT_READY_SECONDS = 300.0
-_FIRST_POLL_SECONDS = 2.0
 _DORMANT_SECONDS = 60.0
-_MAX_POLL_SECONDS = 1800.0
 
 _WRITE_ATTACHMENTS = """
 UPDATE numbers_campaignattachment a
@@ -44,18 +40,6 @@ FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(attempts)s::int[], %(next_a
             %(codes)s::text[], %(carrier_codes)s::text[], %(messages)s::text[])
     AS made (id, status, attempts, next_attempt_at, failure_code, failure_carrier_code, failure_message)
 WHERE a.id = made.id AND a.status = %(before)s
-"""
-_WRITE_NUMBERS = """
-UPDATE numbers_phonenumber p
-SET carrier_line_option_status = made.status,
-    carrier_line_option_propagated_at = CASE WHEN made.status = 'propagated' THEN %(now)s END,
-    updated_at = greatest(%(now)s, p.updated_at + interval '1 microsecond')
-FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS made (id, status)
-JOIN numbers_phonenumber own ON own.id = made.id
-JOIN numbers_campaignattachment a ON a.id = own.current_attachment_id
--- A number that has another tenant by now does not show what its former tenant's attachment ended as.
-WHERE p.id = made.id AND (p.organization_id IS NULL OR p.organization_id = a.organization_id)
-  AND p.carrier_line_option_status IS DISTINCT FROM made.status
 """
 
 
@@ -133,7 +117,7 @@ class Outcome:
 
 
 def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:
-    """Lock an open order until the transaction ends, as the worker that holds `lease`; None: whoever holds one.
+    """Lock an open order until the transaction ends, as the worker that holds `lease`; None: regardless of the lease.
 
     Raises LeaseLost.
     """
@@ -219,32 +203,6 @@ def make_successors_due(phone_number_ids: Collection[UUID]) -> None:
     CampaignAttachment.objects.filter(
         id__in=current, status=AttachmentStatus.PENDING, next_attempt_at__gt=Now()
     ).update(next_attempt_at=Now())
-
-
-def retry_delay(attempts: int, *, retry_after: float | None = None) -> float:
-    """Return the seconds before the next attempt after so many failed ones, at least what the carrier asked for.
-
-    Doubles from two seconds to an hour, with 25 % jitter so that numbers that failed together do not return together.
-    """
-    doubled = _FIRST_RETRY_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 30)
-    return max(_jittered(min(doubled, _MAX_RETRY_SECONDS)), retry_after or 0.0)
-
-
-def campaign_delay(attempts: int) -> float:
-    """Return the seconds before the next attempt while the campaign is not ready: from five minutes to an hour."""
-    return _jittered(min(_CAMPAIGN_NOT_READY_SECONDS * max(attempts, 1), _MAX_RETRY_SECONDS))
-
-
-def poll_delay(age: float, *, retry_after: float | None = None) -> float:
-    """Return the seconds before the next poll of an order of this age: a quarter of it, from 2 s to half an hour.
-
-    An order that ends in seconds is seen within seconds, and one that takes days costs some hundred polls.
-    """
-    return max(_jittered(min(age / 4, _MAX_POLL_SECONDS)), _FIRST_POLL_SECONDS, retry_after or 0.0)
-
-
-def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.75, 1.25)  # noqa: S311  (Not a secret.)
 
 
 def _close_order(
@@ -349,11 +307,10 @@ def _write(
 ) -> None:
     if not attachments:
         return
-    current = [
-        (attachment.phone_number_id, outcome.line_option_status)
-        for attachment, outcome in zip(attachments, outcomes, strict=True)
-        if attachment.is_current
-    ]
+    current = defaultdict[LineOptionStatus | None, list[UUID]](list)
+    for attachment, outcome in zip(attachments, outcomes, strict=True):
+        if attachment.is_current:
+            current[outcome.line_option_status].append(attachment.phone_number_id)
     final = [
         outcome
         if attachment.is_current
@@ -381,12 +338,8 @@ def _write(
                 "messages": [failure and failure.message for failure in failures],
             },
         )
-        if current:
-            statuses = [status and status.value for _phone_number_id, status in current]
-            cursor.execute(
-                _WRITE_NUMBERS,
-                {"now": now, "ids": [phone_number_id for phone_number_id, _status in current], "statuses": statuses},
-            )
+    for line_option_status, ids in current.items():
+        _write_numbers(ids, line_option_status, now)
 
     for attachment, outcome in zip(attachments, final, strict=True):
         log_transition(
@@ -398,3 +351,14 @@ def _write(
             failure=None if outcome.failure is None else outcome.failure.code.value,
             carrier_code=None if outcome.failure is None else outcome.failure.carrier_code,
         )
+
+
+def _write_numbers(ids: Collection[UUID], status: LineOptionStatus | None, now: datetime) -> None:
+    # A number that has another tenant by now does not show what its former tenant's attachment ended as.
+    is_own = Q(organization__isnull=True) | Q(organization=F("current_attachment__organization"))
+    is_unchanged = Q(carrier_line_option_status=status) if status else Q(carrier_line_option_status__isnull=True)
+    PhoneNumber.objects.filter(is_own, ~is_unchanged, id__in=ids).update(
+        carrier_line_option_status=status,
+        carrier_line_option_propagated_at=now if status is LineOptionStatus.PROPAGATED else None,
+        updated_at=Greatest(Value(now), F("updated_at") + timedelta(microseconds=1)),
+    )

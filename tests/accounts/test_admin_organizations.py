@@ -84,7 +84,7 @@ def test_a_search_with_a_null_character_is_no_crash(admin_client: Client) -> Non
     assert admin_client.get("/admin/autocomplete/", autocomplete).json()["results"] == []
 
 
-def test_who_may_only_look_changes_nothing(world: World) -> None:
+def test_a_viewer_changes_nothing(world: World) -> None:
     viewer = sign_in("view_organization")
     assert viewer.get(page(Organization, "change", world.organization.id)).status_code == 200
     for address in (

@@ -1,4 +1,4 @@
-"""A page that is not the carrier's is an outage, whoever is asked for whatever, and with whichever status it comes."""
+"""A page that is not the carrier's is an outage, for every request and status."""
 
 import re
 from collections.abc import Callable
@@ -25,6 +25,7 @@ CALLS: dict[str, Callable[[Carrier], object]] = {
     "find an attach": lambda carrier: carrier.find(ATTACH),
     "find a detach": lambda carrier: carrier.find(DETACH),
     "campaign status": lambda carrier: carrier.campaign_status("C000000", tcr_brand_id="BBRAND1"),
+    "holdings": lambda carrier: list(carrier.holdings([NUMBER])),
     "assignments": lambda carrier: list(carrier.assignments([NUMBER])),
 }
 PAGES = {

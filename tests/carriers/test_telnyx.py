@@ -279,7 +279,7 @@ def test_the_campaigns_that_an_event_names(fake: FakeTelnyx, carrier: TelnyxCarr
     assert carrier.tcr_campaign_ids(campaign_id=None, brand_id="another") == []
 
 
-def test_a_campaign_that_nobody_knows(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+def test_an_unknown_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(replace(ATTACH, tcr_campaign_id="CZZZZZ9"))
     assert raised.value.failure == Failure(FailureKind.REJECTED, "Resource not found: Campaign not found.", "10005")
@@ -497,9 +497,10 @@ def test_one_record_that_cannot_be_read_costs_one_number(fake: FakeTelnyx, carri
 
 def test_a_campaign_without_a_tcr_id_is_an_unknown_state(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     fake.tells_tcr_ids = False
-    fake.put(NUMBER, "4b300178-131c-d902-d54e-999999999999")
+    own = "4b300178-131c-d902-d54e-999999999999"
+    fake.put(NUMBER, own)
     [page] = carrier.assignment_pages()
-    assert [(one.tcr_campaign_id, one.state.value) for one in page.assignments] == [(None, "UNKNOWN")]
+    assert [(one.tcr_campaign_id, one.state.value) for one in page.assignments] == [(own, "UNKNOWN")]
     assert list(carrier.assignments([NUMBER])) == []
 
 

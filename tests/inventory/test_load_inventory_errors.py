@@ -238,8 +238,8 @@ def test_a_required_key_that_is_left_out(tmp_path: Path, place: str, keys: str) 
 KEYS = {
     "organizations[0]": "id, name, slug, brands, campaigns, phone_numbers",
     BRAND: "id, name, identity_status, tcr_brand_id",
-    CAMPAIGN: "id, brand_id, name, usecase, status, tcr_campaign_id, carrier_status, number_pool",
-    NUMBER: "id, number_type, number, state, carrier, label, inbound_url, status_url, campaign_id",
+    CAMPAIGN: "id, brand_id, name, usecase, status, tcr_campaign_id, carrier_status, expiration_date, number_pool",
+    NUMBER: "id, number_type, number, state, carrier, label, inbound_url, status_url, campaign_id, propagated",
 }
 
 
@@ -276,7 +276,7 @@ def test_an_entry_that_is_no_object(tmp_path: Path, kind: str, value: Any) -> No
 
 @pytest.mark.parametrize("value", [None, 1, "x", {}])
 @pytest.mark.parametrize("kind", ["brands", "campaigns", "phone_numbers"])
-def test_a_list_that_is_none(tmp_path: Path, kind: str, value: Any) -> None:
+def test_a_value_that_is_not_a_list(tmp_path: Path, kind: str, value: Any) -> None:
     document = {"organizations": [{"id": Ids().acme, "name": "Acme", "slug": "acme", kind: value}]}
     assert refusal(tmp_path / "i.json", document) == (
         f"organizations[0].{kind}: {json.dumps(value)} is not a list\nNothing was changed."
