@@ -65,6 +65,7 @@ def test_its_page_leads_to_everything_that_it_has(world: World, admin_client: Cl
         "campaign": 2,
         "campaignattachment": 0,
         "carrierorder": 0,
+        "carrierreading": 0,
         "phonenumber": 1,
     }
     assert found["phonenumber"] == [world.phone_number]
