@@ -17,7 +17,7 @@ SERVED = DATA_DIR=.data/bench DATABASE_DURABLE=off $(DEVSERVER)
 SERVED_DURABLE = DATA_DIR=.data/bench-durable $(DEVSERVER)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test coverage lint format test-browser bench bench-quick bench-growth chaos size types lock
+.PHONY: help install run check test coverage lint format test-browser bench bench-quick bench-growth chaos screenshots size types lock
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -66,6 +66,9 @@ bench-quick: $(VENV)/.dev-installed ## The same for the API alone, in three minu
 
 chaos: $(VENV)/.dev-installed ## Kill workers and the carrier at random for two minutes, and check that everything agrees in the end.
 	$(SERVED) -m tests.chaos.chaos $(ARGS)
+
+screenshots: $(VENV)/.dev-installed ## Take the pictures of the console in docs/img/ again. Needs Chromium.
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.console.screenshots $(ARGS)
 
 size: ## Print files, lines and SQL statements per room.
 	@$(PYTHON) tools/size.py

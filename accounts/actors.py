@@ -6,15 +6,17 @@ from uuid import UUID
 from django.db import models
 
 from accounts.models import ApiKey, Operator
+from agentmessage.ids import uuid7
 
 
 class ActorKind(models.TextChoices):
-    """The three interfaces, the worker, whose reconciliation corrects drift, and the carrier, which takes numbers."""
+    """The interfaces; the worker, which corrects drift; an import; and the carrier, which takes numbers."""
 
     API_KEY = "api_key", "API key"
     OPERATOR = "operator", "operator"
     COMMAND = "command", "command"
     WORKER = "worker", "system"
+    IMPORT = "import", "import"
     CARRIER = "carrier", "carrier"
 
 
@@ -54,6 +56,11 @@ class Actor:
         return cls(ActorKind.WORKER, name)
 
     @classmethod
+    def for_import(cls, account: str) -> "Actor":
+        """Return the actor of an import from a carrier account."""
+        return cls(ActorKind.IMPORT, account, batch_id=uuid7())
+
+    @classmethod
     def for_carrier(cls, name: str) -> "Actor":
-        """Return the actor of what happened at the carrier. `name` is the account's."""
-        return cls(ActorKind.CARRIER, name)
+        """Return the actor of a number's loss at the carrier. `name` is the account's."""
+        return cls(ActorKind.CARRIER, name, reason="The carrier no longer has the number in service.")

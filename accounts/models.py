@@ -18,6 +18,10 @@ class Operator(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
+    class Meta:
+        verbose_name = "operator"
+        verbose_name_plural = "operators"
+
     def may_edit(self, other: "Operator") -> bool:
         """Whether this operator may edit `other`: superusers edit everyone, the rest only those who may do less.
 

@@ -30,7 +30,7 @@ class UnfoldConfig(AppConfig):
 class LateAdminConfig(SimpleAdminConfig):
     """The admin, whose modules are imported with its routes or for its checks. A worker or a command needs neither."""
 
-    default_site = "accounts.sign_in.AdminSite"
+    default_site = "console.sites.ConsoleSite"
 
     def ready(self) -> None:
         """Registers the checks, which look at what has been imported by then."""

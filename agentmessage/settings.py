@@ -23,6 +23,7 @@ CSRF_TRUSTED_ORIGINS = env.CSRF_TRUSTED_ORIGINS
 INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "agentmessage.apps.AgentMessageConfig",
+    "console",
     "inventory",
     "propagation.apps.PropagationConfig",
     "phone_numbers.apps.PhoneNumbersConfig",
@@ -224,10 +225,36 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
 }
 
+# Unfold would keep what the command palette finds for five minutes, past a change and past a lost permission.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
 UNFOLD = {
     "SITE_TITLE": "AgentMessage numbers",
     "SITE_HEADER": "AgentMessage numbers",
-    "SITE_SYMBOL": "sim_card",
+    "SITE_ICON": "console.navigation.mark",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "console.navigation.mark"}],
+    # Shades of the reference page's color, which is 600; its dark theme's is 400.
+    "COLORS": {
+        "primary": {
+            "50": "#eefaf5",
+            "100": "#d3f1e5",
+            "200": "#aae2ce",
+            "300": "#82d4b8",
+            "400": "#5cc8a8",
+            "500": "#28a486",
+            "600": "#0e7a63",
+            "700": "#0b6552",
+            "800": "#0b5143",
+            "900": "#0a4338",
+            "950": "#05261f",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "navigation": "console.navigation.navigation",
+    },
+    "COMMAND": {"search_callback": "console.search.search"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
 }

@@ -3,17 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from agentmessage.admin.base import RowAdmin, link
 from agentmessage.admin.forms import RowForm
+from agentmessage.admin.lists import NamedFilter
 from agentmessage.admin.unfold_typing import display
-from brands.models import Brand, IdentityStatus
+from brands.models import VERIFIED, Brand, IdentityStatus
 
 _SHOWN = 20
-_HEADERS = ("Campaign", "TCR ID", "Status", "Numbers")
 
 
 class BrandForm(RowForm):
@@ -27,6 +28,17 @@ class BrandForm(RowForm):
     }
 
 
+class VerifiedFilter(NamedFilter):
+    """Filter brands by whether their campaigns take numbers."""
+
+    title = "whether it is verified"
+    parameter_name = "verified"
+    conditions = {
+        "yes": ("Verified", Q(identity_status__in=VERIFIED)),
+        "no": ("Brands not verified", ~Q(identity_status__in=VERIFIED)),
+    }
+
+
 @admin.register(Brand)
 class BrandAdmin(RowAdmin):
     """The brands of all organizations."""
@@ -34,7 +46,7 @@ class BrandAdmin(RowAdmin):
     form = BrandForm
     list_display = ("name", "organization", "tcr_brand_id", "identity", "created_at")
     list_select_related = ("organization",)
-    list_filter = (("organization", AutocompleteSelectFilter), "identity_status")
+    list_filter = (("organization", AutocompleteSelectFilter), VerifiedFilter, "identity_status")
     search_fields = ("name__icontains", "tcr_brand_id__iexact")
     search_help_text = "Name, TCR brand id or id"
     date_hierarchy = "created_at"
@@ -63,7 +75,7 @@ class BrandAdmin(RowAdmin):
         rows = [
             [
                 link(reverse("admin:campaigns_campaign_change", args=[campaign.id]), campaign.name),
-                campaign.tcr_campaign_id or "-",
+                campaign.tcr_campaign_id,
                 campaign.status,
                 link(f"{numbers}?campaign__id__exact={campaign.id}", "Numbers"),
             ]
@@ -72,7 +84,7 @@ class BrandAdmin(RowAdmin):
         said: str = "" if rows else "No campaign yet. Add one for it."
         if len(rows) == _SHOWN:
             said = link(f"{reverse('admin:campaigns_campaign_changelist')}?brand__id__exact={row.id}", "All campaigns")
-        return {"panels": [{"title": "Campaigns", "headers": _HEADERS, "rows": rows, "said": said}]}
+        return {"panels": [{"title": "Campaigns", "rows": rows, "said": said}]}
 
     @display(
         description="identity status",

@@ -23,6 +23,9 @@ class IdentityStatus(models.TextChoices):
     VETTED_VERIFIED = "VETTED_VERIFIED"
 
 
+VERIFIED = (IdentityStatus.VERIFIED, IdentityStatus.VETTED_VERIFIED)
+
+
 class Brand(models.Model):
     """A business that an organization has registered with The Campaign Registry."""
 
@@ -60,4 +63,4 @@ class Brand(models.Model):
     @property
     def is_verified(self) -> bool:
         """Whether campaigns of the brand may take numbers (rule 4 of the attach). Unset is not verified."""
-        return self.identity_status in (IdentityStatus.VERIFIED, IdentityStatus.VETTED_VERIFIED)
+        return self.identity_status in VERIFIED

@@ -15,9 +15,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from agentmessage.admin.base import RowAdmin, WithinOrganization, counted, link
 from agentmessage.admin.forms import SameOrganizationForm
+from agentmessage.admin.lists import NamedFilter
 from agentmessage.admin.unfold_typing import action, display
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
-from campaigns.selectors import campaigns_in_use
+from campaigns.selectors import ATTENTION, campaigns_in_use
 from campaigns.services import NOT_SUSPENDED
 
 
@@ -79,6 +80,14 @@ def _numbers_of(campaign: Campaign) -> QuerySet[Any]:
     return campaign.phone_numbers.filter(organization_id=campaign.organization_id)
 
 
+class AttentionFilter(NamedFilter):
+    """Filter campaigns by what an operator should see to."""
+
+    title = "what needs attention"
+    parameter_name = "attention"
+    conditions = ATTENTION
+
+
 @admin.register(Campaign)
 class CampaignAdmin(RowAdmin):
     """The campaigns of all organizations."""
@@ -91,6 +100,7 @@ class CampaignAdmin(RowAdmin):
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("brand", AutocompleteSelectFilter),
+        AttentionFilter,
         "status",
         "carrier_status",
         ("suspended_at", admin.EmptyFieldListFilter),
@@ -139,7 +149,7 @@ class CampaignAdmin(RowAdmin):
         said = format_html("{} of the brand {}; {}.", words, brand, limit)
         if not rows:
             said = format_html("{} Attach it to numbers from their list.", said)
-        return {"panels": [{"title": "Numbers", "headers": ("Carrier side", "Numbers"), "rows": rows, "said": said}]}
+        return {"panels": [{"title": "Numbers", "rows": rows, "said": said}]}
 
     def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the operator may move numbers."""

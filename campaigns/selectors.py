@@ -1,16 +1,17 @@
 """What is read of campaigns beyond the row of one."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, timedelta
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, F, Func, OuterRef, QuerySet, Subquery, UUIDField
-from django.db.models.functions import Coalesce
+from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, UUIDField
+from django.db.models.functions import Coalesce, Now, TruncDate
 
 from agentmessage.db.compiled import CompiledQueryset, Param
 from agentmessage.db.prepared import instance
 from agentmessage.db.timeouts import waiting_for_lock
 from brands.models import Brand
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CampaignStatus
 
 _CAMPAIGN_AND_BRAND = CompiledQueryset(
     lambda: (
@@ -51,3 +52,33 @@ def campaigns_in_use(ids: Iterable[UUID]) -> QuerySet[Campaign]:
     """Return those of these campaigns that numbers are on or on their way to: their TCR IDs cannot change."""
     is_in_use = Func(F("id"), function="campaigns_campaign_is_in_use", output_field=BooleanField())
     return Campaign.objects.filter(is_in_use, id__in=ids)
+
+
+EXPIRES_WITHIN = timedelta(days=30)
+# The organization is in the condition because the index of numbers by campaign begins with it.
+_HAS_NUMBERS = Exists(Campaign.objects.filter(id=OuterRef("id"), phone_numbers__organization_id=F("organization_id")))
+
+
+def _unused_for(days: int) -> Q:
+    """Match active campaigns without a number now and, as history has it, throughout the last days."""
+    since = Now() - timedelta(days=days)
+    lately = Exists(Campaign.objects.filter(id=OuterRef("id"), departures__created_at__gt=since))
+    return Q(~_HAS_NUMBERS, ~lately, status=CampaignStatus.ACTIVE, created_at__lte=since)
+
+
+_TODAY = TruncDate(Now(), tzinfo=UTC)
+ATTENTION: Mapping[str, tuple[str, Q]] = {
+    "expires": (
+        "Expire within 30 days",
+        Q(
+            status=CampaignStatus.ACTIVE,
+            expiration_date__gte=_TODAY,
+            expiration_date__lte=TruncDate(Now() + EXPIRES_WITHIN, tzinfo=UTC),
+        ),
+    ),
+    "not_active": ("Not active, but with numbers", ~Q(status=CampaignStatus.ACTIVE) & Q(_HAS_NUMBERS)),
+    "unused_10": ("No numbers for 10 days", _unused_for(10)),
+    "unused_25": ("No numbers for 25 days", _unused_for(25)),
+    "unused_45": ("No numbers for 45 days", _unused_for(45)),
+}
+"""Why a campaign needs an operator. T-Mobile charges for one that has not been used for 60 days."""

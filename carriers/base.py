@@ -1,9 +1,10 @@
 """What the service asks of a carrier, and what it answers. Each adapter translates this for one carrier."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Protocol, Self
 
@@ -165,6 +166,43 @@ class AssignmentPage:
     next_position: int | None
     """Where to continue, after an interruption too; None: this was the last page."""
     unreadable: int = 0
+    total: int = 0
+    """How many records the whole list has, if it is not changed while it is read."""
+
+
+class Registration(StrEnum):
+    """Where a campaign stands with TCR."""
+
+    PENDING = "PENDING"
+    ACTIVE = "ACTIVE"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBrand:
+    """A brand of the account. None: the carrier does not say."""
+
+    tcr_brand_id: str
+    name: str | None
+    identity_status: str | None
+    """TCR's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCampaign:
+    """A campaign of the account. None: the carrier does not say, or in words that it has not documented."""
+
+    tcr_campaign_id: str
+    tcr_brand_id: str
+    name: str | None
+    usecase: str | None
+    """TCR's word."""
+    registration: Registration | None
+    decision: CampaignDecision | None
+    expiration_date: date | None = None
+    """The last day, of a campaign that is not renewed automatically."""
+    number_pool: bool | None = None
 
 
 class CarrierUnavailable(Exception):
@@ -276,6 +314,22 @@ class Carrier(Protocol):
         """Close the connections. The next call opens new ones."""
 
 
+class CarrierAccount(Carrier, Protocol):
+    """A carrier that also lists what the account has, for an import."""
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """Yield the numbers of the account, as `assignment_pages` does, if that lists only those on campaigns.
+
+        Raises ListUnavailable, CarrierRefused, CarrierUnavailable.
+        """
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """Yield the account's brands. Raises ListUnavailable, CarrierRefused, CarrierUnavailable."""
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """Yield the campaigns of these brands. Raises ListUnavailable, CarrierRefused, CarrierUnavailable."""
+
+
 LOCAL_NUMBERS = frozenset({"local"})
 """The types that 10DLC knows: toll-free numbers are verified, and short codes have programs of their own."""
 LONGEST = 500
@@ -297,6 +351,20 @@ def carriers_id(value: object) -> str | None:
     """Return the carrier's ID of an order; None for one that cannot be stored, which is then looked up by our own."""
     is_usable = isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
     return value if is_usable and isinstance(value, str) else None
+
+
+def carriers_date(text: object) -> date | None:
+    """Return the day with which a text of the carrier begins; None if there is none."""
+    try:
+        return date.fromisoformat(text[:10]) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def carriers_name(*texts: object) -> str | None:
+    """Return the first text that can be a name, in one line of at most 255 characters; None if there is none."""
+    words = (carriers_words(text, otherwise="")[:255].strip() for text in texts if isinstance(text, str))
+    return next(filter(None, words), None)
 
 
 def carriers_code(text: str | None) -> str | None:

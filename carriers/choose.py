@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from carriers.base import DEFAULT_ACCOUNT, Carrier, Pace
+from carriers.base import DEFAULT_ACCOUNT, CarrierAccount, Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ def default_limits(url: str) -> Limits:
     return _LIMITS[_parsed(url).scheme]
 
 
-def build_carrier(url: str, *, pace: Pace, account: str = DEFAULT_ACCOUNT) -> Carrier:
+def build_carrier(url: str, *, pace: Pace, account: str = DEFAULT_ACCOUNT) -> CarrierAccount:
     """Return the adapter for the account at `url`; `pace` is around each of its requests. Raises ValueError."""
     carrier = _built(_parsed(url), pace)
     carrier.name = account
     return carrier
 
 
-def _built(parsed: SplitResult, pace: Pace) -> Carrier:
+def _built(parsed: SplitResult, pace: Pace) -> CarrierAccount:
     # Only the chosen adapter is loaded.
     match parsed.scheme:
         case "bandwidth":

@@ -151,6 +151,17 @@ _CHECKS = (
         WHERE p.carrier <> s.carrier AND numbers_phonenumber_is_bound(p.id)
         """,
     ),
+    # The carrier is being asked for something else, which its answer would then be taken for.
+    _Check(
+        "propagated",
+        "cannot be true while the number is on another campaign or on its way off one; "
+        "detach it, and load it again once the carrier has confirmed",
+        """
+        SELECT s.organization_index, s.entry_index
+        FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.id = s.id
+        WHERE s.propagated AND p.campaign_id IS DISTINCT FROM s.campaign_id AND numbers_phonenumber_is_bound(p.id)
+        """,
+    ),
     _Check(
         "carrier",
         "is required for a new number, because there are several accounts and none is named default",

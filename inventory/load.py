@@ -42,9 +42,21 @@ def load_inventory(*, document: bytes, actor: Actor, report: Report = _silent) -
         django.db.DatabaseError: Another writer came in between: a constraint, or a lock that was not granted in time.
     """
     report(Stage.READING, 0, 0)
-    inventory = read_inventory(document)
+    return load_entries(read_inventory(document), actor=actor, report=report)
+
+
+def load_entries(
+    inventory: Inventory, *, actor: Actor, report: Report = _silent, dry_run: bool = False
+) -> InventoryCounts:
+    """Load the entries of a document. Its numbers are removed from it. A dry run does the same, and rolls back.
+
+    Raises as `load_inventory`.
+    """
     with transaction.atomic(durable=True):
         counts = _write(inventory, actor=actor, report=report)
+        transaction.set_rollback(dry_run)
+    if dry_run:
+        return counts
     if counts.changed >= _ANALYZE_FROM:
         with connection.cursor() as cursor:
             cursor.execute(_ANALYZE)

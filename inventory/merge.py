@@ -103,7 +103,7 @@ _PLAN = """
 CREATE TEMPORARY TABLE inventory_plan AS
 SELECT s.position, s.id, whose.organization_id, s.number, s.number_type, s.state, wanted.carrier,
     wanted.label, wanted.inbound_url, wanted.status_url, wanted.campaign_id,
-    s.attachment_id, s.organization_id AS history_organization_id, p.campaign_id AS previous_campaign_id,
+    s.propagated, s.attachment_id, s.organization_id AS history_organization_id, p.campaign_id AS previous_campaign_id,
     p.id IS NULL AS is_new,
     wanted.campaign_id IS DISTINCT FROM p.campaign_id AS is_moved,
     -- New numbers keep the order of the document. A change is later than the row's last one.
@@ -134,8 +134,8 @@ WHERE p.id IS NULL
     )
 """
 _MOVES = """
-SELECT id, at, attachment_id, number_type, carrier, history_organization_id::text, previous_campaign_id::text,
-    campaign_id::text
+SELECT id, at, attachment_id, number_type, carrier, propagated,
+    history_organization_id::text, previous_campaign_id::text, campaign_id::text
 FROM inventory_plan
 WHERE is_moved AND (campaign_id IS NOT NULL) = %(is_attach)s
 ORDER BY position
@@ -165,10 +165,12 @@ WHERE p.id = plan.id
 _INSERT = """
 INSERT INTO numbers_phonenumber (
     id, organization_id, number, number_type, state, carrier, label, inbound_url, status_url, campaign_id,
-    carrier_line_option_status, current_attachment_id, sms_enabled, mms_enabled, created_at, updated_at
+    carrier_line_option_status, carrier_line_option_propagated_at, current_attachment_id,
+    sms_enabled, mms_enabled, created_at, updated_at
 )
 SELECT id, organization_id, number, number_type, state, carrier, label, inbound_url, status_url, campaign_id,
-    CASE WHEN is_moved THEN %(pending)s END, CASE WHEN is_moved THEN attachment_id END, true, true, at, at
+    CASE WHEN is_moved AND propagated THEN %(propagated)s WHEN is_moved THEN %(pending)s END,
+    CASE WHEN is_moved AND propagated THEN at END, CASE WHEN is_moved THEN attachment_id END, true, true, at, at
 FROM inventory_plan
 WHERE is_new
 ORDER BY position
@@ -188,7 +190,9 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
     detached = _write_moves(cursor, is_attach=False, actor=actor, now=now)
     cursor.execute(_UPDATE)
     attached = _write_moves(cursor, is_attach=True, actor=actor, now=now)
-    cursor.execute(_INSERT, {"pending": LineOptionStatus.PENDING.value})
+    cursor.execute(
+        _INSERT, {"pending": LineOptionStatus.PENDING.value, "propagated": LineOptionStatus.PROPAGATED.value}
+    )
     created = cursor.rowcount
     cursor.execute("DROP TABLE inventory_plan")
     counts = Counts(created=created, updated=planned - created, unchanged=total - planned)
@@ -215,9 +219,20 @@ def _write_moves(cursor: CursorWrapper, *, is_attach: bool, actor: Actor, now: d
                 campaign=campaigns[campaign],
                 at=at,
                 due_at=now,
+                is_propagated=propagated,
                 attachment_id=attachment_id,
             )
-            for phone_number_id, at, attachment_id, number_type, carrier, organization, previous, campaign in rows
+            for (
+                phone_number_id,
+                at,
+                attachment_id,
+                number_type,
+                carrier,
+                propagated,
+                organization,
+                previous,
+                campaign,
+            ) in rows
         ]
         move_many(moves, actor=actor)
         count += len(moves)

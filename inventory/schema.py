@@ -1,6 +1,8 @@
 """What an inventory document may say: its keys, and what each of them accepts (docs/inventory.md)."""
 
+import re
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any, NotRequired
 from uuid import UUID
 
@@ -29,6 +31,8 @@ from phone_numbers.e164 import to_e164
 from phone_numbers.models import NumberState, NumberType
 
 NOT_A_UUID = "is not a UUID, which has 36 characters in the hyphenated form"
+NOT_A_DATE = "is not a date like 2027-01-31"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # What values are accepted. The sentence of an error continues the value: `"x" is not a UUID`.
 
@@ -85,13 +89,26 @@ def _no_campaign_in_stock(campaign_id: str, info: ValidationInfo) -> str:
     return campaign_id
 
 
+def _date(value: object) -> date:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError(NOT_A_DATE)
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(NOT_A_DATE) from None
+
+
+def _with_campaign(propagated: bool, info: ValidationInfo) -> bool:
+    if propagated and info.data.get("campaign_id") is None:
+        raise ValueError("needs a campaign_id, the campaign that the carrier has the number on")
+    return propagated
+
+
 Id = Annotated[UUID, BeforeValidator(_uuid)]
 # The same as text in lower case, which is all that COPY needs: it takes a fifth of the time.
 TextId = Annotated[str, StringConstraints(pattern=f"^{HYPHENATED_UUID}$", to_lower=True)]
-Slug = Annotated[
-    str,
-    _checked(RegexValidator(r"\A[a-z0-9][a-z0-9-]{0,62}\Z", "must be 1 to 63 of a-z, 0-9 and -, not starting with -")),
-]
+validate_slug = RegexValidator(r"\A[a-z0-9][a-z0-9-]{0,62}\Z", "must be 1 to 63 of a-z, 0-9 and -, not starting with -")
+Slug = Annotated[str, _checked(validate_slug)]
 TcrBrandId = Annotated[str, _checked(validate_tcr_brand_id)]
 TcrCampaignId = Annotated[str, _checked(validate_tcr_campaign_id)]
 Number = Annotated[str, AfterValidator(_number)]
@@ -126,6 +143,7 @@ class CampaignEntry(TypedDict):
     status: Annotated[str, _one_of(CampaignStatus)]
     tcr_campaign_id: NotRequired[TcrCampaignId | None]
     carrier_status: NotRequired[Annotated[str, _one_of(CarrierStatus)]]
+    expiration_date: NotRequired[Annotated[date, BeforeValidator(_date)] | None]
     number_pool: NotRequired[bool]
 
 
@@ -142,6 +160,7 @@ class PhoneNumberEntry(TypedDict):
     inbound_url: NotRequired[Url | None]
     status_url: NotRequired[Url | None]
     campaign_id: NotRequired[Annotated[TextId, AfterValidator(_no_campaign_in_stock)] | None]
+    propagated: NotRequired[Annotated[bool, AfterValidator(_with_campaign)]]
 
 
 @with_config(_EXACT)

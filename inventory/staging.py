@@ -37,7 +37,7 @@ CREATE TEMPORARY TABLE inventory_phone_numbers (
     id uuid, number text, number_type text, state text, carrier text,
     label text, inbound_url text, status_url text, campaign_id uuid,
     label_given boolean, inbound_url_given boolean, status_url_given boolean, campaign_id_given boolean,
-    attachment_id uuid
+    propagated boolean, attachment_id uuid
 )
 """
 _DROP = "DROP TABLE inventory_phone_numbers"
@@ -105,6 +105,7 @@ def _rows(inventory: Inventory, *, report: Report, total: int) -> Iterator[tuple
             *(entry["id"], entry["number"], entry["number_type"], entry["state"]),
             *(entry.get("carrier"), *map(entry.get, optional)),
             *(key in entry for key in optional),
+            entry.get("propagated", False),
             uuid7(),
         )
 

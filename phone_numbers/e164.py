@@ -54,6 +54,14 @@ def to_e164(text: str, *, number_type: str | None = None) -> str:
     return number
 
 
+def type_of(number: str) -> NumberType:
+    """Return the type of a number in its stored form."""
+    if not number.startswith("+"):
+        return NumberType.SHORT_CODE
+    is_toll_free = number.startswith("+1") and number[2:5] in _TOLL_FREE_AREA_CODES
+    return NumberType.TOLL_FREE if is_toll_free else NumberType.LOCAL
+
+
 def as_written(number: str) -> str:
     """Return a stored number as people in its country write it: (919) 555-0100. A short code stays what it is."""
     if not number.startswith("+"):

@@ -1,7 +1,7 @@
 """A phone number, and the append-only history of the campaigns it has been attached to."""
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import BrinIndex, GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Now, Upper
@@ -151,13 +151,13 @@ class PhoneNumber(models.Model):
                 name="numbers_phonenumber_type",
                 condition=Q(state=NumberState.ASSIGNED) & ~Q(number_type=NumberType.LOCAL),
             ),
+            # Status first: an organization's list needs both, and the console's counts need the status alone.
             models.Index(
-                F("organization"),
                 F("carrier_line_option_status"),
+                F("organization"),
                 F("created_at").desc(),
                 F("id").desc(),
                 name="numbers_phonenumber_status",
-                condition=Q(state=NumberState.ASSIGNED, carrier_line_option_status__isnull=False),
             ),
             # With the organization in it (btree_gin), a search costs what the organization's own numbers cost.
             GinIndex(F("organization"), OpClass(SEARCHED, name="gin_trgm_ops"), name="numbers_phonenumber_find"),
@@ -248,7 +248,7 @@ class CampaignAttachment(models.Model):
         Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
     )
     previous_campaign = models.ForeignKey(
-        Campaign, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
+        Campaign, on_delete=models.PROTECT, related_name="departures", null=True, db_constraint=False, db_index=False
     )
     actor_kind = models.CharField(max_length=10, choices=ActorKind.choices)
     actor_id = models.CharField(max_length=100)
@@ -307,6 +307,15 @@ class CampaignAttachment(models.Model):
                 F("id"),
                 name="numbers_attachment_failed",
                 condition=Q(status=AttachmentStatus.FAILED),
+            ),
+            # A request's ID begins with its time, as the rows do on disk: a small index for what is searched rarely.
+            BrinIndex(fields=["request_id"], name="numbers_attachment_request", pages_per_range=32, autosummarize=True),
+            # When a number last left a campaign, which tells how long the campaign has had none.
+            models.Index(
+                F("previous_campaign"),
+                F("created_at"),
+                name="numbers_attachment_departure",
+                condition=Q(previous_campaign__isnull=False),
             ),
         ]
         # No UNIQUE (organization, id) as elsewhere: nothing refers to history by it, and it is a tenth of its size.

@@ -1,22 +1,41 @@
 """Carrier orders in the admin, read-only."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin, counted, link
+from agentmessage.admin.lists import NamedFilter
 from agentmessage.admin.unfold_typing import display
 from phone_numbers.models import CampaignAttachment
-from propagation.models import CarrierOrder
+from propagation.models import CarrierOrder, CarrierReading
 
 _SHOWN = 100
 
 # Jobs are short-lived; the orders say all there is to know.
 admin.site.unregister(ProcrastinateJob)
+
+
+_OPEN = Q(ended_at__isnull=True)
+
+
+class ProgressFilter(NamedFilter):
+    """Filter orders by whether the carrier is done with them."""
+
+    title = "progress"
+    parameter_name = "progress"
+    conditions = {
+        "open": ("Open", _OPEN),
+        "slow": ("Orders open for over an hour", _OPEN & Q(created_at__lt=Now() - timedelta(hours=1))),
+        "ended": ("Ended", ~_OPEN),
+    }
 
 
 @admin.register(CarrierOrder)
@@ -27,6 +46,7 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
     list_select_related = ("organization", "campaign")
     list_filter = (
         ("organization", AutocompleteSelectFilter),
+        ProgressFilter,
         "carrier",
         "action",
         ("created_at", MomentRangeFilter),
@@ -35,6 +55,18 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
     # By ID, which is as old as the order and has an index.
     ordering = ("-id",)
     search_fields = ("carrier_order_id__exact",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "action", "campaign", "organization", "carrier", "carrier_order_id", "created_at", "sent_at",
+                    "ended_at", "succeeded", "failed",
+                )
+            },
+        ),
+        ("Polling", {"classes": ("collapse",), "fields": ("next_poll_at", "is_leased", "has_news", "id")}),
+    )  # fmt: skip
     search_help_text = "Our ID of the order, or the carrier's"
 
     def describe(self, request: HttpRequest, row: CarrierOrder) -> dict[str, Any]:
@@ -55,8 +87,7 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
         said = "" if rows else "None: its numbers have been sent in later orders."
         if len(rows) == _SHOWN:
             said = f"The first {_SHOWN} of {counted(entries)}."
-        headers = ("Number", "Carrier side", "What the carrier said")
-        return {"panels": [{"title": "Numbers", "headers": headers, "rows": rows, "said": said}]}
+        return {"panels": [{"title": "Numbers", "rows": rows, "said": said}]}
 
     @display(description="status", label={"to be sent": "warning", "at the carrier": "info", "ended": "success"})
     def status(self, order: CarrierOrder) -> str:
@@ -64,3 +95,14 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
         if order.ended_at is not None:
             return "ended"
         return "to be sent" if order.sent_at is None else "at the carrier"
+
+
+@admin.register(CarrierReading)
+class CarrierReadingAdmin(ReadOnlyMixin, RowAdmin):
+    """What came of each reconciliation and sync."""
+
+    list_display = ("started_at", "subject", "organization", "is_dry_run", "compared", "drifted", "left", "ended_at")
+    list_select_related = ("organization",)
+    list_filter = ("subject", ("started_at", MomentRangeFilter), ("ended_at", MomentRangeFilter))
+    # By ID, which is as old as the reading and has an index.
+    ordering = ("-id",)

@@ -15,6 +15,7 @@ class PropagationConfig(AppConfig):
     """Propagation of attachments to the carrier."""
 
     name = "propagation"
+    verbose_name = "Carrier"
 
     def ready(self) -> None:
         """Register the system checks and the metrics."""

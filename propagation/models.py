@@ -51,6 +51,9 @@ class CarrierOrder(models.Model):
                 name="propagation_order_open",
                 condition=Q(ended_at__isnull=True),
             ),
+            models.Index(
+                F("carrier_order_id"), name="propagation_order_of_carrier", condition=Q(carrier_order_id__isnull=False)
+            ),
             models.Index(F("ended_at"), name="propagation_order_ended", condition=Q(ended_at__isnull=False)),
         ]
         constraints = [

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Generator, Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -16,6 +16,9 @@ from agentmessage.logs import configure_logging
 from tests.support.api import ApiClient
 from tests.support.factories import make_key
 from tests.support.worlds import World
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Hypothesis fails an example that takes longer than 200 ms, and a strategy that is slow: a slow machine does both.
 hypothesis.settings.register_profile(
@@ -71,3 +74,15 @@ def api(world: World) -> ApiClient:
     """A client whose key belongs to the world's first organization and may write numbers."""
     _key, plain = make_key(world.organization)
     return ApiClient(plain)
+
+
+@pytest.fixture
+def chromium() -> "Iterator[Browser]":
+    """The system's Chromium, or Playwright's own."""
+    from tests.support.browser import NoChromium, launched  # Few tests need it.
+
+    try:
+        with launched() as browser:
+            yield browser
+    except NoChromium:
+        pytest.skip("needs Chromium (apt-get install chromium): the pages are tested without a browser only")

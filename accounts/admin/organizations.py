@@ -58,4 +58,4 @@ class OrganizationAdmin(RowAdmin):
             count = "" if relation.hidden else counted(model._default_manager.filter(organization=row))
             name = capfirst(model._meta.verbose_name_plural)
             rows.append([link(f"{address}?organization__id__exact={row.id}", name), count])
-        return {"panels": [{"title": "What it has", "rows": rows}]}
+        return {"panels": [{"title": "What it has", "rows": rows[::-1]}]}

@@ -13,6 +13,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, QuerySet
@@ -26,6 +27,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from agentmessage.admin.forms import REASON, RowForm
+from agentmessage.admin.lists import CappedChangeList, CappedPaginator
 from agentmessage.admin.moments import relative
 from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
@@ -74,6 +76,7 @@ class RowAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_per_page = 50
+    paginator = CappedPaginator
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = True
@@ -83,7 +86,7 @@ class RowAdmin(ModelAdmin):
     """What to do where a row cannot be deleted because of what refers to it."""
 
     def describe(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """Return what the page of a row shows before its form: `panels`, each a table with `title` and `said`."""
+        """Return what the page of a row shows before its form: `panels`, each with `title`, `said` and `rows`."""
         return {}
 
     def has_history(self, row: Any) -> bool:
@@ -101,9 +104,15 @@ class RowAdmin(ModelAdmin):
     ) -> HttpResponse:
         """Show what belongs to a row, and what changed lately."""
         if obj is not None:
-            context |= {"changes": self._changes(obj), "show_delete": not self.has_history(obj)}
+            may_delete = self.has_delete_permission(request, obj) and not self.has_history(obj)
+            # Unfold's own button to delete would be the loudest of the page.
+            context |= {"changes": self._changes(obj), "may_delete": may_delete, "show_delete": False}
             context |= self.describe(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields of the row."""
+        return [name for name in super().get_fields(request, obj) if name != REASON]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask why a row is changed."""
@@ -126,7 +135,11 @@ class RowAdmin(ModelAdmin):
             [relative(entry.action_time), entry.user, entry.get_change_message() or entry.get_action_flag_display()]
             for entry in entries.order_by("-action_time")[:_CHANGES_SHOWN]
         ]
-        return {"headers": ["When", "Who", "What"], "rows": rows}
+        return {"title": "Recent changes", "rows": rows}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return CappedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

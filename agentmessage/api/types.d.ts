@@ -334,7 +334,7 @@ export interface components {
         /** @description Who made the change. */
         Actor: {
             /** @enum {string} */
-            kind: "api_key" | "operator" | "command" | "worker" | "carrier";
+            kind: "api_key" | "operator" | "command" | "worker" | "import" | "carrier";
             /** @description The ID of the key or operator, or the name of the command or carrier account. */
             id: string;
         };

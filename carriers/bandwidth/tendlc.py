@@ -1,13 +1,14 @@
-"""Bandwidth's list of 10DLC numbers, `/tendlc/phoneNumbers`: which campaign each is on, and whether it may send.
+"""Bandwidth's lists: brands, campaigns and numbers (`/tendlc/phoneNumbers`: on which campaign, and may it send).
 
-Sources: Bandwidth/cli README.md, AGENTS.md and internal/tendlc/{numbers,states}.go, whose authors measured that
-`campaignId[contains]` filters, that a number's own page answers 404 for numbers that the list has, and that records
-lack the fields that have no value. The page needs a role (campaign management); without it the answer is 403.
+Sources: Bandwidth/cli README.md, AGENTS.md, cmd/tendlc/{brand,campaign}_list.go, internal/tendlc/{numbers,states}.go,
+whose authors measured that `campaignId[contains]` filters, that a number's own page answers 404 for numbers that the
+list has, and that records lack the fields that have no value. The lists need a role (campaign management); without it
+the answer is 403.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -21,14 +22,20 @@ from carriers.base import (
     Assignment,
     AssignmentPage,
     AssignmentState,
+    CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Failure,
     FailureKind,
+    ListedBrand,
+    ListedCampaign,
     ListUnavailable,
     OrderAction,
     OrderReport,
     OrderRequest,
+    Registration,
+    carriers_date,
+    carriers_name,
     carriers_words,
 )
 from carriers.http import Answer
@@ -42,6 +49,16 @@ _STATES = {
     "SUCCESS": AssignmentState.ASSIGNED,
     "PROCESSING": AssignmentState.PENDING,
     "FAILURE": AssignmentState.FAILED,
+}
+# As Bandwidth/cli's states.go reads them; an error is that of the registration.
+_CAMPAIGNS = {
+    "REGISTERING": (Registration.PENDING, CampaignDecision.PENDING),
+    "REGISTERED": (Registration.ACTIVE, CampaignDecision.APPROVED),
+    "DECLINED": (Registration.REJECTED, CampaignDecision.REJECTED),
+    "ERROR": (Registration.REJECTED, CampaignDecision.REJECTED),
+    "SUSPENDED": (Registration.ACTIVE, CampaignDecision.SUSPENDED),
+    "UNREGISTERING": (Registration.EXPIRED, CampaignDecision.SUSPENDED),
+    "EXPIRED": (Registration.EXPIRED, CampaignDecision.SUSPENDED),
 }
 _NOT_REGISTERED = Failure(
     FailureKind.REJECTED, "Bandwidth could not register the number on the campaign.", carrier_code="FAILURE"
@@ -82,10 +99,39 @@ def pages(get: Get, access: Access, position: int) -> Iterator[AssignmentPage]:
         page, total = _page(get, access, position, None)
         seen = position + len(page.assignments) + page.unreadable
         is_last = seen >= total or seen == position
-        yield AssignmentPage(page.assignments, None if is_last else seen, page.unreadable)
+        yield replace(page, next_position=None if is_last else seen, total=total)
         if is_last:
             return
         position = seen
+
+
+def brands(get: Get, access: Access) -> Iterator[ListedBrand]:
+    """See `CarrierAccount.brands`."""
+    for record in _records(get, access, "tendlc/brands"):
+        match record:
+            case {"brandId": str() as brand_id, **fields}:
+                identity = carriers_name(fields.get("brandIdentityStatus"))
+                name = carriers_name(fields.get("displayName"), fields.get("companyName"))
+                yield ListedBrand(brand_id, name, identity)
+
+
+def campaigns(get: Get, access: Access, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+    """See `CarrierAccount.campaigns`. All are read: the filter by brand takes a part of an ID for the whole."""
+    for record in _records(get, access, "tendlc/campaigns"):
+        match record:
+            case {"campaignId": str() as campaign_id, "brandId": str() as brand_id, **fields} if (
+                brand_id in tcr_brand_ids
+            ):
+                registration, decision = _CAMPAIGNS.get(str(fields.get("status")), (None, None))
+                yield ListedCampaign(
+                    campaign_id,
+                    brand_id,
+                    name=carriers_name(fields.get("campaignName")),
+                    usecase=carriers_name(fields.get("usecase")),
+                    registration=registration,
+                    decision=decision,
+                    expiration_date=None if fields.get("autoRenewal") else carriers_date(fields.get("expirationDate")),
+                )
 
 
 def look_up(get: Get, access: Access, number: str) -> Iterator[tuple[str, str | None]]:
@@ -148,15 +194,34 @@ def _page(get: Get, access: Access, position: int, tcr_campaign_id: str | None) 
     params = {"limit": str(PAGE_SIZE), "offset": str(position)}
     if tcr_campaign_id is not None:
         params["campaignId[contains]"] = tcr_campaign_id
-    content = _ask(get, access, "tendlc/phoneNumbers", params)
+    records, total = _list(get, access, "tendlc/phoneNumbers", params)
+    read = [_assignment(record) for record in records]
+    assignments = [assignment for assignment in read if assignment is not None]
+    return AssignmentPage(assignments, None, len(read) - len(assignments)), total
+
+
+def _records(get: Get, access: Access, path: str) -> Iterator[object]:
+    """Yield all records of a list. Raises CarrierUnavailable if it was changed meanwhile."""
+    seen, before = 0, None
+    while True:
+        records, total = _list(get, access, path, {"limit": str(PAGE_SIZE), "offset": str(seen)})
+        if before not in (None, total):
+            raise CarrierUnavailable("Bandwidth's list changed while it was read.", was_sent=False)
+        yield from records
+        seen, before = seen + len(records), total
+        if not records or seen >= total:
+            return
+
+
+def _list(get: Get, access: Access, path: str, params: Mapping[str, str]) -> tuple[list[object], int]:
+    """Return the records of a page, and how many the whole list has."""
+    content = _ask(get, access, path, params)
     if content is None:
         access.deny(HTTPStatus.NOT_FOUND)
         raise ListUnavailable
     match content:
         case {"data": list() as records, "page": {"totalElements": int() as total}}:
-            read = [_assignment(record) for record in records]
-            assignments = [assignment for assignment in read if assignment is not None]
-            return AssignmentPage(assignments, None, len(read) - len(assignments)), total
+            return records, total
     # Without a total, the end of the list cannot be distinguished from a truncated page.
     raise _unreadable()
 

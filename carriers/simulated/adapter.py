@@ -1,7 +1,7 @@
 """The adapter of the simulated carrier (`carriers.simulated`)."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
@@ -17,6 +17,8 @@ from carriers.base import (
     Deadline,
     Failure,
     FailureKind,
+    ListedBrand,
+    ListedCampaign,
     ListUnavailable,
     OrderReport,
     OrderRequest,
@@ -107,6 +109,18 @@ class SimulatedCarrier:
 
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. A lookup takes as many numbers as a page would have."""
+        raise ListUnavailable
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `CarrierAccount`. The simulator takes every number."""
+        raise ListUnavailable
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """See `CarrierAccount`. The simulator has none."""
+        raise ListUnavailable
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """See `CarrierAccount`. The simulator takes every campaign."""
         raise ListUnavailable
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:

@@ -5,7 +5,7 @@ Sources: team-telnyx/openapi openapi/spec3.json (`/10dlc/phone_number_campaigns`
 src/telnyx/resources/messaging_10dlc/.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Self
 from urllib.parse import SplitResult, parse_qs, quote, unquote
@@ -16,16 +16,16 @@ from carriers import base
 from carriers.base import (
     DEFAULT_ACCOUNT,
     LOCAL_NUMBERS,
-    OTHER_NETWORKS,
     AssignmentPage,
     AssignmentState,
     CampaignApproval,
-    CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
     Deadline,
     Failure,
     FailureKind,
+    ListedBrand,
+    ListedCampaign,
     OrderAction,
     OrderReport,
     OrderRequest,
@@ -35,7 +35,7 @@ from carriers.base import (
     undocumented,
 )
 from carriers.http import Answer, HttpCaller
-from carriers.telnyx import json_format
+from carriers.telnyx import json_format, listing
 from carriers.telnyx.campaign_ids import PAGE_SIZE, CampaignIds
 from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_success, is_unknown, raise_error
 
@@ -49,22 +49,6 @@ _STATES: dict[str | None, AssignmentState] = {
     AssignmentStatus.PENDING_ASSIGNMENT: AssignmentState.PENDING,
     AssignmentStatus.PENDING_UNASSIGNMENT: AssignmentState.PENDING,
 }
-_CAMPAIGN_STATUSES = {
-    "TCR_PENDING": CampaignDecision.PENDING,
-    "TCR_ACCEPTED": CampaignDecision.PENDING,
-    "TELNYX_ACCEPTED": CampaignDecision.PENDING,
-    "MNO_PENDING": CampaignDecision.PENDING,
-    # Accepted by the networks, not yet set up there: messages may still fail.
-    "MNO_ACCEPTED": CampaignDecision.PENDING,
-    "MNO_PROVISIONED": CampaignDecision.APPROVED,
-    "TCR_FAILED": CampaignDecision.REJECTED,
-    "TELNYX_FAILED": CampaignDecision.REJECTED,
-    "MNO_REJECTED": CampaignDecision.REJECTED,
-    "MNO_PROVISIONING_FAILED": CampaignDecision.REJECTED,
-    "TCR_SUSPENDED": CampaignDecision.SUSPENDED,
-    "TCR_EXPIRED": CampaignDecision.SUSPENDED,
-}
-_T_MOBILE = "10035"
 # What `status` of GET /v2/phone_numbers says of a number that has been this account's; any other says nothing.
 _HOLDINGS = {
     "active": True,
@@ -178,8 +162,7 @@ class TelnyxCarrier:
     def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
         """See `Carrier`. One call for each number. The filter takes digits only, and finds parts of numbers too."""
         for number in numbers:
-            params = {"filter[phone_number]": number.removeprefix("+"), "page[size]": "250"}
-            answer = self._call("GET", "phone_numbers", params=params, base=self._root)
+            answer = self._get_number_page({"filter[phone_number]": number.removeprefix("+"), "page[size]": "250"})
             if not is_success(answer):
                 raise_error(answer)
             statuses = json_format.read_numbers(answer.body).get(number, [])
@@ -199,9 +182,21 @@ class TelnyxCarrier:
             # Only the last page may be shorter than the others; after it an empty one ends the list.
             is_last = records == 0 or position * records >= page.total
             listed = [self._listed(assignment) for assignment in page.assignments]
-            yield AssignmentPage(listed, None if is_last else position, page.unreadable)
+            yield AssignmentPage(listed, None if is_last else position, page.unreadable, page.total)
             if is_last:
                 return
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `CarrierAccount`. 250 numbers a request."""
+        return listing.number_pages(self._get_number_page, position)
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """See `CarrierAccount`. Those of shared campaigns too, which Telnyx's list of brands does not have."""
+        return listing.brands(self._campaigns.records)
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """See `CarrierAccount`. Telnyx's own and shared ones."""
+        return listing.campaigns(self._campaigns, tcr_brand_ids)
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`.
@@ -217,13 +212,10 @@ class TelnyxCarrier:
             return None
         if campaign.status is None:
             raise undocumented("Telnyx does not say the campaign's status.")
-        if campaign.status not in _CAMPAIGN_STATUSES:
+        found = listing.approval(campaign)
+        if found is None:
             raise undocumented("Telnyx gives the campaign a status that it does not document.", campaign.status)
-        whole = _CAMPAIGN_STATUSES[campaign.status]
-        if not (campaign.is_suspended or campaign.is_registered):
-            return CampaignApproval(whole)
-        t_mobile = CampaignDecision.SUSPENDED if campaign.is_suspended else CampaignDecision.APPROVED
-        return CampaignApproval(whole, [(_T_MOBILE, t_mobile), (OTHER_NETWORKS, whole)])
+        return found
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
         """See `Carrier`."""
@@ -280,8 +272,10 @@ class TelnyxCarrier:
             campaign = self._campaigns.tcr_id_of(assignment)
         except CarrierRefused:
             campaign = None
-        state = AssignmentState.UNKNOWN if campaign is None else _STATES.get(assignment.status, AssignmentState.UNKNOWN)
-        return base.Assignment(assignment.number, campaign, state)
+        if campaign is None:
+            # On a campaign all the same.
+            return base.Assignment(assignment.number, assignment.campaign_id, AssignmentState.UNKNOWN)
+        return base.Assignment(assignment.number, campaign, _STATES.get(assignment.status, AssignmentState.UNKNOWN))
 
     def _read(self, number: str) -> Assignment | None:
         """The number's record; None if it is on no campaign."""
@@ -300,6 +294,9 @@ class TelnyxCarrier:
         if not is_success(answer):
             raise_error(answer)
         return json_format.read_page(answer.body)
+
+    def _get_number_page(self, params: Mapping[str, str]) -> Answer:
+        return self._call("GET", "phone_numbers", params=params, base=self._root)
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         return self._call("GET", path, params=params)

@@ -63,26 +63,28 @@ class CampaignIds:
             self.of_brand(tcr_brand_id)
         if tcr_campaign_id not in self._own_ids:
             filters = {"filter[tcr_campaign_id]": tcr_campaign_id}
-            for record in self._records("phone_number_campaigns", filters, size=1):
+            for record in self.records("phone_number_campaigns", filters, size=1):
                 self.note(json_format.assignment(record))
                 break
         return self._own_ids.get(tcr_campaign_id)
 
     def of_brand(self, brand_id: str) -> Sequence[str]:
         """The TCR IDs of the campaigns of a brand, by TCR's ID of it or Telnyx's own."""
-        own_ids: list[str | None] = [brand_id]
-        if _TCR_BRAND_ID.fullmatch(brand_id):
-            brands = self._records("brand", {"tcrBrandId": brand_id})
-            own_ids = [json_format.read_brand_id(brand, tcr_brand_id=brand_id) for brand in brands]
+        own_ids = self.own_ids_of_brand(brand_id) if _TCR_BRAND_ID.fullmatch(brand_id) else [brand_id]
         campaigns = [
             json_format.campaign(record)
             for own_id in own_ids
-            if own_id is not None
-            for record in self._records("campaign", {"brandId": own_id})
+            for record in self.records("campaign", {"brandId": own_id})
         ]
         for campaign in campaigns:
             self.note(campaign)
         return [campaign.tcr_campaign_id for campaign in campaigns if campaign.tcr_campaign_id is not None]
+
+    def own_ids_of_brand(self, tcr_brand_id: str) -> list[str]:
+        """Telnyx's own IDs of a brand: one, or none of a brand whose campaigns another provider shares."""
+        brands = self.records("brand", {"tcrBrandId": tcr_brand_id})
+        own_ids = (json_format.read_brand_id(brand, tcr_brand_id=tcr_brand_id) for brand in brands)
+        return [own_id for own_id in own_ids if own_id is not None]
 
     def of_campaign(self, campaign_id: str) -> Sequence[str]:
         """The TCR ID of a campaign, by whichever ID it goes by at Telnyx."""
@@ -122,7 +124,8 @@ class CampaignIds:
         self.note(campaign)
         return campaign
 
-    def _records(self, path: str, filters: Mapping[str, str], *, size: int = PAGE_SIZE) -> Iterator[object]:
+    def records(self, path: str, filters: Mapping[str, str], *, size: int = PAGE_SIZE) -> Iterator[object]:
+        """Yield the records of a list, page by page. Raises CarrierRefused, CarrierUnavailable."""
         page = seen = 0
         total = 1
         while seen < total:

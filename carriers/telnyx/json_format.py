@@ -126,6 +126,17 @@ def read_records(body: bytes) -> tuple[list[object], int]:
     return records, total
 
 
+def read_number_page(body: bytes) -> tuple[list[Any], int, int]:
+    """The records of a page of the account's numbers, and how many pages and records there are.
+
+    Raises CarrierUnavailable.
+    """
+    match _object(body):
+        case {"data": list() as records, "meta": {"total_pages": int() as pages, "total_results": int() as total}}:
+            return records, pages, total
+    raise unreadable()
+
+
 def read_numbers(body: bytes) -> dict[str, list[str | None]]:
     """Read a page of the account's numbers: the statuses of each. Raises CarrierUnavailable."""
     records = _object(body).get("data")

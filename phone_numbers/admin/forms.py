@@ -4,15 +4,14 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIteratorValue
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
-from agentmessage.admin.base import any_of
 from agentmessage.admin.forms import ReasonForm, RowForm
 from agentmessage.errors import DomainError, shown
 from campaigns.models import Campaign
-from phone_numbers.e164 import number_fragment, to_e164
+from phone_numbers.e164 import to_e164
 from phone_numbers.services.attach import check_campaign
 
 
@@ -102,19 +101,3 @@ class AttachForm(ReasonForm):
         field = self.fields["campaign"]
         assert isinstance(field, CampaignField)  # noqa: S101  (Declared above.)
         field.queryset = campaigns.select_related("brand")
-
-
-def number_condition(term: str, *, field: str) -> Q | None:
-    """Numbers that begin as `term` does, or None if it is no part of a number.
-
-    A `+` or a North American `+1` may be left out. Each prefix is a range of the number's index; a match in the middle
-    would read the whole table.
-    """
-    fragment = number_fragment(term)
-    if fragment is None:
-        return None
-    prefixes = [fragment] if fragment.startswith("+") else [f"+{fragment}", f"+1{fragment}", fragment]
-    condition = Q()
-    for prefix in prefixes:
-        condition |= any_of([f"{field}__startswith"], prefix)
-    return condition

@@ -12,10 +12,10 @@ from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
 from agentmessage.admin.unfold_typing import action, display
-from phone_numbers.admin.forms import number_condition
 from phone_numbers.admin.operations import begin_undo
+from phone_numbers.admin.search import number_condition
 from phone_numbers.failures import remedy_of
-from phone_numbers.models import AttachmentStatus, CampaignAttachment
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
 
 STATUS_COLOURS = {
     AttachmentStatus.PENDING: "warning",
@@ -58,7 +58,7 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
     ordering = ("-id",)
     search_fields = ("request_id__exact", "actor_id__exact")
     id_lookups = ("id", "phone_number_id", "campaign_id", "previous_campaign_id")
-    search_help_text = "Beginning of the number, request id, or any id but an order's"
+    search_help_text = "Number or its last four digits, request ID, or any ID but an order's"
     fieldsets = (
         (None, {"fields": ("phone_number", "organization", "previous_campaign", "campaign", "created_at")}),
         ("Who", {"fields": ("actor", "reason", "actor_kind", "actor_id", "request_id", "batch_id", "id")}),
@@ -129,10 +129,10 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Entries of the numbers that begin so, or what the words find."""
-        condition = number_condition(search_term, field="phone_number__number")
+        """Find the entries of a number as people write it, or by an ID."""
+        condition = number_condition(search_term)
         if condition is not None:
-            return queryset.filter(condition), False
+            return queryset.filter(phone_number__in=PhoneNumber.objects.filter(condition)), False
         return super().get_search_results(request, queryset, search_term)
 
     def matches(self, word: str) -> Q:

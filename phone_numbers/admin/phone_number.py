@@ -5,39 +5,28 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Field, QuerySet
+from django.db.models import Field, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from agentmessage.admin.base import MomentRangeFilter, RowAdmin
 from agentmessage.admin.unfold_typing import action, display
+from agentmessage.ids import parse_uuid
 from campaigns.models import Campaign
-from phone_numbers.admin.forms import PhoneNumberForm, number_condition
+from phone_numbers.admin.filters import CarrierSideFilter, FailureFilter, HasCampaignFilter
+from phone_numbers.admin.forms import PhoneNumberForm
 from phone_numbers.admin.operations import begin_operation
+from phone_numbers.admin.search import SHORTEST, number_condition, on_campaign
 from phone_numbers.admin.state import describe_number
 from phone_numbers.bulk_operations import BulkAction
 from phone_numbers.e164 import LONGEST_WRITTEN
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
+from phone_numbers.selectors import contains
 from phone_numbers.services.retry import can_retry
-
-
-class HasCampaignFilter(DropdownFilter):
-    """Numbers that send under no campaign, or under any."""
-
-    title = "whether it has a campaign"
-    parameter_name = "has_campaign"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """What can be chosen."""
-        return [("yes", "Yes"), ("no", "No")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> QuerySet[PhoneNumber]:
-        """The numbers in question."""
-        return queryset.filter(campaign__isnull=self.value() == "no") if self.value() else queryset
 
 
 @admin.register(PhoneNumber)
@@ -55,34 +44,37 @@ class PhoneNumberAdmin(RowAdmin):
         ("campaign", AutocompleteSelectFilter),
         HasCampaignFilter,
         "state",
-        "carrier_line_option_status",
+        CarrierSideFilter,
+        FailureFilter,
         "number_type",
         ("created_at", MomentRangeFilter),
     )
     list_per_page = 100
-    # By the number's own index; the newest first would sort the whole table.
-    ordering = ("number",)
-    search_fields = ("label__icontains",)
-    id_lookups = ("id", "campaign_id")
-    search_help_text = "Beginning of the number, words of the label, or the id of the number or its campaign"
+    # As they came in. The index of the numbers cannot sort (docs/adr/0015), so their order would read the whole table.
+    ordering = ("id",)
+    search_fields = ("label",)
+    search_help_text = "Number or its last four digits, words of the label, or the ID of the number or its campaign"
     autocomplete_fields = ("organization",)
     change_form_outer_before_template = "admin/numbers/phonenumber/state.html"
     instead_of_deleting = "Release it instead."
     fieldsets = (
-        (None, {"fields": ("number", "number_type", "organization", "state", "carrier", "label")}),
-        ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
+        (None, {"fields": ("label", "sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
         (
-            "Carrier side and times",
+            "More of the number",
             {
                 "classes": ("collapse",),
                 "fields": (
+                    "number", "number_type", "organization", "state", "carrier",
                     "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
                     "created_at", "updated_at", "id",
                 ),
             },
         ),
     )  # fmt: skip
-    add_fieldsets = fieldsets[:2]
+    add_fieldsets = (
+        (None, {"fields": ("number", "number_type", "organization", "state", "carrier", "label")}),
+        ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
+    )
     actions = ("attach_selected", "detach_selected", "retry_selected", "release_selected")
     actions_detail = ("attach_one", "detach_one", "retry_one", "release_one")
 
@@ -140,11 +132,18 @@ class PhoneNumberAdmin(RowAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Numbers that begin so, or what the words find."""
-        condition = number_condition(search_term, field="number")
+        """Find a number as people write it, or numbers by the words of their label or by an ID."""
+        condition = number_condition(search_term)
         if condition is not None:
             return queryset.filter(condition), False
-        return super().get_search_results(request, queryset, search_term)
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        is_too_short = max(map(len, search_term.split()), default=SHORTEST) < SHORTEST
+        return found.none() if is_too_short else found, may_repeat
+
+    def matches(self, word: str) -> Q:
+        """Build the condition for one word; each part of it is a lookup in one index."""
+        word_id = parse_uuid(word)
+        return contains(word) if word_id is None else Q(id=word_id) | on_campaign(word_id)
 
     @display(
         description="state",

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                             ("operator", "operator"),
                             ("command", "command"),
                             ("worker", "system"),
+                            ("import", "import"),
                             ("carrier", "carrier"),
                         ],
                         max_length=10,
@@ -108,7 +109,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
+                        related_name="departures",
                         to="campaigns.campaign",
                     ),
                 ),
@@ -291,11 +292,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("organization"),
                 models.F("carrier_line_option_status"),
+                models.F("organization"),
                 models.OrderBy(models.F("created_at"), descending=True),
                 models.OrderBy(models.F("id"), descending=True),
-                condition=models.Q(("carrier_line_option_status__isnull", False), ("state", "ASSIGNED")),
                 name="numbers_phonenumber_status",
             ),
         ),
@@ -471,6 +471,21 @@ class Migration(migrations.Migration):
                 name="numbers_attachment_failed",
             ),
         ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["request_id"], name="numbers_attachment_request", pages_per_range=32
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="campaignattachment",
+            index=models.Index(
+                models.F("previous_campaign"),
+                models.F("created_at"),
+                condition=models.Q(("previous_campaign__isnull", False)),
+                name="numbers_attachment_departure",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.UniqueConstraint(
@@ -480,7 +495,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="campaignattachment",
             constraint=models.CheckConstraint(
-                condition=models.Q(("actor_kind__in", ["api_key", "operator", "command", "worker", "carrier"])),
+                condition=models.Q(
+                    ("actor_kind__in", ["api_key", "operator", "command", "worker", "import", "carrier"])
+                ),
                 name="numbers_campaignattachment_actor_kind_known",
             ),
         ),

@@ -49,18 +49,24 @@ RETURNING updated_at
 _COPY_MANY = """
 COPY numbers_campaignattachment (
     id, organization_id, phone_number_id, carrier, campaign_id, previous_campaign_id,
-    actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at
+    actor_kind, actor_id, request_id, reason, batch_id, created_at, status, attempts, next_attempt_at,
+    propagated_at
 ) FROM STDIN (FORMAT BINARY)
 """
 _MANY_TYPES = (
     "uuid", "uuid", "uuid", "varchar", "uuid", "uuid",
     "varchar", "varchar", "varchar", "varchar", "uuid", "timestamptz", "varchar", "int4", "timestamptz",
+    "timestamptz",
 )  # fmt: skip
 _UPDATE_MANY = """
 UPDATE numbers_phonenumber p
 SET campaign_id = a.campaign_id,
-    carrier_line_option_status = CASE WHEN a.campaign_id IS NULL THEN %(removing)s ELSE %(pending)s END,
-    carrier_line_option_propagated_at = NULL,
+    carrier_line_option_status = CASE
+        WHEN a.campaign_id IS NULL THEN %(removing)s
+        WHEN a.status = %(propagated)s THEN %(propagated)s
+        ELSE %(pending)s
+    END,
+    carrier_line_option_propagated_at = a.propagated_at,
     current_attachment_id = a.id,
     updated_at = a.created_at
 FROM numbers_campaignattachment a
@@ -90,6 +96,8 @@ class Move:
     # When the number's row changes, and from when on the carrier can be notified.
     at: datetime
     due_at: datetime
+    # The carrier has the number on the campaign already, so it is not notified.
+    is_propagated: bool = False
     attachment_id: UUID = field(default_factory=uuid7)
 
 
@@ -156,9 +164,10 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
                         actor.reason,
                         actor.batch_id,
                         move.at,
-                        AttachmentStatus.PENDING.value,
+                        (AttachmentStatus.PROPAGATED if move.is_propagated else AttachmentStatus.PENDING).value,
                         0,
-                        move.due_at if _is_due(move.campaign, move.number_type) else None,
+                        move.due_at if _is_due(move.campaign, move.number_type) and not move.is_propagated else None,
+                        move.at if move.is_propagated else None,
                     )
                 )
         cursor.execute(
@@ -166,6 +175,7 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
             {
                 "removing": LineOptionStatus.REMOVING.value,
                 "pending": LineOptionStatus.PENDING.value,
+                "propagated": LineOptionStatus.PROPAGATED.value,
                 "attachment_ids": array_literal(move.attachment_id for move in moves),
             },
         )

@@ -76,6 +76,11 @@ class Migration(migrations.Migration):
                         name="propagation_order_open",
                     ),
                     models.Index(
+                        models.F("carrier_order_id"),
+                        condition=models.Q(("carrier_order_id__isnull", False)),
+                        name="propagation_order_of_carrier",
+                    ),
+                    models.Index(
                         models.F("ended_at"),
                         condition=models.Q(("ended_at__isnull", False)),
                         name="propagation_order_ended",

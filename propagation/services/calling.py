@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from carriers.base import Carrier, CarrierUnavailable
+from carriers.base import CarrierAccount, CarrierUnavailable
 from carriers.choose import Limits, build_carrier, default_limits
 from propagation.models import CarrierRateLimit
 
@@ -127,7 +127,7 @@ class RateLimiter:
 
 
 @cache
-def carrier_of(account: str) -> Carrier:
+def carrier_of(account: str) -> CarrierAccount:
     """Return the adapter of an account in CARRIERS, one per process. Raises ImproperlyConfigured."""
     pace = rate_limiter_of(account).pace
     try:

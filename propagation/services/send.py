@@ -29,16 +29,15 @@ from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from phone_numbers.services.transitions import Cause, supersede
 from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimited, RateLimiter
+from propagation.services.delays import poll_delay, retry_delay
 from propagation.services.record import (
     AttachmentFailure,
     LeaseLost,
     lock_order,
     make_successors_due,
-    poll_delay,
     record_report,
     record_steps,
     requeue_attachments,
-    retry_delay,
 )
 
 log = structlog.get_logger(__name__)

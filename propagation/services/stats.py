@@ -5,6 +5,7 @@ All but `numbers_by_status` cost what is in progress, not what there is: each co
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Case, Count, F, Max, Min, Q, Sum, Value, When
@@ -44,6 +45,7 @@ class Rate:
 class LastReading:
     """What came of an account's last reconciliation or sync of all organizations."""
 
+    id: UUID
     account: str
     subject: str
     ended_at: datetime
@@ -102,7 +104,7 @@ def current_stats(account: str | None = None) -> Stats:
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
         rates=tuple(_rate(minutes, own) for minutes in MINUTES),
-        readings=_last_readings(own),
+        readings=last_readings(own),
         workers=workers,
         last_heartbeat=last_heartbeat,
     )
@@ -142,12 +144,19 @@ def _failures_by_code(own: Q) -> dict[str, int]:
     return {str(code): count for code, count in counts}
 
 
-def _last_readings(own: Q) -> tuple[LastReading, ...]:
-    ended = CarrierReading.objects.filter(own, ended_at__isnull=False, organization__isnull=True)
+def last_readings(own: Q | None = None) -> tuple[LastReading, ...]:
+    """Return the last that has ended of each account and subject."""
+    ended = CarrierReading.objects.filter(own or Q(), ended_at__isnull=False, organization__isnull=True)
     last = ended.order_by("carrier", "subject", "-started_at").distinct("carrier", "subject")
     return tuple(
         LastReading(
-            reading.carrier, reading.subject, reading.ended_at, reading.drifted, reading.left, reading.unreadable
+            reading.id,
+            reading.carrier,
+            reading.subject,
+            reading.ended_at,
+            reading.drifted,
+            reading.left,
+            reading.unreadable,
         )
         for reading in last
         if reading.ended_at is not None

@@ -30,6 +30,7 @@ def _shown(campaign: Campaign) -> dict[str, Any]:
         "status": campaign.status,
         "carrier_status": campaign.carrier_status,
         "expiration_date": campaign.expiration_date and campaign.expiration_date.isoformat(),
+        "mno_metadata": campaign.mno_metadata,
         "number_pool": campaign.number_pool,
         "numbers": {"attached": 0, "limit": 49},
         "created_at": campaign.created_at.isoformat().replace("+00:00", "Z"),

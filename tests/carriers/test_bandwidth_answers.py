@@ -10,7 +10,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from carriers.bandwidth.adapter import Address, BandwidthCarrier
+from carriers.bandwidth.adapter import BandwidthCarrier
+from carriers.bandwidth.address import Address
 from carriers.bandwidth.oauth import Token
 from carriers.base import (
     CampaignDecision,
@@ -292,6 +293,28 @@ def test_details_that_say_nothing_of_the_number(
     httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails").respond_with_data(body, status, content_type=XML)
     with pytest.raises(CarrierUnavailable):
         list(carrier.assignments([A]))
+
+
+SERVED = {
+    "in service": ("<Status>Inservice</Status><AccountId>14</AccountId>", [(A, True)]),
+    "without a status": ("<AccountId>14</AccountId>", [(A, True)]),
+    "ported out": ("<Status>PortOut</Status><AccountId>14</AccountId>", [(A, False)]),
+    "another account's": ("<Status>Inservice</Status><AccountId>15</AccountId>", [(A, False)]),
+    "hosted by us": ("<Status>Inservice</Status><AccountId>15</AccountId>" + _hosted("14", ""), [(A, True)]),
+    "hosted by another": ("<AccountId>15</AccountId>" + _hosted("16", ""), [(A, False)]),
+    "on its way in": ("<Status>PortInPendingFoc</Status><AccountId>14</AccountId>", []),
+    "in a state of no list": ("<Status>Odd</Status><AccountId>14</AccountId>", []),
+}
+
+
+@pytest.mark.parametrize(("inner", "said"), SERVED.values(), ids=SERVED.keys())
+def test_whether_a_number_is_in_service(
+    carrier: BandwidthCarrier, httpserver: HTTPServer, inner: str, said: list[tuple[str, bool]]
+) -> None:
+    details = f"<TelephoneNumberDetails><FullNumber>{A[2:]}</FullNumber>{inner}</TelephoneNumberDetails>"
+    body = f"<TelephoneNumberResponse>{details}</TelephoneNumberResponse>"
+    httpserver.expect_request(f"/api/tns/{A[2:]}/tndetails").respond_with_data(body, content_type=XML)
+    assert list(carrier.holdings([A])) == said
 
 
 def _campaign(status: str, *operators: str, shared: str = "", at_once: bool = False, imported: bool = True) -> str:

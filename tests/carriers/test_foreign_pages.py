@@ -25,6 +25,7 @@ CALLS: dict[str, Callable[[Carrier], object]] = {
     "find an attach": lambda carrier: carrier.find(ATTACH),
     "find a detach": lambda carrier: carrier.find(DETACH),
     "campaign status": lambda carrier: carrier.campaign_status("C000000", tcr_brand_id="BBRAND1"),
+    "holdings": lambda carrier: list(carrier.holdings([NUMBER])),
     "assignments": lambda carrier: list(carrier.assignments([NUMBER])),
 }
 PAGES = {

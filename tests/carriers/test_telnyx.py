@@ -497,9 +497,10 @@ def test_one_record_that_cannot_be_read_costs_one_number(fake: FakeTelnyx, carri
 
 def test_a_campaign_without_a_tcr_id_is_an_unknown_state(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     fake.tells_tcr_ids = False
-    fake.put(NUMBER, "4b300178-131c-d902-d54e-999999999999")
+    own = "4b300178-131c-d902-d54e-999999999999"
+    fake.put(NUMBER, own)
     [page] = carrier.assignment_pages()
-    assert [(one.tcr_campaign_id, one.state.value) for one in page.assignments] == [(None, "UNKNOWN")]
+    assert [(one.tcr_campaign_id, one.state.value) for one in page.assignments] == [(own, "UNKNOWN")]
     assert list(carrier.assignments([NUMBER])) == []
 
 

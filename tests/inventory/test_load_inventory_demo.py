@@ -79,6 +79,11 @@ def test_there_is_one_of_everything(api: ApiClient) -> None:
     assert PhoneNumber.objects.count() >= 25
 
 
+def test_only_what_carriers_take_is_attached(api: ApiClient) -> None:
+    attached = PhoneNumber.objects.filter(campaign__isnull=False)
+    assert set(attached.values_list("number_type", flat=True)) == {NumberType.LOCAL}
+
+
 def test_loading_it_again_does_not_undo_what_was_attached(api: ApiClient) -> None:
     api.attach(FRONT_DESK, RECALLS)
     before = all_rows()

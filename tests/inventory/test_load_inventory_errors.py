@@ -238,8 +238,8 @@ def test_a_required_key_that_is_left_out(tmp_path: Path, place: str, keys: str) 
 KEYS = {
     "organizations[0]": "id, name, slug, brands, campaigns, phone_numbers",
     BRAND: "id, name, identity_status, tcr_brand_id",
-    CAMPAIGN: "id, brand_id, name, usecase, status, tcr_campaign_id, carrier_status, number_pool",
-    NUMBER: "id, number_type, number, state, carrier, label, inbound_url, status_url, campaign_id",
+    CAMPAIGN: "id, brand_id, name, usecase, status, tcr_campaign_id, carrier_status, expiration_date, number_pool",
+    NUMBER: "id, number_type, number, state, carrier, label, inbound_url, status_url, campaign_id, propagated",
 }
 
 

@@ -81,7 +81,7 @@ def test_a_number_is_added_for_an_organization_but_never_with_a_campaign(world: 
         ({"state": "ASSIGNED"}, {"organization": [STATE]}),
         ({"state": "PENDING"}, {"organization": [STATE]}),
         ({"organization": "ours"}, {"organization": [STATE]}),
-        ({"state": "LOST"}, {"state": ["Select a valid choice. LOST is not one of the available choices."]}),
+        ({"state": "GONE"}, {"state": ["Select a valid choice. GONE is not one of the available choices."]}),
         (
             {"number_type": "pager"},
             {"number_type": ["Select a valid choice. pager is not one of the available choices."]},
@@ -198,7 +198,14 @@ def test_numbers_are_found_by_their_beginning_label_and_ids(world: World, admin_
         "336 555": [american],
         "1336": [american],
         "+336": [],
-        "8750": [],
+        "8750": [number],
+        "0123": [american],
+        "+44 (0)20 7183 8750": [number],
+        "011 44 20 7183 8750": [number],
+        "1838": [],
+        "71838": [number],
+        "nd": [],
+        "2nd fl": [american],
         "DESK london": [number],
         "london floor": [],
         "2nd": [american],
@@ -209,16 +216,19 @@ def test_numbers_are_found_by_their_beginning_label_and_ids(world: World, admin_
         assert listed(admin_client.get(page(PhoneNumber, "changelist"), {"q": term})) == found, term
 
 
-def test_a_search_for_a_number_uses_its_index(world: World, admin_client: Client) -> None:
+@pytest.mark.parametrize(
+    "term", ["919 200", "+1 (919) 200-0001", "0001", "desk", "91", "01935b8e-7c3a-7d21-9c55-0242ac120002"]
+)
+def test_a_search_for_a_number_uses_indexes(term: str, world: World, admin_client: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
-        admin_client.get(page(PhoneNumber, "changelist"), {"q": "919 200"})
-    select = next(query["sql"] for query in queries if "LIKE" in query["sql"] and "COUNT" not in query["sql"])
+        admin_client.get(page(PhoneNumber, "changelist"), {"q": term})
+    select = next(sql for sql in (query["sql"] for query in queries) if "COUNT" in sql and "numbers_phonenumber" in sql)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_indexscan = off")
         cursor.execute(f"EXPLAIN {select}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Bitmap Index Scan on numbers_phonenumber_number_" in plan
+    assert "Bitmap Index Scan on numbers_phonenumber_" in plan
     assert "Seq Scan on numbers_phonenumber" not in plan
 
 
@@ -241,6 +251,8 @@ def test_numbers_are_filtered(world: World, admin_client: Client) -> None:
         ({"has_campaign": "no"}, [world.stranger.phone_number, free, stock]),
         ({"state__exact": "PENDING"}, [free]),
         ({"carrier_line_option_status__exact": "pending"}, [attached]),
+        ({"carrier_side": "pending"}, [attached]),
+        ({"carrier_side": "none"}, [world.stranger.phone_number, free, stock]),
         ({"number_type__exact": "toll_free"}, [stock]),
         ({"created_at_from_0": tomorrow, "created_at_from_1": "00:00:00"}, []),
         ({"created_at_from_0": today, "created_at_to_0": today, "number_type__exact": "toll_free"}, [stock]),

@@ -122,7 +122,7 @@ def test_a_number_exists_once(world: World) -> None:
     ("assignments", "constraint"),
     [
         ("number_type = 'mobile'", "numbers_phonenumber_number_type_known"),
-        ("state = 'LOST'", "numbers_phonenumber_state_known"),
+        ("state = 'GONE'", "numbers_phonenumber_state_known"),
         ("state = 'AVAILABLE'", "numbers_phonenumber_state_organization"),
         ("organization_id = NULL", "numbers_phonenumber_state_organization"),
         ("carrier_line_option_status = 'pending'", "numbers_phonenumber_campaign_status"),

@@ -13,7 +13,7 @@ from carriers.http import HttpCaller
 from propagation.models import CarrierRateLimit
 from propagation.services import calling
 from propagation.services.calling import RateLimited, RateLimiter, wait_for_campaign_lookup
-from propagation.services.record import campaign_delay, poll_delay, retry_delay
+from propagation.services.delays import campaign_delay, poll_delay, retry_delay
 
 RATE, WORKERS, TURNS = 20, 6, 10
 

@@ -96,6 +96,7 @@ def test_a_number_is_lost_once_the_carrier_confirms_its_news(
         "carrier", account, world.campaign.id, None, "propagated",
     )  # fmt: skip
     assert entry.propagated_at is not None
+    assert entry.reason == "The carrier no longer has the number in service."
     # Nothing is sent.
     Worker(calling.carrier_of(account)).settle()
     assert {call.method for call in fake.calls[len(calls) :]} == {"GET"}

@@ -1,63 +1,19 @@
 """The reference page in Chromium: it shows every operation, light and dark, and no request leaves the service."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
 import orjson
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from agentmessage.api.document import document
+from tests.support.browser import Watched, cut_off, new_page
 from tests.support.waiting import DEADLINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """The system's Chromium, or Playwright's own."""
-    command = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    # Playwright runs an event loop in this thread, which Django takes for an asynchronous view.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        command = command or playwright.chromium.executable_path
-        if not Path(command).is_file():
-            pytest.skip("needs Chromium (apt-get install chromium): the page is tested without a browser only")
-        browser = playwright.chromium.launch(executable_path=command, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def _page(chromium: Browser, **options: Any) -> Page:
-    context = chromium.new_context(**options)
-    context.set_default_timeout(DEADLINE * 1000)
-    return context.new_page()
-
-
-class Watched:
-    """A page, what it asked for, and what went wrong in it."""
-
-    def __init__(self, page: Page, origin: str) -> None:
-        self.page = page
-        self.elsewhere: list[str] = []
-        self.errors: list[str] = []
-        self.origin = urlsplit(origin).netloc
-        page.on("request", self._note)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-
-    def _note(self, request: Request) -> None:
-        url = urlsplit(request.url)
-        if url.scheme not in ("data", "blob") and url.netloc != self.origin:
-            self.elsewhere.append(request.url)
-
-
 def test_every_operation_is_shown_without_third_party_requests(chromium: Browser, live_server: LiveServer) -> None:
-    watched = Watched(_page(chromium, viewport={"width": 1440, "height": 900}), live_server.url)
+    watched = Watched(new_page(chromium, viewport={"width": 1440, "height": 900}), live_server.url)
     page = watched.page
     page.goto(live_server.url)
     # The reference draws what comes into sight.
@@ -77,7 +33,7 @@ def test_every_operation_is_shown_without_third_party_requests(chromium: Browser
 
 @pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
 def test_light_and_dark(scheme: str, other: str, chromium: Browser, live_server: LiveServer) -> None:
-    page = _page(chromium, color_scheme=scheme)
+    page = new_page(chromium, color_scheme=scheme)
     page.goto(live_server.url)
     theme, paper = "document.documentElement.dataset.theme", "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(paper)
@@ -90,7 +46,7 @@ def test_light_and_dark(scheme: str, other: str, chromium: Browser, live_server:
 
 
 def test_tabs_show_one_language_and_copy_it(chromium: Browser, live_server: LiveServer) -> None:
-    page = _page(chromium, permissions=["clipboard-read", "clipboard-write"])
+    page = new_page(chromium, permissions=["clipboard-read", "clipboard-write"])
     page.goto(live_server.url)
     assert page.locator("#quickstart-bash").is_visible()
     page.locator(".tabs").get_by_role("tab", name="Python").click()
@@ -106,14 +62,14 @@ def test_tabs_show_one_language_and_copy_it(chromium: Browser, live_server: Live
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_nothing_sticks_out(width: int, chromium: Browser, live_server: LiveServer) -> None:
-    page = _page(chromium, viewport={"width": width, "height": 800})
+    page = new_page(chromium, viewport={"width": width, "height": 800})
     page.goto(live_server.url)
     page.locator("#operations").get_by_text("OpenAPI 3.1.0").first.wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not cut_off(page)
 
 
 def test_without_javascript(chromium: Browser, live_server: LiveServer) -> None:
-    page = _page(chromium, java_script_enabled=False)
+    page = new_page(chromium, java_script_enabled=False)
     page.goto(live_server.url)
     for language in ("bash", "python", "typescript"):
         assert page.locator(f"#quickstart-{language}").is_visible()

@@ -35,7 +35,8 @@ class FakeBandwidth(FakeCarrier):
     `registrations`: what `/tendlc/phoneNumbers` says of a number; SUCCESS if it is not here. `may_list`: whether the
     account has the role for `/tendlc`. `registered`: the status of each campaign, by its TCR ID. `unassigned`: numbers
     of the account that are on no campaign. `elsewhere`: what the details say of numbers that are not in service; None
-    if they are not on the account at all. `networks`: the status of each campaign at each network.
+    if they are not on the account at all. `networks`: the status of each campaign at each network. `brands`: the
+    identity status of each, by its TCR ID. `brand_of`: the brand of a campaign; BBRAND1 if it is not here.
     """
 
     def __init__(self, version: str) -> None:
@@ -45,6 +46,8 @@ class FakeBandwidth(FakeCarrier):
         self.registrations: dict[str, str] = {}
         self.registered: dict[str, str] = {}
         self.unassigned: set[str] = set()
+        self.brands = {"BBRAND1": "VERIFIED"}
+        self.brand_of: dict[str, str] = {}
         self.elsewhere: dict[str, str | None] = {}
         self.networks: dict[str, dict[str, str]] = {}
         self.may_list = True
@@ -131,6 +134,8 @@ class FakeBandwidth(FakeCarrier):
                 )
             case ["phoneNumbers", number] if number in self.campaigns or number in self.unassigned:
                 return json_reply(200, {"data": self.record(number)})
+            case ["brands"]:
+                return _page([self._brand(one) for one in sorted(self.brands)], query)
             case ["campaigns"]:
                 return _page([self._campaign(one) for one in sorted(self.registered) if wanted in one], query)
             case ["campaigns", campaign_id] if campaign_id in self.registered:
@@ -145,12 +150,21 @@ class FakeBandwidth(FakeCarrier):
         status = self.registrations.get(number, "SUCCESS")
         record = {"phoneNumber": number, "status": status, "nnid": "103710", "createdDate": TIME, "modifiedDate": TIME}
         if number in self.campaigns:
-            record |= {"campaignId": self.campaigns[number], "brandId": "BBRAND1", "customerProfileId": "P1"}
+            campaign_id = self.campaigns[number]
+            record |= {"campaignId": campaign_id, "brandId": self._brand_of(campaign_id), "customerProfileId": "P1"}
         return record
 
     def _campaign(self, campaign_id: str) -> dict[str, str]:
         status = "REGISTERED" if self.registered[campaign_id] == "ACTIVE" else "SUSPENDED"
-        return {"campaignId": campaign_id, "brandId": "BBRAND1", "status": status}
+        names = {"campaignName": f"Campaign {campaign_id}", "usecase": "MIXED"}
+        return {"campaignId": campaign_id, "brandId": self._brand_of(campaign_id), "status": status, **names}
+
+    def _brand_of(self, campaign_id: str) -> str:
+        return self.brand_of.get(campaign_id, "BBRAND1")
+
+    def _brand(self, brand_id: str) -> dict[str, str]:
+        names = {"bandwidthId": f"W{brand_id}", "displayName": f"Brand {brand_id}"}
+        return {"brandId": brand_id, "brandIdentityStatus": self.brands[brand_id], **names}
 
     def end(self, order: StoredOrder, status: str, errors: list[str] | None = None) -> None:
         """The order comes to its end, and takes effect."""

@@ -31,7 +31,8 @@ class FakeTelnyx(FakeCarrier):
     `failing`: numbers whose assignments fail, with the reason. `page_limit`: no page has more records. `tells_status`:
     records carry `assignmentStatus`, which is optional. `elsewhere`: the statuses of numbers that are not active; None
     if the account has none such. `dormant`: TCR ids of campaigns whose next assignment fails and wakes them.
-    `mappings`: how far the networks are with each number.
+    `mappings`: how far the networks are with each number. `brands`: Telnyx's ID of each, by its TCR ID.
+    `numbers`: those of the account that are on no campaign.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,8 @@ class FakeTelnyx(FakeCarrier):
         self.campaigns: dict[str, dict[str, Any]] = {}
         self.shared: dict[str, dict[str, Any]] = {}
         self.tells_status = True
+        self.brands = {TCR_BRAND: BRAND}
+        self.numbers: set[str] = set()
         self.elsewhere: dict[str, str | None] = {}
         self.dormant: set[str] = set()
         self.mappings = {"tmobileNumberMappingStatus": "ADDED"}
@@ -55,14 +58,27 @@ class FakeTelnyx(FakeCarrier):
         """The CARRIER_URL that leads here."""
         return f"telnyx://:{KEY}@127.0.0.1:{self.port}?scheme=http"
 
-    def add_campaign(self, tcr_campaign_id: str, *, status: str = "MNO_PROVISIONED", is_shared: bool = False) -> str:
+    def add_campaign(
+        self,
+        tcr_campaign_id: str,
+        *,
+        status: str = "MNO_PROVISIONED",
+        is_shared: bool = False,
+        tcr_brand_id: str = TCR_BRAND,
+    ) -> str:
         """Telnyx's id of a new campaign."""
-        content = {"tcrCampaignId": tcr_campaign_id, "tcrBrandId": TCR_BRAND, "campaignStatus": status}
+        content = {"tcrCampaignId": tcr_campaign_id, "tcrBrandId": tcr_brand_id, "campaignStatus": status}
         if is_shared:
-            self.shared[tcr_campaign_id] = content
+            self.shared[tcr_campaign_id] = {**content, "usecase": "MARKETING", "brandDisplayName": "Umbrella"}
             return tcr_campaign_id
         campaign_id = f"4b300178-131c-d902-d54e-{len(self.campaigns):012d}"
-        own = {"campaignId": campaign_id, "brandId": BRAND, "status": "ACTIVE", "cspId": "TNX", "mock": False}
+        own = {
+            "campaignId": campaign_id,
+            "brandId": self.brands[tcr_brand_id],
+            "status": "ACTIVE",
+            "cspId": "TNX",
+            "mock": False,
+        }
         words = {"description": "News", "usecase": "MIXED", "subUsecases": ["MARKETING"], "termsAndConditions": True}
         self.campaigns[campaign_id] = {**content, **own, **words}
         return campaign_id
@@ -122,8 +138,8 @@ class FakeTelnyx(FakeCarrier):
     def answer(self, call: Call) -> Reply:
         if call.headers.get("authorization") != f"Bearer {KEY}":
             return error("10009")
-        if call.path == "/v2/phone_numbers":
-            return self._numbers(call.query["filter[phone_number]"])
+        if call.raw_path == "/v2/phone_numbers":
+            return self._numbers(call.query)
         kind, _, raw = call.raw_path.removeprefix("/v2/10dlc/").partition("/")
         match call.method, kind:
             case "GET", "phone_number_campaigns" if not raw:
@@ -135,23 +151,18 @@ class FakeTelnyx(FakeCarrier):
             case method, "phone_number_campaigns":
                 return self._answer_of_number(method, raw, call.body)
             case "GET", "brand" if not raw:
-                brands = [{"brandId": BRAND, "tcrBrandId": TCR_BRAND, "identityStatus": "VERIFIED", "status": "OK"}]
-                return self._page([one for one in brands if _is_wanted(one, call.query, "tcrBrandId")], call.query)
+                listed = [self._brand(tcr_id) for tcr_id in self.brands]
+                return self._page([one for one in listed if _is_wanted(one, call.query, "tcrBrandId")], call.query)
             case "GET", "campaign" if not raw:
                 listed = [one for one in self.campaigns.values() if _is_wanted(one, call.query, "brandId")]
                 return self._page(listed, call.query)
             case "GET", "campaign":
                 return self._campaign(self._find_campaign(raw), self.campaigns)
+            case "GET", "partner_campaigns" if not raw:
+                return self._page(list(self.shared.values()), call.query)
             case "GET", "partner_campaigns":
                 return self._campaign(raw, self.shared)
         return error("10005")
-
-    def _numbers(self, digits: str) -> Reply:
-        # Any other character finds nothing; what is found may be longer.
-        numbers = [f"+{digits}", f"+{digits}9"] if digits.isdigit() else []
-        statuses = {number: self.elsewhere.get(number, "active") for number in numbers}
-        listed = [{"phone_number": number, "status": status} for number, status in statuses.items() if status]
-        return json_reply(200, {"data": listed, "meta": {"total_results": len(listed)}})
 
     def _answer_of_number(self, method: str, raw: str, body: Any) -> Reply:
         number = unquote(raw)
@@ -202,6 +213,27 @@ class FakeTelnyx(FakeCarrier):
         if wanted is not None:
             numbers = [number for number in numbers if self._tcr_id(self.records[number]["campaignId"]) == wanted]
         return self._page([self._content(number) for number in numbers], query)
+
+    def _brand(self, tcr_brand_id: str) -> dict[str, Any]:
+        ids = {"brandId": self.brands[tcr_brand_id], "tcrBrandId": tcr_brand_id}
+        return {**ids, "displayName": f"Brand {tcr_brand_id}", "identityStatus": "VERIFIED", "status": "OK"}
+
+    def _numbers(self, query: Mapping[str, str]) -> Reply:
+        if (digits := query.get("filter[phone_number]")) is not None:
+            # Any other character finds nothing; what is found may be longer.
+            numbers = [f"+{digits}", f"+{digits}9"] if digits.isdigit() else []
+        else:
+            numbers = sorted({*self.numbers, *self.records})
+        statuses = {number: self.elsewhere.get(number, "active") for number in numbers}
+        listed = [
+            {"phone_number": number, "status": status}
+            for number, status in statuses.items()
+            if status and query.get("filter[status]") in (None, status)
+        ]
+        size, page = min(int(query.get("page[size]", "20")), self.page_limit), int(query.get("page[number]", "1"))
+        meta = {"page_number": page, "page_size": size, "total_pages": -(-len(listed) // size)}
+        shown = listed[(page - 1) * size : page * size]
+        return json_reply(200, {"data": shown, "meta": meta | {"total_results": len(listed)}})
 
     def _page(self, records: list[dict[str, Any]], query: Mapping[str, str]) -> Reply:
         size = min(int(query.get("recordsPerPage", "20")), self.page_limit)

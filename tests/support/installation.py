@@ -46,14 +46,16 @@ class WorkerProcess:
 
 
 class Installation:
-    """A PostgreSQL with the demo's data, and workers on it."""
+    """A PostgreSQL with the demo's data, or an empty one, and workers on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_empty: bool = False) -> None:
         self.folder = folder
         self.server = Server(folder / "postgresql", find_programs(new_account()))
         self.server.create()
         self.server.start()
         self.server.sql("CREATE DATABASE agentmessage", database="postgres")
+        if is_empty:
+            return
         self.manage("migrate", "-v0")
         self.manage("load_inventory", str(INVENTORY))
 
@@ -112,11 +114,11 @@ class Installation:
 
 
 @contextmanager
-def installed() -> Iterator[Installation]:
+def installed(*, is_empty: bool = False) -> Iterator[Installation]:
     """An installation, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="production-", dir="/tmp"))
     folder.chmod(0o755)
-    installation = Installation(folder)
+    installation = Installation(folder, is_empty=is_empty)
     try:
         yield installation
     finally:

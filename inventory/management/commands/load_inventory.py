@@ -1,21 +1,17 @@
 """`manage.py load_inventory`: organizations, brands, campaigns and phone numbers from one JSON document."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as AnyDatabaseError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from accounts.actors import Actor
 from inventory.load import load_inventory
+from inventory.management.progress import progress_bar
 from inventory.merge import InventoryCounts
 from inventory.reading import InventoryRefused
-from inventory.staging import Report, Stage
 
 
 class Command(BaseCommand):
@@ -32,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *, file: str, **options: Any) -> None:
         try:
-            with _progress_bar() as report:
+            with progress_bar() as report:
                 counts = load_inventory(document=_read(file), actor=Actor.for_command("load_inventory"), report=report)
         except InventoryRefused as refused:
             raise CommandError(_explain(file, refused)) from refused
@@ -81,21 +77,3 @@ def _summary(counts: InventoryCounts) -> str:
     if counts.is_empty:
         lines.append("The document has no organizations, so there was nothing to load.")
     return "\n".join(lines)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Report]:
-    """Show a bar for each stage on a terminal, and nothing in a pipe."""
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        tasks: dict[Stage, TaskID] = {}
-
-        def report(stage: Stage, done: int, total: int) -> None:
-            if stage not in tasks:
-                for task in tasks.values():
-                    progress.update(task, visible=False)
-                tasks[stage] = progress.add_task(stage, total=total or None)
-            progress.update(tasks[stage], completed=done)
-
-        yield report
