@@ -13,19 +13,21 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import CharField, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.errors import MissingScope
 from accounts.models import ApiKey
 from accounts.scopes import Scope
-from agentmessage.db.prepared import fetch_one, instance, select
+from agentmessage.db.compiled import CompiledQueryset, Param
 from agentmessage.errors import NotFound, ValidationFailed, shown
 from agentmessage.validators import validate_label
 
 # `last_used_at` is updated at most this often.
 USE_INTERVAL = timedelta(minutes=1)
-_KEY = select(ApiKey, "digest = %s")
+_KEY = CompiledQueryset(lambda: ApiKey.objects.filter(digest=Param("digest", CharField())).order_by())
 
 _MARK = "am_live_"
 _ALPHABET = string.ascii_letters + string.digits
@@ -144,8 +146,7 @@ def find_usable_key(plain: str) -> ApiKey | None:
     a minute.
     """
     now = timezone.now()
-    row = fetch_one(_KEY, [digest_of(plain)])
-    key = None if row is None else instance(ApiKey, row)
+    key = _KEY.first(digest=digest_of(plain))
     if key is None or not key.is_usable(at=now):
         return None
     if key.last_used_at is None or now - key.last_used_at >= USE_INTERVAL:
@@ -155,12 +156,8 @@ def find_usable_key(plain: str) -> ApiKey | None:
 
 def _record_use(key: ApiKey) -> None:
     # SKIP LOCKED: another request that is writing this row writes the same value, so there is no need to wait.
-    # The WHERE repeats the interval: another request may have just written it, or this machine's clock may run ahead.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE accounts_apikey SET last_used_at = now() WHERE id = ("
-            "SELECT id FROM accounts_apikey WHERE id = %s"
-            " AND (last_used_at IS NULL OR last_used_at <= now() - make_interval(secs => %s))"
-            " FOR NO KEY UPDATE SKIP LOCKED)",
-            [key.id, USE_INTERVAL.total_seconds()],
-        )
+    # The filter repeats the interval: another request may have just written it, or this machine's clock may run ahead.
+    unrecorded = Q(last_used_at__isnull=True) | Q(last_used_at__lte=Now() - USE_INTERVAL)
+    free = ApiKey.objects.select_for_update(no_key=True, skip_locked=True).filter(unrecorded, id=key.id)
+    with transaction.atomic():
+        ApiKey.objects.filter(id__in=free.values("id")).update(last_used_at=Now())

@@ -86,7 +86,7 @@ def check_timeouts(
         missing = sorted(name for (name,) in cursor)
     return [
         CheckWarning(
-            f"Behind pgbouncer {name} is not set: a request may wait, or hold its locks, for ever.",
+            f"Behind pgbouncer {name} is not set: a request may wait, or hold its locks, forever.",
             hint="Set it in pgbouncer.ini, in connect_query (docs/scale.md).",
             id="agentmessage.W002",
         )

@@ -8,9 +8,11 @@ not return a hit. The clock is the database's, the same for all processes.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from agentmessage.models import Counter
 from agentmessage.rates import Rate
@@ -76,15 +78,6 @@ WHERE subject = %(subject)s
 RETURNING greatest(1, ceil(extract(epoch FROM ends_at - clock_timestamp())))::integer
 """
 
-# Rows of the day before, a batch at a time, without waiting for rows that are in use.
-_PURGE = """
-DELETE FROM agentmessage_counter WHERE subject IN (
-    SELECT subject FROM agentmessage_counter
-    WHERE ends_at < statement_timestamp() - interval '1 day'
-    LIMIT 1000
-    FOR UPDATE SKIP LOCKED
-)
-"""
 _PURGE_ONE_NEW_ROW_IN = 100
 
 
@@ -130,10 +123,9 @@ def forget(subject: str) -> None:
 
 def purge() -> int:
     """Delete up to a thousand rows that ended more than a day ago, and return their number."""
-    with connection.cursor() as cursor:
-        cursor.execute(_PURGE)
-        deleted: int = cursor.rowcount
-    return deleted
+    # A batch at a time, without waiting for rows that are in use.
+    old = Counter.objects.filter(ends_at__lt=Now() - timedelta(days=1)).select_for_update(skip_locked=True)
+    return Counter.objects.filter(subject__in=old.values("subject")[:1000]).delete()[0]
 
 
 def _purge_sometimes(hits: int) -> None:

@@ -1,4 +1,4 @@
-"""Errors of the database that are no defect of a statement: told apart by SQLSTATE, and logged as what they are."""
+"""Database errors that are not defects of a statement: classified by SQLSTATE, and logged by class."""
 
 from enum import Enum
 

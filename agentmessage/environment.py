@@ -240,7 +240,7 @@ class Environment:
     )
     CARRIERS = Setting(
         Kind(
-            f"up to {_MAX_ACCOUNTS} accounts like main=bandwidth://…,other=telnyx://…, each with a name of its own",
+            f"up to {_MAX_ACCOUNTS} accounts like main=bandwidth://…,other=telnyx://…, each with its own name",
             _read_accounts,
         ),
         None,

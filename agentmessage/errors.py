@@ -24,7 +24,7 @@ class ErrorCode(StrEnum):
     CAMPAIGN_NOT_ACTIVE = "CAMPAIGN_NOT_ACTIVE", "campaign is not active"
     BRAND_NOT_VERIFIED = "BRAND_NOT_VERIFIED", "brand is not verified"
     NUMBER_NOT_ASSIGNED = "NUMBER_NOT_ASSIGNED", "number is not assigned"
-    CAMPAIGN_NUMBER_LIMIT = "CAMPAIGN_NUMBER_LIMIT", "campaign has no room for another number"
+    CAMPAIGN_NUMBER_LIMIT = "CAMPAIGN_NUMBER_LIMIT", "campaign is at its number limit"
     NUMBER_TYPE_NOT_ELIGIBLE = "NUMBER_TYPE_NOT_ELIGIBLE", "number type cannot be attached to a 10DLC campaign"
     NOT_FAILED = "NOT_FAILED", "propagation has not failed"
     PRECONDITION_FAILED = "PRECONDITION_FAILED", "precondition failed"

@@ -57,7 +57,7 @@ def configure_logging(*, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # What they tell of every task they know and every call they make, our own lines say with an id.
+    # Their lines about tasks and calls repeat this service's own lines, which have an ID.
     for chatty in ("procrastinate", "httpx2"):
         logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
     # Our own line for each request says more, with the request's id.

@@ -1,4 +1,4 @@
-"""What a running `make run` tells the commands beside it: its database and its simulated carrier.
+"""How a running `make run` shares its database and its simulated carrier with the commands beside it.
 
 Only `manage.py` asks, and only where DATABASE_URL is unset. Processes that serve a deployment never do.
 """

@@ -44,7 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
-# What stands below ServePrograms is for people with a browser: the requests of programs do not come there.
+# The middleware below ServePrograms is for browsers: API requests do not reach it.
 MIDDLEWARE = [
     "agentmessage.api.middleware.RequestMiddleware",
     "agentmessage.api.middleware.CorsMiddleware",
@@ -110,6 +110,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "agentmessage.logs.ErrorPageFilter"
 
@@ -206,19 +207,19 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "AgentMessage numbers",
     "VERSION": "1",
     "DESCRIPTION": (
-        "Which 10DLC campaign each phone number sends under: correct at every moment, pushed to the carrier, explained "
-        "when it fails.\n\n"
-        'Every answer is `{"success": true, "data": …}` or `{"success": false, "error": {"code", "message", '
-        '"request_id"}}`, and carries `X-Request-Id`. A method that a route does not know is 405 `METHOD_NOT_ALLOWED`; '
-        "a route that does not exist is 404 `NOT_FOUND`. Times are RFC 3339 in UTC, ids are UUIDs."
+        "Attach 10DLC campaigns to phone numbers: consistent at any time, propagated to the carrier, with an "
+        "explanation of each failure.\n\n"
+        'Every response is `{"success": true, "data": …}` or `{"success": false, "error": {"code", "message", '
+        '"request_id"}}`, and carries `X-Request-Id`. A method that a route does not support is 405 '
+        "`METHOD_NOT_ALLOWED`; an unknown route is 404 `NOT_FOUND`. Times are RFC 3339 in UTC, IDs are UUIDs."
     ),
     "SERVERS": [{"url": "/", "description": "This service"}],
     "TAGS": [
         {"name": "Phone numbers", "description": "The numbers of your organization."},
-        {"name": "Campaign of a number", "description": "Attach, detach, and where the carrier stands."},
-        {"name": "Campaigns", "description": "What your brands are registered to send."},
-        {"name": "Brands", "description": "The businesses that are registered with The Campaign Registry."},
-        {"name": "API keys", "description": "Who may call, and what for."},
+        {"name": "Campaign of a number", "description": "Attach, detach, and the carrier's status."},
+        {"name": "Campaigns", "description": "The registered campaigns of your brands."},
+        {"name": "Brands", "description": "The businesses registered with The Campaign Registry."},
+        {"name": "API keys", "description": "Keys and their scopes."},
     ],
     "POSTPROCESSING_HOOKS": ["agentmessage.api.schema.name_path_ids", "agentmessage.api.schema.add_components"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

@@ -1,6 +1,6 @@
 """Request bodies between the WSGI server and Django: in chunks, cut off, unread, or declared as nonsense.
 
-Django takes a request without a Content-Length for one without a body, cannot tell a body that was cut off from a
+Django takes a request without a Content-Length for one without a body, cannot distinguish a truncated body from a
 complete one, and fails outside of all error handling when it cannot parse a Content-Type. And a server that closes a
 connection while the client is still sending resets it: the client never sees the response that it was sent.
 """
@@ -41,7 +41,7 @@ class RequestBodies:
         length = environ.get("CONTENT_LENGTH", "")
         if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
             body = _Body(environ["wsgi.input"], length=None)
-            # Django reads no further than the length. One byte over the limit tells that the body is too large.
+            # Django reads no further than the length. One byte over the limit shows that the body is too large.
             environ["CONTENT_LENGTH"] = str(settings.MAX_BODY_BYTES + 1)
         elif length.isdecimal() and int(length):
             body = _Body(environ["wsgi.input"], length=int(length))

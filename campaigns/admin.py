@@ -94,7 +94,7 @@ class CampaignAdmin(RowAdmin):
 
     form = CampaignForm
     list_display = (
-        "name", "organization", "brand", "usecase", "tcr_campaign_id", "standing", "carrier", "expiration_date",
+        "name", "organization", "brand", "usecase", "tcr_campaign_id", "tcr_status", "carrier", "expiration_date",
     )  # fmt: skip
     list_select_related = ("organization", "brand")
     list_filter = (
@@ -113,7 +113,7 @@ class CampaignAdmin(RowAdmin):
     autocomplete_fields = ("organization", "brand")
     fieldsets = (
         (None, {"fields": ("organization", "brand", "name", "usecase", "description", "tcr_campaign_id")}),
-        ("Standing", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
+        ("Status", {"fields": ("status", "carrier_status", "mno_metadata", "expiration_date", "number_pool")}),
         (
             "Suspension by an operator",
             {
@@ -128,8 +128,8 @@ class CampaignAdmin(RowAdmin):
     actions_detail = ("move_numbers",)
 
     def has_history(self, row: Campaign) -> bool:
-        """Whether numbers are on it."""
-        return _numbers_of(row).exists()
+        """Whether numbers are or were on it."""
+        return _numbers_of(row).exists() or row.departures.exists()
 
     def describe(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
         """Return its brand, its limit, and its numbers by what the carrier knows of them."""
@@ -138,7 +138,7 @@ class CampaignAdmin(RowAdmin):
         numbers = _numbers_of(row)
         address = f"{reverse('admin:numbers_phonenumber_changelist')}?campaign__id__exact={row.id}"
         rows = [
-            [link(f"{address}&carrier_line_option_status__exact={status}", capfirst(status)), counted(some)]
+            [link(f"{address}&carrier_side={status}", capfirst(status)), counted(some)]
             for status in ("propagated", "pending", "failed")
             if (some := numbers.filter(carrier_line_option_status=status)).exists()
         ]
@@ -213,8 +213,8 @@ class CampaignAdmin(RowAdmin):
             CampaignStatus.EXPIRED: "danger",
         },
     )
-    def standing(self, campaign: Campaign) -> str:
-        """TCR's word for it."""
+    def tcr_status(self, campaign: Campaign) -> str:
+        """The status at TCR."""
         return campaign.status
 
     @display(
@@ -228,5 +228,5 @@ class CampaignAdmin(RowAdmin):
         },
     )
     def carrier(self, campaign: Campaign) -> str:
-        """The carrier side's word for it."""
+        """The carrier's status."""
         return campaign.effective_carrier_status

@@ -17,7 +17,7 @@ validate_tcr_campaign_id = RegexValidator(rf"\A{TCR_CAMPAIGN_ID}\Z", "must be C 
 
 
 class CampaignStatus(models.TextChoices):
-    """Where the campaign stands with TCR."""
+    """The campaign's status with TCR."""
 
     PENDING = "PENDING"
     ACTIVE = "ACTIVE"
@@ -75,7 +75,7 @@ class Campaign(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="campaigns", db_index=False)
-    # The composite foreign key (organization, brand) of the first migration stands in for the simple one.
+    # The composite foreign key (organization, brand) of the first migration replaces the simple one.
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="campaigns", db_constraint=False)
     name = models.CharField(max_length=255, validators=[validate_name])
     usecase = models.CharField("use case", max_length=40, choices=Usecase.choices)

@@ -4,25 +4,28 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, timedelta
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce, Now, TruncDate
 
-from agentmessage.db.prepared import columns, fetch_one, instance
+from agentmessage.db.compiled import CompiledQueryset, Param
+from agentmessage.db.prepared import instance
 from agentmessage.db.timeouts import waiting_for_lock
 from brands.models import Brand
 from campaigns.models import Campaign, CampaignStatus
 
-_CAMPAIGN_AND_BRAND = f"""
-SELECT {columns(Campaign, "c")}, {columns(Brand, "b")}
-FROM campaigns_campaign c JOIN brands_brand b ON b.id = c.brand_id
-WHERE c.organization_id = %s AND c.id = %s
-"""  # noqa: S608  (Only constants.)
+_CAMPAIGN_AND_BRAND = CompiledQueryset(
+    lambda: (
+        Campaign.objects.select_related("brand")
+        .filter(organization_id=Param("organization_id", UUIDField()), id=Param("campaign_id", UUIDField()))
+        .order_by()
+    )
+)
 _WIDTH = len(Campaign._meta.concrete_fields)
 
 
 def get_campaign_with_brand(*, organization_id: UUID, campaign_id: UUID) -> Campaign | None:
     """The organization's campaign, its brand read with it; None if it has no such campaign."""
-    row = fetch_one(_CAMPAIGN_AND_BRAND, [organization_id, campaign_id])
+    row = _CAMPAIGN_AND_BRAND.first_values(organization_id=organization_id, campaign_id=campaign_id)
     if row is None:
         return None
     campaign = instance(Campaign, row[:_WIDTH])

@@ -272,7 +272,7 @@ class Carrier(Protocol):
         """Place the order. Raises CarrierRefused, CarrierUnavailable."""
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """Look the order up by the carrier's ID or else by ours. None if the carrier does not know it.
+        """Look the order up by the carrier's ID or else by this service's ID. None if the carrier does not know it.
 
         Raises CarrierRefused, CarrierUnavailable.
         """

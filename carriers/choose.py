@@ -17,7 +17,7 @@ class Limits:
 
 
 # Neither carrier states a limit for orders in public, so the defaults are careful; an account's own limits are for
-# CARRIER_REQUESTS_PER_SECOND and CARRIER_OPEN_ORDERS to say. Bandwidth's campaign management guide has the look-ups'.
+# CARRIER_REQUESTS_PER_SECOND and CARRIER_OPEN_ORDERS to say. Bandwidth's campaign management guide has the lookups'.
 _LIMITS = {
     "simulated": Limits("simulated", requests_per_second=0, open_orders=0),
     "bandwidth": Limits("bandwidth", requests_per_second=5, open_orders=100, campaign_lookups_per_minute=30),

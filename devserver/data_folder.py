@@ -52,7 +52,7 @@ def owned(folder: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def publish(folder: Path, running: Running) -> None:
-    """Tell the commands beside this process, and another one that wants the folder, what runs. The caller owns it."""
+    """Publish what runs to the commands beside this process and to others that want the folder. The caller owns it."""
     write_private(settings_file(folder), json.dumps(asdict(running)))
 
 

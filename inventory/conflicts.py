@@ -15,8 +15,13 @@ from inventory.schema import KINDS, MODELS, Stored
 from phone_numbers.models import only_account
 
 
-def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> None:
-    """Raise InventoryRefused with every conflict, in the order of the document."""
+def refuse_conflicts(
+    cursor: CursorWrapper, inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]
+) -> None:
+    """Raise InventoryRefused with every conflict, in the order of the document.
+
+    `campaigns` are those of the staged numbers, each with the organization that names it.
+    """
     problems = [
         *_slugs(inventory),
         *_foreign(inventory, "brands", stored),
@@ -26,7 +31,7 @@ def refuse_conflicts(cursor: CursorWrapper, inventory: Inventory, stored: Stored
         *_tcr_ids_in_use(inventory, stored),
         *_brands_of_campaigns(inventory, stored),
         *_phone_numbers(cursor),
-        *_campaigns_of_phone_numbers(cursor, inventory, stored),
+        *_campaigns_of_phone_numbers(cursor, inventory, stored, campaigns),
     ]
     if problems:
         raise InventoryRefused(problems=sorted(problems, key=_position))
@@ -167,9 +172,6 @@ _CHECKS = (
         """,
     ),
 )
-_CAMPAIGNS_OF_PHONE_NUMBERS = """
-SELECT DISTINCT organization_id, campaign_id FROM inventory_phone_numbers WHERE campaign_id IS NOT NULL
-"""
 _ON_CAMPAIGNS = """
 SELECT organization_index, entry_index, campaign_id
 FROM inventory_phone_numbers
@@ -184,12 +186,13 @@ def _phone_numbers(cursor: CursorWrapper) -> Iterator[Problem]:
             yield Problem((*_phone_number_place(organization, index), check.key), check.sentence.format(*words))
 
 
-def _campaigns_of_phone_numbers(cursor: CursorWrapper, inventory: Inventory, stored: Stored) -> Iterator[Problem]:
-    cursor.execute(_CAMPAIGNS_OF_PHONE_NUMBERS)
-    unknown = set(cursor.fetchall()) - _known(inventory, "campaigns", stored)
+def _campaigns_of_phone_numbers(
+    cursor: CursorWrapper, inventory: Inventory, stored: Stored, campaigns: frozenset[tuple[UUID, UUID]]
+) -> Iterator[Problem]:
+    unknown = campaigns - _known(inventory, "campaigns", stored)
     if unknown:
-        organizations, campaigns = (list(ids) for ids in zip(*unknown, strict=True))
-        cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": campaigns})
+        organizations, ids = (list(column) for column in zip(*unknown, strict=True))
+        cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": ids})
         for organization, index, campaign_id in cursor.fetchall():
             sentence = f"{shown(campaign_id)} is not a campaign of this organization"
             yield Problem((*_phone_number_place(organization, index), "campaign_id"), sentence)

@@ -28,7 +28,7 @@ ANALYZE (SKIP_LOCKED)
 
 
 def _silent(stage: Stage, done: int, total: int) -> None:
-    """Report to no one."""
+    """Discard the report."""
 
 
 def load_inventory(*, document: bytes, actor: Actor, report: Report = _silent) -> InventoryCounts:
@@ -65,14 +65,14 @@ def load_entries(
 
 def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCounts:
     with connection.cursor() as cursor:
-        wait_for_other_loads(cursor)
-        total = stage_phone_numbers(cursor, inventory, report=report)
+        wait_for_other_loads()
+        staged = stage_phone_numbers(cursor, inventory, report=report)
         report(Stage.WRITING, 0, 0)
         lock_staged_phone_numbers(cursor)
-        stored = lock_stored_rows(cursor, inventory)
-        refuse_conflicts(cursor, inventory, stored)
+        stored = lock_stored_rows(inventory, staged)
+        refuse_conflicts(cursor, inventory, stored, campaigns=staged.campaigns)
         now = database_now()
         rows = {kind: merge_rows(inventory, kind, stored, now=now) for kind in MODELS}
-        phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=total)
+        phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=staged.total)
         unstage(cursor)
     return InventoryCounts(**rows, phone_numbers=phone_numbers, attached=attached, detached=detached)

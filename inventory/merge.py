@@ -97,7 +97,7 @@ def merge_rows(inventory: Inventory, kind: str, stored: Stored, *, now: datetime
 # Phone numbers. What happens to each of them is decided once, as a row of a plan.
 
 # A number that is AVAILABLE has no organization; its history is that of the one that gave it up. What a document leaves
-# out stays as it is, unless the number changes hands: one tenant's URLs are not for the next. Numbers to which nothing
+# out is unchanged, unless the number changes hands: one tenant's URLs are not for the next. Numbers to which nothing
 # happens are not in the plan.
 _PLAN = """
 CREATE TEMPORARY TABLE inventory_plan AS
@@ -175,7 +175,6 @@ FROM inventory_plan
 WHERE is_new
 ORDER BY position
 """
-_COUNT = "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM inventory_plan"
 
 
 def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, total: int) -> tuple[Counts, int, int]:
@@ -184,6 +183,7 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
     The caller holds the locks of those that exist.
     """
     cursor.execute(_PLAN, {"now": now, "available": NumberState.AVAILABLE.value, "carrier": only_account()})
+    planned = cursor.rowcount
     cursor.execute("ANALYZE inventory_plan")
     # In this order: a number in stock has no campaign, and one that comes out of stock has an organization first. The
     # attachments of new numbers come before their rows, which refer to them.
@@ -193,10 +193,9 @@ def merge_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime, t
     cursor.execute(
         _INSERT, {"pending": LineOptionStatus.PENDING.value, "propagated": LineOptionStatus.PROPAGATED.value}
     )
-    cursor.execute(_COUNT)
-    created, updated = cursor.fetchone()
+    created = cursor.rowcount
     cursor.execute("DROP TABLE inventory_plan")
-    counts = Counts(created=created, updated=updated, unchanged=total - created - updated)
+    counts = Counts(created=created, updated=planned - created, unchanged=total - planned)
     return counts, attached, detached
 
 

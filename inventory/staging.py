@@ -4,12 +4,15 @@ Organizations, brands and campaigns are few and go by the ORM; of them only the 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from agentmessage.db.locks import wait_for_turn
 from agentmessage.ids import uuid7
 from inventory.reading import Inventory, entries
 from inventory.schema import MODELS, Stored
@@ -26,9 +29,6 @@ class Stage(StrEnum):
 # Called with the stage, how many numbers are done and how many there are; 0 of 0 where that is not known.
 Report = Callable[[Stage, int, int], None]
 REPORT_EVERY = 1_000
-
-# One load at a time: two of them would meet on rows that neither has yet.
-_ONE_LOAD_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('numbers.load_inventory'))"
 
 # `attachment_id` is the ID of the number's attachment, should it need one.
 _CREATE = """
@@ -57,16 +57,23 @@ FROM (
     FOR NO KEY UPDATE OF p
 ) locked
 """
-_CAMPAIGNS = "SELECT DISTINCT campaign_id FROM inventory_phone_numbers WHERE campaign_id IS NOT NULL"
 
 
-def wait_for_other_loads(cursor: CursorWrapper) -> None:
-    """Keep other loads waiting until the transaction ends."""
-    cursor.execute(_ONE_LOAD_AT_A_TIME)
+def wait_for_other_loads() -> None:
+    """Let one load at a time write: two of them would meet on rows that neither has yet."""
+    wait_for_turn("inventory", "load")
 
 
-def stage_phone_numbers(cursor: CursorWrapper, inventory: Inventory, *, report: Report) -> int:
-    """Copy the numbers into the temporary table, and return how many they are.
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The phone numbers of a document: how many, and their campaigns, each with the organization that names it."""
+
+    total: int
+    campaigns: frozenset[tuple[UUID, UUID]]
+
+
+def stage_phone_numbers(cursor: CursorWrapper, inventory: Inventory, *, report: Report) -> Staged:
+    """Copy the numbers into the temporary table, and return what is needed of them later.
 
     Their entries are removed from the inventory, so that their memory is free while the database works.
     """
@@ -75,10 +82,12 @@ def stage_phone_numbers(cursor: CursorWrapper, inventory: Inventory, *, report: 
     with connection.wrap_database_errors, cursor.copy("COPY inventory_phone_numbers FROM STDIN") as copy:
         for row in _rows(inventory, report=report, total=total):
             copy.write_row(row)
+    named = {(owner["id"], entry.get("campaign_id")) for _place, owner, entry in entries(inventory, "phone_numbers")}
+    campaigns = frozenset((organization_id, UUID(campaign)) for organization_id, campaign in named if campaign)
     for organization in inventory:
         organization.pop("phone_numbers", None)
     cursor.execute(_ANALYZE)
-    return total
+    return Staged(total, campaigns)
 
 
 def unstage(cursor: CursorWrapper) -> None:
@@ -106,7 +115,7 @@ def lock_staged_phone_numbers(cursor: CursorWrapper) -> None:
     cursor.execute(_LOCK_NUMBERS)
 
 
-def lock_stored_rows(cursor: CursorWrapper, inventory: Inventory) -> Stored:
+def lock_stored_rows(inventory: Inventory, staged: Staged) -> Stored:
     """Return the organizations, brands and campaigns that the document names and that exist.
 
     They are locked until the transaction ends, those that are only referred to as well: none of them is deleted while
@@ -114,8 +123,7 @@ def lock_stored_rows(cursor: CursorWrapper, inventory: Inventory) -> Stored:
     """
     ids = {kind: {entry["id"] for _place, _organization, entry in entries(inventory, kind)} for kind in MODELS}
     ids["brands"] |= {entry["brand_id"] for _place, _organization, entry in entries(inventory, "campaigns")}
-    cursor.execute(_CAMPAIGNS)
-    ids["campaigns"] |= {campaign_id for (campaign_id,) in cursor.fetchall()}
+    ids["campaigns"] |= {campaign_id for _organization_id, campaign_id in staged.campaigns}
     stored: Stored = {}
     for kind, model in MODELS.items():
         rows = model._default_manager.select_for_update(no_key=True).filter(pk__in=ids[kind]).order_by("pk")

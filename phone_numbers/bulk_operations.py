@@ -62,6 +62,9 @@ class BulkOperation(models.Model):
     # The request that confirmed it, which history names.
     request_id = models.CharField(max_length=26, null=True)
     reason = models.CharField(max_length=REASON_LENGTH, null=True)
+    # What the preview says: how many numbers go from which campaign to which, and what that may cost.
+    moves = models.JSONField(default=list)
+    warnings = models.JSONField(default=list)
     # The batch of history that is undone. An operation's own moves have its ID as their batch.
     undone_batch_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(db_default=Now())

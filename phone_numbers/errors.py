@@ -16,7 +16,7 @@ class NumberTypeNotEligible(DomainError):
 
 
 class NotFailed(DomainError):
-    """There is no failed propagation to send again."""
+    """There is no failed propagation to retry."""
 
     code = ErrorCode.NOT_FAILED
 

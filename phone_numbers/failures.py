@@ -44,14 +44,14 @@ class FailureMeaning:
 
 FAILURES: dict[FailureCode, FailureMeaning] = {
     FailureCode.CARRIER_UNAVAILABLE: FailureMeaning(
-        "The carrier could not do it in many attempts. Retry once the carrier works again.",
+        "The carrier failed repeatedly. Retry once it works again.",
         "yes, 2 s to 1 h apart, up to `PROPAGATION_MAX_ATTEMPTS`",
-        "The carrier is temporarily unavailable; the attempt is repeated at next_attempt_at.",
+        "The carrier is temporarily unavailable; the attempt is retried at next_attempt_at.",
     ),
     FailureCode.CAMPAIGN_NOT_READY: FailureMeaning(
-        "The carrier has not taken numbers on this campaign for a long time. Ask the carrier why, then retry.",
+        "The carrier has not accepted numbers on this campaign for a long time. Ask the carrier why, then retry.",
         "yes, 5 min to 1 h apart, up to `PROPAGATION_APPROVAL_DAYS`",
-        "The carrier does not take numbers on this campaign yet; the attempt is repeated at next_attempt_at.",
+        "The carrier does not accept numbers on this campaign yet; the attempt is retried at next_attempt_at.",
     ),
     FailureCode.CAMPAIGN_REJECTED: FailureMeaning(
         "The carrier has rejected the campaign. Attach another one, or have this one approved: then it is retried.",
@@ -59,7 +59,7 @@ FAILURES: dict[FailureCode, FailureMeaning] = {
         resumes_on_approval=True,
     ),
     FailureCode.CAMPAIGN_SUSPENDED: FailureMeaning(
-        "The campaign is suspended, by the carrier or the operator; the attempt is repeated once that has ended.",
+        "The campaign is suspended, by the carrier or the operator; the attempt is retried once that has ended.",
         "as soon as the suspension ends",
         resumes_on_approval=True,
     ),
@@ -84,7 +84,7 @@ FAILURES: dict[FailureCode, FailureMeaning] = {
         needs_operator=True,
     ),
     FailureCode.REJECTED: FailureMeaning(
-        "The carrier does not take this number on this campaign. Read its message, then attach another campaign."
+        "The carrier does not accept this number on this campaign. Read its message, then attach another campaign."
     ),
     FailureCode.UNKNOWN_CARRIER_ANSWER: FailureMeaning(
         "The carrier answered with a code that its documentation does not list. Check the number at the carrier, then "

@@ -24,7 +24,7 @@ def only_account() -> str:
     return DEFAULT_ACCOUNT if others else only
 
 
-# What a search looks in. No label has a line break, so nothing is found half in the number and half in the label.
+# What a search covers. No label has a line break, so nothing is found half in the number and half in the label.
 SEARCHED = Upper(Concat(F("number"), Value("\n"), Coalesce(F("label"), Value("")), output_field=models.TextField()))
 
 
@@ -159,7 +159,7 @@ class PhoneNumber(models.Model):
                 F("id").desc(),
                 name="numbers_phonenumber_status",
             ),
-            # With the organization in it (btree_gin), a search costs what its own numbers cost, not everybody's.
+            # With the organization in it (btree_gin), a search costs what the organization's own numbers cost.
             GinIndex(F("organization"), OpClass(SEARCHED, name="gin_trgm_ops"), name="numbers_phonenumber_find"),
         ]
         constraints = [
@@ -183,7 +183,7 @@ class PhoneNumber(models.Model):
                 | Q(state__in=[NumberState.QUARANTINED, NumberState.LOST]),
                 name="numbers_phonenumber_state_organization",
             ),
-            # A composite foreign key does not look at a row whose organization is NULL, so this has to.
+            # A composite foreign key does not check a row whose organization is NULL, so this does.
             models.CheckConstraint(
                 condition=Q(campaign__isnull=True) | Q(organization__isnull=False),
                 name="numbers_phonenumber_campaign_organization",

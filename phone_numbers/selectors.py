@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import CharField, Q, QuerySet, UUIDField, Value
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains
 
-from agentmessage.db.prepared import fetch_one
+from agentmessage.db.compiled import CompiledQueryset, Param
 from agentmessage.errors import NotFound
 from agentmessage.validators import LABEL_LENGTH
 from phone_numbers.e164 import number_fragment
@@ -29,8 +29,16 @@ SHOWN = (
     "created_at",
     "updated_at",
 )
-_ONE = (
-    f"SELECT {', '.join(SHOWN)} FROM numbers_phonenumber WHERE organization_id = %s AND state = 'ASSIGNED' AND id = %s"  # noqa: S608  (Only constants.)
+_ONE = CompiledQueryset(
+    lambda: (
+        PhoneNumber.objects.filter(
+            organization_id=Param("organization_id", UUIDField()),
+            state=Param("state", CharField()),
+            id=Param("phone_number_id", UUIDField()),
+        )
+        .order_by()
+        .values_list(*SHOWN)
+    )
 )
 
 
@@ -56,7 +64,9 @@ def contains(text: str) -> Q:
 
 def read_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> dict[str, Any]:
     """What is shown of one ASSIGNED number of the organization. Raises NotFound."""
-    row = fetch_one(_ONE, [organization_id, phone_number_id])
+    row = _ONE.first_values(
+        organization_id=organization_id, state=NumberState.ASSIGNED.value, phone_number_id=phone_number_id
+    )
     if row is None:
         raise NotFound
     return dict(zip(SHOWN, row, strict=True))

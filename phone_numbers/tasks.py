@@ -9,7 +9,7 @@ from phone_numbers.services.bulk_operations import delete_old_operations, run_ba
 
 # The queue of all tasks, whose lost jobs `tidy_up` deletes.
 QUEUE = "propagation"
-# A job starts no further batch after this, so that a worker that is told to stop soon does.
+# A job starts no further batch after this, so that a stopping worker ends soon.
 JOB_SECONDS = 15.0
 # How long a batch waits for numbers that another transaction holds.
 LOCK_SECONDS = 5.0

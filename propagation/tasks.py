@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 QUEUE = "propagation"
 # Enough to keep some workers busy until the next round, and few enough that no lease expires in the queue.
 MAX_JOBS = 60
-# A job takes no further order after this, so that a worker that is told to stop soon does.
+# A job takes no further order after this, so that a stopping worker ends soon.
 JOB_SECONDS = 15.0
 # Long tasks are done in pieces, behind everything that is due: a piece delays the end of a worker for as long.
 PIECE_SECONDS = 50.0

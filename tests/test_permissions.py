@@ -48,7 +48,7 @@ def test_every_method_of_every_route_has_a_row() -> None:
         view = getattr(route.callback, "cls", None)
         if view in OPEN:
             continue
-        assert view is not None, f"{path} is open to everybody"
+        assert view is not None, f"{path} is open to the public"
         assert issubclass(view, TenantView)
         methods = {name.upper() for name in view.http_method_names if name != "options" and hasattr(view, name)}
         found |= {(route.name, method, view.scopes.get(method)) for method in methods}
@@ -68,7 +68,7 @@ def test_with_the_scope_alone_it_goes_through(name: str, method: str, scope: Sco
 
 @pytest.mark.parametrize(("name", "method", "scope"), ROWS)
 def test_without_a_key(name: str, method: str, scope: Scope, world: World) -> None:
-    for of in ("own", "nobody"):
+    for of in ("own", "missing"):
         response = call(ApiClient(None), name, method, path_of(name, world, of=of), world)
         assert_refused(response, 401, "UNAUTHORIZED", "authentication failed")
         assert response["WWW-Authenticate"] == "Bearer"
@@ -77,15 +77,15 @@ def test_without_a_key(name: str, method: str, scope: Scope, world: World) -> No
 @pytest.mark.parametrize(("name", "method", "scope"), ROWS)
 def test_with_every_scope_but_the_one(name: str, method: str, scope: Scope, world: World) -> None:
     _key, plain = make_key(world.organization, *(other for other in Scope if other != scope))
-    for of in ("own", "nobody"):
+    for of in ("own", "missing"):
         response = call(ApiClient(plain), name, method, path_of(name, world, of=of), world)
         assert_refused(response, 403, "FORBIDDEN", "missing required scope")
 
 
 @pytest.mark.parametrize(("name", "method", "scope"), ROWS_OF_ONE_THING)
-def test_another_organizations_thing_looks_like_none(name: str, method: str, scope: Scope, world: World) -> None:
+def test_a_foreign_resource_is_not_found(name: str, method: str, scope: Scope, world: World) -> None:
     _key, plain = make_key(world.organization, scope)
-    for of in ("stranger", "nobody"):
+    for of in ("stranger", "missing"):
         response = call(ApiClient(plain), name, method, path_of(name, world, of=of), world)
         assert_refused(response, 404, "NOT_FOUND", "not found")
 

@@ -79,7 +79,7 @@ class Doors:
         return None
 
     def attach(self, source: str) -> str | None:
-        """`attach_campaign`. A number that nobody has is accepted as a number."""
+        """`attach_campaign`. A number without an owner is accepted as a number."""
         said = self.command("attach_campaign", source, f"--campaign={self.world.campaign.id}")
         return None if said and "NOT_FOUND" in said else said
 

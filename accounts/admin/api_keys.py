@@ -29,11 +29,11 @@ from agentmessage.errors import ValidationFailed
 _ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
 
 
-class StandingFilter(DropdownFilter):
+class KeyStatusFilter(DropdownFilter):
     """Filter keys by whether they work now."""
 
-    title = "standing"
-    parameter_name = "standing"
+    title = "status"
+    parameter_name = "key_status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the choices."""
@@ -57,15 +57,15 @@ class StandingFilter(DropdownFilter):
 class ApiKeyAdmin(RowAdmin):
     """The keys of all organizations."""
 
-    list_display = ("label", "prefix", "organization", "scope_list", "standing", "last_used_at", "created_at")
+    list_display = ("label", "prefix", "organization", "scope_list", "key_status", "last_used_at", "created_at")
     list_select_related = ("organization",)
-    list_filter = (("organization", AutocompleteSelectFilter), StandingFilter)
+    list_filter = (("organization", AutocompleteSelectFilter), KeyStatusFilter)
     search_fields = ("label__icontains", "prefix__startswith", "organization__name__icontains")
     search_help_text = "Label, beginning of the key, organization or id"
     date_hierarchy = "created_at"
     autocomplete_fields = ("organization",)
     fieldsets = (
-        (None, {"fields": ("label", "organization", "prefix", "scope_list", "standing")}),
+        (None, {"fields": ("label", "organization", "prefix", "scope_list", "key_status")}),
         (
             "Times",
             {"classes": ("collapse",), "fields": ("created_at", "last_used_at", "expires_at", "revoked_at", "id")},
@@ -80,7 +80,7 @@ class ApiKeyAdmin(RowAdmin):
         if obj is None:
             return ()
         return (
-            "id", "organization", "prefix", "scope_list", "standing",
+            "id", "organization", "prefix", "scope_list", "key_status",
             "created_at", "last_used_at", "expires_at", "revoked_at",
         )  # fmt: skip
 
@@ -93,8 +93,8 @@ class ApiKeyAdmin(RowAdmin):
         """Return the scopes in one line."""
         return ", ".join(key.scopes)
 
-    @display(description="standing", label={"usable": "success", "expired": "warning", "revoked": "danger"})
-    def standing(self, key: ApiKey) -> str:
+    @display(description="status", label={"usable": "success", "expired": "warning", "revoked": "danger"})
+    def key_status(self, key: ApiKey) -> str:
         """Return whether the key works now."""
         if key.is_usable(at=timezone.now()):
             return "usable"

@@ -32,9 +32,9 @@ class ApiKeySerializer(serializers.Serializer[Any]):
 
 
 class NewApiKeySerializer(ApiKeySerializer):
-    """A new key, shown whole this one time."""
+    """A new key, with its secret. It is shown only once."""
 
-    key = serializers.CharField(help_text="The key. Keep it now: nothing can show it again.")
+    key = serializers.CharField(help_text="The full key. Store it now: it cannot be retrieved again.")
 
 
 # What `validate_label` refuses everywhere, and what does not count as visible, in the words of JSON Schema.
@@ -102,13 +102,13 @@ class _MomentField(serializers.Field[Any, Any, Any, Any]):
 
 
 class ApiKeyRequestSerializer(RequestBody):
-    """The key that you want."""
+    """The API key to create."""
 
-    label = _LabelField(help_text="Your name for it.")  # type: ignore[assignment]  # As above.
-    scopes = _ScopesField(help_text="What it may do: scopes that your own key has.")
+    label = _LabelField(help_text="A name of your choice.")  # type: ignore[assignment]  # As above.
+    scopes = _ScopesField(help_text="The scopes of the key; each must be a scope of the calling key.")
     expires_at = _MomentField(
         required=False,
         allow_null=True,
-        help_text="A time in the future, at most your own key's; left out: your own key's; null: it does not expire, "
-        "which only a key can grant that does not expire.",
+        help_text="A future time, no later than the calling key's expiry. Default: the calling key's expiry. null: "
+        "never expires, which requires a calling key that never expires.",
     )

@@ -38,8 +38,8 @@ class ApiKeysView(TenantView):
     def post(self, request: Request) -> HttpResponse:
         """Create an API key.
 
-        A new key for your organization. A key can give the scopes that it has itself, and no others, and no key that
-        outlives it. The answer shows the key whole, this one time.
+        A new key for your organization. A key can grant only its own scopes, and no later expiry than its own.
+        The full key is returned only in this response.
         """
         key, plain = create_api_key(
             organization_id=self.organization_id,
@@ -56,13 +56,13 @@ class ApiKeyView(TenantView):
 
     scopes = {"DELETE": Scope.APIKEYS_WRITE}
     tag = "API keys"
-    path_id = "The id of a key of your organization."
+    path_id = "The ID of an API key of your organization."
 
     @Operation("revokeApiKey", answer=ApiKeySerializer, returns="The key, revoked.")
     def delete(self, request: Request, api_key_id: str) -> HttpResponse:
         """Revoke an API key.
 
-        Ends a key from the next request on. A key that is revoked already stays as it is and answers 200.
+        The key is refused from the next request on. Revoking a revoked key changes nothing and returns 200.
         """
         key = revoke_api_key(organization_id=self.organization_id, api_key_id=path_uuid(api_key_id))
         return success(ApiKeySerializer(key).data)

@@ -30,7 +30,7 @@ def types() -> bytes:
 
 
 class _DocumentView(ApiView):
-    """A file for everybody."""
+    """A public file."""
 
     permission_classes = (AllowAny,)
     http_method_names = ["get", "head"]

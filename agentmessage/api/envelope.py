@@ -26,7 +26,7 @@ _CONDITIONAL_HEADERS = frozenset({"HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE", "
 class Envelope(HttpResponse):
     """A response of the API, already rendered. Times become RFC 3339 in UTC with `Z`, IDs lower-case text.
 
-    It ends with a newline, so that a terminal's prompt after curl is on a line of its own.
+    It ends with a newline, so that a terminal's prompt after curl is on its own line.
     """
 
     def __init__(self, body: Mapping[str, Any], *, status: int = 200) -> None:

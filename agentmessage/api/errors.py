@@ -25,13 +25,13 @@ class ErrorKind(NamedTuple):
 # The one table of errors; the message of each code is the code's own. `description` is public text.
 ERRORS: Mapping[ErrorCode, ErrorKind] = {
     ErrorCode.INVALID_INPUT: ErrorKind(
-        400, "A field, a query parameter or a cursor that is not taken here; the message says which."
+        400, "An unknown field or query parameter, or an invalid cursor; the message says which."
     ),
-    ErrorCode.UNAUTHORIZED: ErrorKind(401, "No key, or one that is unknown, revoked or expired."),
+    ErrorCode.UNAUTHORIZED: ErrorKind(401, "The key is missing, unknown, revoked or expired."),
     ErrorCode.FORBIDDEN: ErrorKind(403, "The key lacks the scope."),
-    ErrorCode.NOT_FOUND: ErrorKind(404, "No such thing in your organization."),
+    ErrorCode.NOT_FOUND: ErrorKind(404, "Your organization has no such resource."),
     ErrorCode.METHOD_NOT_ALLOWED: ErrorKind(
-        405, "The route does not know the method; `Allow` has those that it knows."
+        405, "The route does not support the method; `Allow` lists those it supports."
     ),
     ErrorCode.CAMPAIGN_NOT_ACTIVE: ErrorKind(409, "The campaign is pending, rejected or expired."),
     ErrorCode.BRAND_NOT_VERIFIED: ErrorKind(409, "The campaign's brand is neither VERIFIED nor VETTED_VERIFIED."),
@@ -43,17 +43,15 @@ ERRORS: Mapping[ErrorCode, ErrorKind] = {
     ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE: ErrorKind(
         409, "The operator does not allow numbers of this type on campaigns."
     ),
-    ErrorCode.NOT_FAILED: ErrorKind(409, "There is no failed propagation to send again."),
+    ErrorCode.NOT_FAILED: ErrorKind(409, "There is no failed propagation to retry."),
     ErrorCode.PRECONDITION_FAILED: ErrorKind(
         412, "`If-Match` or `If-Unmodified-Since` does not hold; nothing was changed."
     ),
-    ErrorCode.PAYLOAD_TOO_LARGE: ErrorKind(
-        413, "The body is larger than the service takes (1 MiB unless it says otherwise)."
-    ),
+    ErrorCode.PAYLOAD_TOO_LARGE: ErrorKind(413, "The body is larger than the limit (1 MiB by default)."),
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ErrorKind(
         415, "The body is declared as something other than JSON, or with a `Content-Encoding`."
     ),
-    ErrorCode.VALIDATION_FAILED: ErrorKind(422, "The input cannot be taken; `details` has a sentence for each field."),
+    ErrorCode.VALIDATION_FAILED: ErrorKind(422, "The input is invalid; `details` has a message for each field."),
     ErrorCode.RATE_LIMITED: ErrorKind(
         429, "Too many requests, or wrong keys from your address; wait for `Retry-After` seconds."
     ),

@@ -1,4 +1,4 @@
-"""What every request gets, whatever answers it: an ID, a line in the log, and below /v1 the envelope."""
+"""What every request gets: an ID, a line in the log, and below /v1 the envelope."""
 
 import re
 import time

@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from agentmessage.api.envelope import Envelope, success
 from agentmessage.api.requests import RequestQuery, WholeNumberField
 
-_NOT_OURS = "is not one that this API gave; take next_cursor of the page before as it is"
+_NOT_OURS = "is not a cursor of this API; pass next_cursor of the previous page unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,14 @@ class CursorField(serializers.Field[Any, Any, Any, Any]):
 class PageQuery(RequestQuery):
     """What every list takes, beside its own filters."""
 
-    limit = WholeNumberField(min_value=1, max_value=100, default=20, help_text="How many on a page.")
-    cursor = CursorField(
-        default=None, help_text="Where the page begins: `meta.next_cursor` of the page before, as it is."
-    )
+    limit = WholeNumberField(min_value=1, max_value=100, default=20, help_text="The page size.")
+    cursor = CursorField(default=None, help_text="`meta.next_cursor` of the previous page, unchanged.")
 
 
 class KeysetPagination(BasePagination):
     """Pages of any queryset whose rows have `id` and `created_at`, by the `PageQuery` that the view has read.
 
-    Two statements, whatever the page: the rows, and how many there are in all.
+    Every page costs two statements: the rows, and their total.
     """
 
     def paginate_queryset(self, queryset: QuerySet[Any, Any], request: Request, view: Any = None) -> list[Any]:
@@ -89,7 +87,7 @@ class KeysetPagination(BasePagination):
             # filter over all that come before.
             boundary = _row(Value(after.created_at, DateTimeField()), Value(after.id, UUIDField()))
             page = page.filter(LessThan(_row(F("created_at"), F("id")), boundary))
-        # One more than asked for tells whether there is a next page.
+        # One more than requested shows whether there is a next page.
         found = list(page[: self.limit + 1])
         has_more = len(found) > self.limit
         self.total = queryset.count() if has_more or after is not None else len(found)

@@ -58,7 +58,7 @@ class JSONParser(BaseParser):
         except orjson.JSONDecodeError as error:
             raise ParseError(str(error)) from error
         # orjson keeps the last of two equal keys. Each pair in the text has a colon, so where there are no more colons
-        # than keys, none was dropped. The slow and exact look is for texts with colons in strings or nested objects.
+        # than keys, none was dropped. The slow, exact check is for texts with colons in strings or nested objects.
         if isinstance(value, dict) and body.count(b":") != len(value):
             try:
                 json.loads(body, object_pairs_hook=_refuse_repeated_keys)
@@ -77,7 +77,7 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """Takes a body that is declared as JSON or not declared at all. Responses are JSON whatever Accept says."""
+    """Takes a body that is declared as JSON or not declared at all. Responses are JSON regardless of `Accept`."""
 
     def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:  # type: ignore[override]  # The stub forgets None, which is DRF's word for 415.
         """Return the parser, or None for a body that is declared as something else."""

@@ -40,35 +40,35 @@ def all_examples() -> Sequence[dict[str, Any]]:
 
 HEADERS: Mapping[str, dict[str, Any]] = {
     "X-Request-Id": {
-        "description": "The id of this request, a ULID. Name it when you ask about an answer.",
+        "description": "The ID of this request, a ULID. Quote it when you contact support.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", "example": ULID_EXAMPLE},
     },
     "RateLimit-Limit": {
-        "description": "How many requests the window takes. Present where the service limits requests.",
+        "description": "The requests allowed per window. Present if the service limits requests.",
         "schema": {"type": "integer", "minimum": 1, "example": 600},
     },
     "RateLimit-Remaining": {
-        "description": "How many of them are left.",
+        "description": "The requests left in the window.",
         "schema": {"type": "integer", "minimum": 0, "example": 599},
     },
     "RateLimit-Reset": {
-        "description": "In how many seconds the window ends.",
+        "description": "The seconds until the window ends.",
         "schema": {"type": "integer", "minimum": 1, "example": 60},
     },
     "Retry-After": {
-        "description": "How many seconds to wait.",
+        "description": "The seconds to wait.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1, "example": 5},
     },
     "WWW-Authenticate": {
-        "description": "The scheme to authenticate by.",
+        "description": "The authentication scheme.",
         "required": True,
         "schema": {"const": "Bearer"},
     },
     "ETag": {
-        "description": "The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. Send "
-        "it as `If-Match` with a write: 412 says that something has changed, and the write was not performed.",
+        "description": "The state of the resource. Send it as `If-None-Match`: 304 means that it has not changed. Send "
+        "it as `If-Match` with a write: 412 means that it has changed, and the write was not performed.",
         "schema": {"type": "string", "example": 'W/"0f2d1c"'},
     },
     "X-Next-Cursor": {
@@ -110,14 +110,14 @@ def _error_schemas(code: ErrorCode) -> dict[str, Any]:
     name = error_component(code)
     properties: dict[str, Any] = {
         "code": {"type": "string", "const": code.value},
-        "message": {"type": "string", "description": "One sentence for people."},
+        "message": {"type": "string", "description": "A human-readable message."},
         "request_id": {"type": "string", "description": "The same as in `X-Request-Id`."},
     }
     required = list(properties)
     if code in (ErrorCode.VALIDATION_FAILED, ErrorCode.INVALID_INPUT):
         properties["details"] = {
             "type": "object",
-            "description": "One sentence for each field that cannot be taken.",
+            "description": "A message for each invalid field.",
             "additionalProperties": {"type": "string"},
         }
     if code is ErrorCode.VALIDATION_FAILED:
@@ -139,8 +139,8 @@ COMPONENTS: dict[str, Any] = {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "am_live_…",
-            "description": "Your API key: `Authorization: Bearer am_live_…`. It sees one organization and has the "
-            "scopes that were granted to it.",
+            "description": "Your API key: `Authorization: Bearer am_live_…`. It belongs to one organization and has "
+            "the scopes that it was granted.",
         }
     },
     "headers": {name: dict(header) for name, header in HEADERS.items()},
@@ -149,7 +149,7 @@ COMPONENTS: dict[str, Any] = {
             "type": "object",
             "required": ["total", "limit", "offset", "next_cursor"],
             "properties": {
-                "total": {"type": "integer", "minimum": 0, "description": "How many there are on all pages."},
+                "total": {"type": "integer", "minimum": 0, "description": "The number of rows on all pages."},
                 "limit": {"type": "integer", "minimum": 1, "maximum": 100},
                 "offset": {"type": "integer", "const": 0, "description": "Always 0: pages are reached by cursor."},
                 "next_cursor": {
@@ -308,7 +308,7 @@ def _header_refs(names: Iterable[str]) -> dict[str, Any]:
 
 
 def name_path_ids(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
-    """Call every path's variable `id`, as the product's page does; the views give it a name that says of what."""
+    """Rename the variable of every path to `id`, as in the product's documentation; the views use specific names."""
     renamed: dict[str, Any] = {}
     for path, operations in result["paths"].items():
         name = path.partition("{")[2].partition("}")[0]

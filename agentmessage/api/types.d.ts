@@ -15,9 +15,9 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to many phone numbers
-         * @description Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the call, a number's (5 and 6) fail its row, and the others go on. A number that is given twice is attached once and unchanged the second time.
+         * @description Up to 1000 numbers in one transaction, by the rules of a single attach. A broken campaign rule (2 to 4) refuses the whole call; a broken number rule (5 and 6) fails only that number. A repeated number is attached once and reported as unchanged after that.
          *
-         *     With `atomic`, one failed row leaves every number as it was: those that would have been attached are `rolled_back`. With `dry_run` the answer is the same and nothing is written. Its `warnings` say what the moves would lead to: a campaign that its last number leaves, a limit that is exceeded, numbers that move often.
+         *     With `atomic`, one failed number rolls back all of them: those that would have been attached are `rolled_back`. With `dry_run` the response is the same and nothing is written. Its `warnings` say what the moves would lead to: a campaign that its last number leaves, a limit that is exceeded, numbers that move often.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -37,7 +37,7 @@ export interface paths {
         };
         /**
          * List phone numbers
-         * @description The assigned numbers of your organization, newest first. Numbers that come and go meanwhile neither repeat nor hide others, and the thousandth page costs what the first does.
+         * @description The assigned numbers of your organization, newest first. Pages stay consistent while numbers are added or removed, and later pages cost no more than the first.
          *
          *     Requires the `numbers:read` scope.
          */
@@ -71,7 +71,7 @@ export interface paths {
         head?: never;
         /**
          * Change a phone number
-         * @description Changes routing, label and campaign, all of it or nothing. A `campaign_id` attaches by the six rules of [Attach a campaign](#tag/campaign-of-a-number/POST/v1/phone-numbers/{id}/campaign).
+         * @description Changes routing, label and campaign, all or nothing. A `campaign_id` is attached by the six rules of [Attach a campaign](#tag/campaign-of-a-number/POST/v1/phone-numbers/{id}/campaign).
          *
          *     Requires the `numbers:write` scope.
          */
@@ -87,7 +87,7 @@ export interface paths {
         };
         /**
          * Can this number send now?
-         * @description `can_send` is true if nothing is in the way, false if something certainly is, and null if that is not known, for example while an order is open at the carrier. The blockers come in a fixed order, each with what to do.
+         * @description `can_send` is true if nothing blocks sending, false if something does, and null if that is unknown, for example while a carrier order is open. The blockers are listed in a fixed order, each with its resolution.
          *
          *     Requires the `numbers:read` scope.
          */
@@ -108,8 +108,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * See where the attachment stands
-         * @description Which campaign the number is on and what the carrier has said to it.
+         * Get the status of an attachment
+         * @description Which campaign the number is on, and what the carrier has answered.
          *
          *     Requires the `numbers:read` scope.
          */
@@ -117,25 +117,25 @@ export interface paths {
         put?: never;
         /**
          * Attach a campaign to a phone number
-         * @description Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the carrier is notified afterwards, once it has approved the campaign.
+         * @description Associates a 10DLC campaign with a phone number that you own. The association takes effect with this response; the carrier is notified afterwards, once it has approved the campaign.
          *
-         *     The rules are checked in this order, and the first one that is broken answers:
+         *     The rules are checked in this order, and the first violation is returned:
          *
-         *     1. `campaign_id` is missing or no valid id: 422 `VALIDATION_FAILED`.
+         *     1. `campaign_id` is missing or not a valid ID: 422 `VALIDATION_FAILED`.
          *     2. The campaign is not in your organization: 404 `NOT_FOUND`.
          *     3. The campaign is not ACTIVE: 409 `CAMPAIGN_NOT_ACTIVE`.
          *     4. Its brand is neither VERIFIED nor VETTED_VERIFIED: 409 `BRAND_NOT_VERIFIED`.
          *     5. The number is not in your organization: 404 `NOT_FOUND`.
          *     6. The number is not assigned: 409 `NUMBER_NOT_ASSIGNED`.
          *
-         *     Attaching the campaign that is already on the number changes nothing and answers 200. Another campaign replaces the present one in the same moment: a reader sees the old one or the new one, and never none.
+         *     Attaching the current campaign again changes nothing and returns 200. Another campaign replaces the current one atomically: readers see either the old one or the new one.
          *
          *     Requires the `numbers:write` scope.
          */
         post: operations["attachCampaign"];
         /**
          * Detach the campaign
-         * @description Takes the number off its campaign; the carrier is notified afterwards. A number without a campaign is left unchanged and answers 200.
+         * @description Takes the number off its campaign; the carrier is notified afterwards. A number without a campaign is left unchanged and returns 200.
          *
          *     Requires the `numbers:write` scope.
          */
@@ -155,7 +155,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send a failed propagation again
+         * Retry a failed propagation
          * @description Notifies the carrier of the attach or detach again, after the cause of the failure has been corrected. Temporary failures are retried automatically.
          *
          *     Requires the `numbers:write` scope.
@@ -294,7 +294,7 @@ export interface paths {
         put?: never;
         /**
          * Create an API key
-         * @description A new key for your organization. A key can give the scopes that it has itself, and no others, and no key that outlives it. The answer shows the key whole, this one time.
+         * @description A new key for your organization. A key can grant only its own scopes, and no later expiry than its own. The full key is returned only in this response.
          *
          *     Requires the `apikeys:write` scope.
          */
@@ -317,7 +317,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API key
-         * @description Ends a key from the next request on. A key that is revoked already stays as it is and answers 200.
+         * @description The key is refused from the next request on. Revoking a revoked key changes nothing and returns 200.
          *
          *     Requires the `apikeys:write` scope.
          */
@@ -331,11 +331,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Who did it. */
+        /** @description Who made the change. */
         Actor: {
             /** @enum {string} */
             kind: "api_key" | "operator" | "command" | "worker" | "import" | "carrier";
-            /** @description The id of the key or operator, or the name of the command or carrier account. */
+            /** @description The ID of the key or operator, or the name of the command or carrier account. */
             id: string;
         };
         /** @description A key of your organization, without its secret. */
@@ -369,15 +369,15 @@ export interface components {
             data: components["schemas"]["ApiKey"][];
             meta: components["schemas"]["ListMeta"];
         };
-        /** @description The key that you want. */
+        /** @description The API key to create. */
         ApiKeyRequest: {
-            /** @description Your name for it. */
+            /** @description A name of your choice. */
             label: string;
-            /** @description What it may do: scopes that your own key has. */
+            /** @description The scopes of the key; each must be a scope of the calling key. */
             scopes: ("numbers:read" | "numbers:write" | "campaigns:read" | "brands:read" | "apikeys:read" | "apikeys:write")[];
             /**
              * Format: date-time
-             * @description A time in the future, at most your own key's; left out: your own key's; null: it does not expire, which only a key can grant that does not expire.
+             * @description A future time, no later than the calling key's expiry. Default: the calling key's expiry. null: never expires, which requires a calling key that never expires.
              */
             expires_at?: string | null;
         };
@@ -385,16 +385,16 @@ export interface components {
         AttachCampaign: {
             /**
              * Format: uuid
-             * @description 36 characters, in the usual hyphenated form.
+             * @description 36 characters, in hyphenated form.
              */
             campaign_id: string;
         };
-        /** @description Where the attachment of a number stands with the carrier. */
+        /** @description The carrier's status of a number's attachment. */
         Attachment: {
             /** Format: uuid */
             campaign_id: string | null;
             /**
-             * @description What the carrier knows. `pending`: recorded here, not confirmed there; `propagated`: confirmed; `failed`: the carrier refused; `removing`: detached here, not confirmed there; null: nothing to know.
+             * @description The status at the carrier. `pending`: not confirmed yet; `propagated`: confirmed; `failed`: refused; `removing`: detached, not confirmed yet; null: nothing to confirm.
              * @enum {string|null}
              */
             status: "pending" | "propagated" | "failed" | "removing" | null;
@@ -402,7 +402,7 @@ export interface components {
             attached_at: string | null;
             /**
              * Format: date-time
-             * @description When the carrier was last told.
+             * @description When the carrier was last notified.
              */
             submitted_at: string | null;
             /**
@@ -414,7 +414,7 @@ export interface components {
             attempts: number;
             /**
              * Format: date-time
-             * @description When it is told next; null where nothing is due, or it waits for the campaign's approval.
+             * @description When the carrier is notified next; null if nothing is due, or while approval is pending.
              */
             next_attempt_at: string | null;
             failure: components["schemas"]["Failure"] | null;
@@ -426,11 +426,11 @@ export interface components {
             success: true;
             data: components["schemas"]["Attachment"];
         };
-        /** @description One thing that keeps a number from sending, or leaves that unknown. */
+        /** @description A reason why a number cannot send, or why that is unknown. */
         Blocker: {
             /** @enum {string} */
             code: "NUMBER_NOT_ASSIGNED" | "SMS_DISABLED" | "NO_CAMPAIGN" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_APPROVED" | "NOT_PROPAGATED" | "NUMBER_TYPE_NOT_ELIGIBLE" | "CAMPAIGN_NUMBER_LIMIT";
-            /** @description What is in the way. */
+            /** @description What blocks sending. */
             message: string;
             /** @description What to do. */
             resolution: string;
@@ -445,10 +445,10 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            /** @description TCR's id: B and 6 to 11 capitals or digits. */
+            /** @description The TCR ID: B and 6 to 11 capitals or digits. */
             tcr_brand_id: string | null;
             /**
-             * @description TCR's word; null while it is being looked up. Campaigns take numbers only if their brand is VERIFIED or VETTED_VERIFIED.
+             * @description The status at TCR; null until it is known. Numbers can be attached only if the brand is VERIFIED or VETTED_VERIFIED.
              * @enum {string|null}
              */
             identity_status: "SELF_DECLARED" | "UNVERIFIED" | "VERIFIED" | "VETTED_VERIFIED" | null;
@@ -470,25 +470,25 @@ export interface components {
         };
         /** @description The numbers to attach. */
         BulkAttach: {
-            /** @description Each id as 36 characters, in the usual hyphenated form. */
+            /** @description Phone number IDs, each as 36 characters in hyphenated form. */
             phone_number_ids: string[];
             /**
-             * @description The same answer, nothing written.
+             * @description Return the same response without writing anything.
              * @default false
              */
             dry_run: boolean;
             /**
-             * @description One number that fails, and nothing is attached.
+             * @description Attach nothing if any number fails.
              * @default false
              */
             atomic: boolean;
         };
-        /** @description What became of the numbers. */
+        /** @description The outcome of a bulk attach. */
         BulkAttachments: {
             attached: number;
             unchanged: number;
             failed: number;
-            /** @description Numbers that `atomic` left as they were. */
+            /** @description Numbers that `atomic` left unchanged. */
             rolled_back: number;
             /** @description In the order sent. */
             results: components["schemas"]["BulkResult"][];
@@ -506,7 +506,7 @@ export interface components {
             code: "NOT_FOUND" | "NUMBER_NOT_ASSIGNED" | "NUMBER_TYPE_NOT_ELIGIBLE" | "CAMPAIGN_NUMBER_LIMIT";
             message: string;
         };
-        /** @description What became of one number. */
+        /** @description The outcome of one number. */
         BulkResult: {
             /** Format: uuid */
             phone_number_id: string;
@@ -515,7 +515,7 @@ export interface components {
             /** @description Only where it failed. */
             error?: components["schemas"]["BulkError"];
         };
-        /** @description What one of your brands is registered to send. */
+        /** @description A registered use of messaging by one of your brands. */
         Campaign: {
             /** Format: uuid */
             id: string;
@@ -528,15 +528,15 @@ export interface components {
              */
             usecase: "2FA" | "ACCOUNT_NOTIFICATION" | "CUSTOMER_CARE" | "DELIVERY_NOTIFICATION" | "FRAUD_ALERT" | "HIGHER_EDUCATION" | "LOW_VOLUME" | "MARKETING" | "MIXED" | "POLLING_VOTING" | "PUBLIC_SERVICE_ANNOUNCEMENT" | "SECURITY_ALERT" | "AGENTS_FRANCHISES" | "CARRIER_EXEMPT" | "CHARITY" | "EMERGENCY" | "K12_EDUCATION" | "M2M" | "POLITICAL" | "PROXY" | "SOCIAL" | "SOLE_PROPRIETOR" | "SWEEPSTAKE" | "TRIAL" | "UCAAS_HIGH" | "UCAAS_LOW";
             description: string;
-            /** @description TCR's id: C and 6 to 11 capitals or digits. */
+            /** @description The TCR ID: C and 6 to 11 capitals or digits. */
             tcr_campaign_id: string | null;
             /**
-             * @description TCR's word. Only an ACTIVE campaign takes numbers.
+             * @description The status at TCR. Numbers can be attached only to an ACTIVE campaign.
              * @enum {string}
              */
             status: "PENDING" | "ACTIVE" | "REJECTED" | "EXPIRED";
             /**
-             * @description Whether the carrier takes its traffic; until then its numbers wait. SUSPENDED by the carrier, or by the operator of this service.
+             * @description Whether the carrier has approved the campaign; until then its numbers wait. SUSPENDED: by the carrier, or by the operator of this service.
              * @enum {string}
              */
             carrier_status: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
@@ -549,7 +549,7 @@ export interface components {
              * @description The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it.
              */
             expiration_date: string | null;
-            /** @description Whether carriers have approved a number pool: no limit then. */
+            /** @description Whether carriers have approved a number pool, which has no limit. */
             number_pool: boolean;
             numbers: components["schemas"]["CampaignNumbers"];
             /** Format: date-time */
@@ -568,10 +568,10 @@ export interface components {
             data: components["schemas"]["Campaign"][];
             meta: components["schemas"]["ListMeta"];
         };
-        /** @description How many numbers a campaign has, and may have. */
+        /** @description How many numbers the campaign has, and its limit. */
         CampaignNumbers: {
             attached: number;
-            /** @description What carriers allow; null: no limit. */
+            /** @description The most numbers that carriers allow; null: no limit. */
             limit: number | null;
         };
         /** @description Why the carrier's side failed, and what to do. */
@@ -580,11 +580,11 @@ export interface components {
             code: "CARRIER_UNAVAILABLE" | "CAMPAIGN_NOT_READY" | "CAMPAIGN_REJECTED" | "CAMPAIGN_SUSPENDED" | "CAMPAIGN_NOT_ACTIVE" | "BRAND_NOT_VERIFIED" | "NUMBER_TYPE_NOT_ELIGIBLE" | "CAMPAIGN_DORMANT" | "NOT_CONFIGURED" | "REJECTED" | "UNKNOWN_CARRIER_ANSWER" | "ORDER_EXPIRED" | "APPROVAL_EXPIRED" | "DETACH_EXPIRED";
             /** @description The carrier's own code. */
             carrier_code: string | null;
-            /** @description The carrier's own words. */
+            /** @description The carrier's message. */
             message: string | null;
-            /** @description Whether the attempt is repeated without a call: at next_attempt_at, or when the carrier approves the campaign. */
+            /** @description Whether the attempt is retried automatically: at next_attempt_at, or when the carrier approves the campaign. */
             retried_automatically: boolean;
-            /** @description Whether a call of the retry endpoint is accepted now. */
+            /** @description Whether the retry endpoint accepts a call now. */
             can_retry: boolean;
             /** @description What to do. */
             resolution: string;
@@ -595,23 +595,23 @@ export interface components {
             id: string;
             /**
              * Format: uuid
-             * @description To which campaign; null: detached.
+             * @description The new campaign; null: detached.
              */
             campaign_id: string | null;
             /**
              * Format: uuid
-             * @description From which one; null: from none.
+             * @description The previous campaign; null: none.
              */
             previous_campaign_id: string | null;
             actor: components["schemas"]["Actor"];
-            /** @description The request that did it. */
+            /** @description The request that made the change. */
             request_id: string | null;
             /** @description Why, in the words of who did it. */
             reason: string | null;
             /** Format: date-time */
             created_at: string;
             /**
-             * @description How the carrier's side ended; `superseded`: a later change overtook it.
+             * @description How the carrier's side ended; `superseded`: replaced by a later change.
              * @enum {string}
              */
             status: "pending" | "submitted" | "propagated" | "failed" | "superseded";
@@ -625,7 +625,7 @@ export interface components {
             data: components["schemas"]["HistoryEntry"][];
             meta: components["schemas"]["ListMeta"];
         };
-        /** @description A new key, shown whole this one time. */
+        /** @description A new key, with its secret. It is shown only once. */
         NewApiKey: {
             /** Format: uuid */
             id: string;
@@ -644,7 +644,7 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             revoked_at: string | null;
-            /** @description The key. Keep it now: nothing can show it again. */
+            /** @description The full key. Store it now: it cannot be retrieved again. */
             key: string;
         };
         NewApiKeyAnswer: {
@@ -670,15 +670,15 @@ export interface components {
              * @description Where delivery reports are sent.
              */
             status_url: string | null;
-            /** @description Your name for it. */
+            /** @description A name of your choice. */
             label: string | null;
             /**
              * Format: uuid
-             * @description The campaign that it sends under.
+             * @description The campaign that the number sends under.
              */
             campaign_id: string | null;
             /**
-             * @description What the carrier knows. `pending`: recorded here, not confirmed there; `propagated`: confirmed; `failed`: the carrier refused; `removing`: detached here, not confirmed there; null: nothing to know.
+             * @description The status at the carrier. `pending`: not confirmed yet; `propagated`: confirmed; `failed`: refused; `removing`: detached, not confirmed yet; null: nothing to confirm.
              * @enum {string|null}
              */
             carrier_line_option_status: "pending" | "propagated" | "failed" | "removing" | null;
@@ -693,7 +693,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description When it last changed. A call that changes nothing leaves it.
+             * @description When the number last changed.
              */
             updated_at: string;
         };
@@ -702,7 +702,7 @@ export interface components {
             success: true;
             data: components["schemas"]["PhoneNumber"];
         };
-        /** @description What to change. A field that is left out, or null, stays as it is; an empty string clears it. */
+        /** @description What to change. An omitted or null field is left unchanged; an empty string clears it. */
         PhoneNumberChanges: {
             /** @description An https URL; `""` clears it. */
             inbound_url?: string | "" | null;
@@ -756,7 +756,7 @@ export interface components {
             campaign_id: string | null;
         };
         ListMeta: {
-            /** @description How many there are on all pages. */
+            /** @description The number of rows on all pages. */
             total: number;
             limit: number;
             /**
@@ -767,7 +767,7 @@ export interface components {
             /** @description Send it as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
-        /** @description A field, a query parameter or a cursor that is not taken here; the message says which. */
+        /** @description An unknown field or query parameter, or an invalid cursor; the message says which. */
         InvalidInputError: {
             /** @constant */
             success: false;
@@ -776,16 +776,16 @@ export interface components {
         InvalidInputErrorBody: {
             /** @constant */
             code: "INVALID_INPUT";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
-            /** @description One sentence for each field that cannot be taken. */
+            /** @description A message for each invalid field. */
             details?: {
                 [key: string]: string;
             };
         };
-        /** @description The input cannot be taken; `details` has a sentence for each field. */
+        /** @description The input is invalid; `details` has a message for each field. */
         ValidationFailedError: {
             /** @constant */
             success: false;
@@ -794,16 +794,16 @@ export interface components {
         ValidationFailedErrorBody: {
             /** @constant */
             code: "VALIDATION_FAILED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
-            /** @description One sentence for each field that cannot be taken. */
+            /** @description A message for each invalid field. */
             details: {
                 [key: string]: string;
             };
         };
-        /** @description No key, or one that is unknown, revoked or expired. */
+        /** @description The key is missing, unknown, revoked or expired. */
         UnauthorizedError: {
             /** @constant */
             success: false;
@@ -812,7 +812,7 @@ export interface components {
         UnauthorizedErrorBody: {
             /** @constant */
             code: "UNAUTHORIZED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -826,12 +826,12 @@ export interface components {
         ForbiddenErrorBody: {
             /** @constant */
             code: "FORBIDDEN";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description No such thing in your organization. */
+        /** @description Your organization has no such resource. */
         NotFoundError: {
             /** @constant */
             success: false;
@@ -840,12 +840,12 @@ export interface components {
         NotFoundErrorBody: {
             /** @constant */
             code: "NOT_FOUND";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description The route does not know the method; `Allow` has those that it knows. */
+        /** @description The route does not support the method; `Allow` lists those it supports. */
         MethodNotAllowedError: {
             /** @constant */
             success: false;
@@ -854,7 +854,7 @@ export interface components {
         MethodNotAllowedErrorBody: {
             /** @constant */
             code: "METHOD_NOT_ALLOWED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -868,7 +868,7 @@ export interface components {
         CampaignNotActiveErrorBody: {
             /** @constant */
             code: "CAMPAIGN_NOT_ACTIVE";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -882,7 +882,7 @@ export interface components {
         BrandNotVerifiedErrorBody: {
             /** @constant */
             code: "BRAND_NOT_VERIFIED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -896,7 +896,7 @@ export interface components {
         NumberNotAssignedErrorBody: {
             /** @constant */
             code: "NUMBER_NOT_ASSIGNED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -910,7 +910,7 @@ export interface components {
         CampaignNumberLimitErrorBody: {
             /** @constant */
             code: "CAMPAIGN_NUMBER_LIMIT";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -924,12 +924,12 @@ export interface components {
         NumberTypeNotEligibleErrorBody: {
             /** @constant */
             code: "NUMBER_TYPE_NOT_ELIGIBLE";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description There is no failed propagation to send again. */
+        /** @description There is no failed propagation to retry. */
         NotFailedError: {
             /** @constant */
             success: false;
@@ -938,7 +938,7 @@ export interface components {
         NotFailedErrorBody: {
             /** @constant */
             code: "NOT_FAILED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -952,12 +952,12 @@ export interface components {
         PreconditionFailedErrorBody: {
             /** @constant */
             code: "PRECONDITION_FAILED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
         };
-        /** @description The body is larger than the service takes (1 MiB unless it says otherwise). */
+        /** @description The body is larger than the limit (1 MiB by default). */
         PayloadTooLargeError: {
             /** @constant */
             success: false;
@@ -966,7 +966,7 @@ export interface components {
         PayloadTooLargeErrorBody: {
             /** @constant */
             code: "PAYLOAD_TOO_LARGE";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -980,7 +980,7 @@ export interface components {
         UnsupportedMediaTypeErrorBody: {
             /** @constant */
             code: "UNSUPPORTED_MEDIA_TYPE";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -994,7 +994,7 @@ export interface components {
         RateLimitedErrorBody: {
             /** @constant */
             code: "RATE_LIMITED";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -1008,7 +1008,7 @@ export interface components {
         InternalErrorBody: {
             /** @constant */
             code: "INTERNAL_ERROR";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -1022,7 +1022,7 @@ export interface components {
         ServiceUnavailableErrorBody: {
             /** @constant */
             code: "SERVICE_UNAVAILABLE";
-            /** @description One sentence for people. */
+            /** @description A human-readable message. */
             message: string;
             /** @description The same as in `X-Request-Id`. */
             request_id: string;
@@ -1032,19 +1032,19 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
-        /** @description The id of this request, a ULID. Name it when you ask about an answer. */
+        /** @description The ID of this request, a ULID. Quote it when you contact support. */
         "X-Request-Id": string;
-        /** @description How many requests the window takes. Present where the service limits requests. */
+        /** @description The requests allowed per window. Present if the service limits requests. */
         "RateLimit-Limit": number;
-        /** @description How many of them are left. */
+        /** @description The requests left in the window. */
         "RateLimit-Remaining": number;
-        /** @description In how many seconds the window ends. */
+        /** @description The seconds until the window ends. */
         "RateLimit-Reset": number;
-        /** @description How many seconds to wait. */
+        /** @description The seconds to wait. */
         "Retry-After": number;
-        /** @description The scheme to authenticate by. */
+        /** @description The authentication scheme. */
         "WWW-Authenticate": "Bearer";
-        /** @description The state of the resource. Send it as `If-None-Match`: 304 says that nothing has changed. Send it as `If-Match` with a write: 412 says that something has changed, and the write was not performed. */
+        /** @description The state of the resource. Send it as `If-None-Match`: 304 means that it has not changed. Send it as `If-Match` with a write: 412 means that it has changed, and the write was not performed. */
         ETag: string;
         /** @description The same as `meta.next_cursor`; absent on the last page. */
         "X-Next-Cursor": string;
@@ -1059,7 +1059,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a campaign of your organization.
+                 * @description The ID of a campaign of your organization.
                  * @example b5d3c4e2-7f7e-44a1-8c12-2bcd9e3f0a01
                  */
                 id: string;
@@ -1072,7 +1072,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What became of each number. */
+            /** @description The outcome of each number. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1085,7 +1085,7 @@ export interface operations {
                     "application/json": components["schemas"]["BulkAttachmentsAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1098,7 +1098,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1125,7 +1125,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1164,7 +1164,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreconditionFailedError"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the limit (1 MiB by default). */
             413: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1190,7 +1190,7 @@ export interface operations {
                     "application/json": components["schemas"]["UnsupportedMediaTypeError"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1249,15 +1249,15 @@ export interface operations {
     listPhoneNumbers: {
         parameters: {
             query?: {
-                /** @description How many on a page. */
+                /** @description The page size. */
                 limit?: number;
-                /** @description Where the page begins: `meta.next_cursor` of the page before, as it is. */
+                /** @description `meta.next_cursor` of the previous page, unchanged. */
                 cursor?: string;
                 /** @description Only numbers of this kind. */
                 number_type?: "local" | "toll_free" | "short_code";
                 /** @description Only numbers on this campaign. */
                 campaign_id?: string;
-                /** @description Only numbers of which the carrier knows this. */
+                /** @description Only numbers with this status at the carrier. */
                 carrier_line_option_status?: "pending" | "propagated" | "failed" | "removing";
                 /** @description A part of the number or of the label. */
                 search?: string;
@@ -1282,7 +1282,7 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberListAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1295,7 +1295,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1371,7 +1371,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -1406,7 +1406,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1419,7 +1419,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1446,7 +1446,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1508,7 +1508,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -1534,7 +1534,7 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1547,7 +1547,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1574,7 +1574,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1613,7 +1613,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreconditionFailedError"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the limit (1 MiB by default). */
             413: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1639,7 +1639,7 @@ export interface operations {
                     "application/json": components["schemas"]["UnsupportedMediaTypeError"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1701,7 +1701,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -1710,7 +1710,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Whether it can send, and what is in the way. */
+            /** @description Whether the number can send, and what blocks it. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1736,7 +1736,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1749,7 +1749,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1776,7 +1776,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1838,7 +1838,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -1847,7 +1847,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Where it stands. */
+            /** @description The attachment. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1873,7 +1873,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1886,7 +1886,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1913,7 +1913,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1975,7 +1975,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -1988,7 +1988,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The number, with the campaign on it. */
+            /** @description The number, with its campaign. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2001,7 +2001,7 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2014,7 +2014,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2041,7 +2041,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2080,7 +2080,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreconditionFailedError"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the limit (1 MiB by default). */
             413: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2106,7 +2106,7 @@ export interface operations {
                     "application/json": components["schemas"]["UnsupportedMediaTypeError"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2168,7 +2168,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -2190,7 +2190,7 @@ export interface operations {
                     "application/json": components["schemas"]["PhoneNumberAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2203,7 +2203,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2230,7 +2230,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2269,7 +2269,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreconditionFailedError"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the limit (1 MiB by default). */
             413: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2295,7 +2295,7 @@ export interface operations {
                     "application/json": components["schemas"]["UnsupportedMediaTypeError"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2357,7 +2357,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -2366,7 +2366,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Where it stands now. */
+            /** @description The attachment. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2379,7 +2379,7 @@ export interface operations {
                     "application/json": components["schemas"]["AttachmentAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2392,7 +2392,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2419,7 +2419,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2432,7 +2432,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotFoundError"];
                 };
             };
-            /** @description `NUMBER_NOT_ASSIGNED`: The number is not in use: ordered, porting in, or released. `NOT_FAILED`: There is no failed propagation to send again. */
+            /** @description `NUMBER_NOT_ASSIGNED`: The number is not in use: ordered, porting in, or released. `NOT_FAILED`: There is no failed propagation to retry. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2458,7 +2458,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreconditionFailedError"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the limit (1 MiB by default). */
             413: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2484,7 +2484,7 @@ export interface operations {
                     "application/json": components["schemas"]["UnsupportedMediaTypeError"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2543,15 +2543,15 @@ export interface operations {
     listAttachmentHistory: {
         parameters: {
             query?: {
-                /** @description How many on a page. */
+                /** @description The page size. */
                 limit?: number;
-                /** @description Where the page begins: `meta.next_cursor` of the page before, as it is. */
+                /** @description `meta.next_cursor` of the previous page, unchanged. */
                 cursor?: string;
             };
             header?: never;
             path: {
                 /**
-                 * @description The id of a number of your organization.
+                 * @description The ID of a number of your organization.
                  * @example 497f6eca-6276-4993-bfeb-53cbbbba6f08
                  */
                 id: string;
@@ -2574,7 +2574,7 @@ export interface operations {
                     "application/json": components["schemas"]["HistoryEntryListAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2587,7 +2587,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2614,7 +2614,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2673,9 +2673,9 @@ export interface operations {
     listCampaigns: {
         parameters: {
             query?: {
-                /** @description How many on a page. */
+                /** @description The page size. */
                 limit?: number;
-                /** @description Where the page begins: `meta.next_cursor` of the page before, as it is. */
+                /** @description `meta.next_cursor` of the previous page, unchanged. */
                 cursor?: string;
                 /** @description Only campaigns with this status. */
                 status?: "PENDING" | "ACTIVE" | "REJECTED" | "EXPIRED";
@@ -2702,7 +2702,7 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignListAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2715,7 +2715,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2791,7 +2791,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a campaign of your organization.
+                 * @description The ID of a campaign of your organization.
                  * @example b5d3c4e2-7f7e-44a1-8c12-2bcd9e3f0a01
                  */
                 id: string;
@@ -2826,7 +2826,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2839,7 +2839,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2866,7 +2866,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2925,9 +2925,9 @@ export interface operations {
     listBrands: {
         parameters: {
             query?: {
-                /** @description How many on a page. */
+                /** @description The page size. */
                 limit?: number;
-                /** @description Where the page begins: `meta.next_cursor` of the page before, as it is. */
+                /** @description `meta.next_cursor` of the previous page, unchanged. */
                 cursor?: string;
                 /** @description Only brands with this identity status. */
                 identity_status?: "SELF_DECLARED" | "UNVERIFIED" | "VERIFIED" | "VETTED_VERIFIED";
@@ -2952,7 +2952,7 @@ export interface operations {
                     "application/json": components["schemas"]["BrandListAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2965,7 +2965,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3041,7 +3041,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a brand of your organization.
+                 * @description The ID of a brand of your organization.
                  * @example a0000000-0000-4000-8000-0000000000b1
                  */
                 id: string;
@@ -3076,7 +3076,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3089,7 +3089,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3116,7 +3116,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3175,9 +3175,9 @@ export interface operations {
     listApiKeys: {
         parameters: {
             query?: {
-                /** @description How many on a page. */
+                /** @description The page size. */
                 limit?: number;
-                /** @description Where the page begins: `meta.next_cursor` of the page before, as it is. */
+                /** @description `meta.next_cursor` of the previous page, unchanged. */
                 cursor?: string;
             };
             header?: never;
@@ -3200,7 +3200,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyListAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3213,7 +3213,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3309,7 +3309,7 @@ export interface operations {
                     "application/json": components["schemas"]["NewApiKeyAnswer"];
                 };
             };
-            /** @description `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3322,7 +3322,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3362,7 +3362,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreconditionFailedError"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the limit (1 MiB by default). */
             413: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3388,7 +3388,7 @@ export interface operations {
                     "application/json": components["schemas"]["UnsupportedMediaTypeError"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3450,7 +3450,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a key of your organization.
+                 * @description The ID of an API key of your organization.
                  * @example a0000000-0000-4000-8000-0000000000a2
                  */
                 id: string;
@@ -3472,7 +3472,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyAnswer"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. `INVALID_INPUT`: A field, a query parameter or a cursor that is not taken here; the message says which. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. `INVALID_INPUT`: An unknown field or query parameter, or an invalid cursor; the message says which. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3485,7 +3485,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationFailedError"] | components["schemas"]["InvalidInputError"];
                 };
             };
-            /** @description `UNAUTHORIZED`: No key, or one that is unknown, revoked or expired. */
+            /** @description `UNAUTHORIZED`: The key is missing, unknown, revoked or expired. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3512,7 +3512,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"];
                 };
             };
-            /** @description `NOT_FOUND`: No such thing in your organization. */
+            /** @description `NOT_FOUND`: Your organization has no such resource. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3538,7 +3538,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreconditionFailedError"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the service takes (1 MiB unless it says otherwise). */
+            /** @description `PAYLOAD_TOO_LARGE`: The body is larger than the limit (1 MiB by default). */
             413: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3564,7 +3564,7 @@ export interface operations {
                     "application/json": components["schemas"]["UnsupportedMediaTypeError"];
                 };
             };
-            /** @description `VALIDATION_FAILED`: The input cannot be taken; `details` has a sentence for each field. */
+            /** @description `VALIDATION_FAILED`: The input is invalid; `details` has a message for each field. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -65,7 +65,7 @@ class ApiView(APIView):
     """One resource below /v1. A method takes what its `Operation` declares, and a request with more is refused."""
 
     tag: ClassVar[str]
-    path_id: ClassVar[str] = "The id of the resource."
+    path_id: ClassVar[str] = "The ID of the resource."
     operation: Operation
     query: Mapping[str, Any]
 

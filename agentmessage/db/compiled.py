@@ -31,16 +31,19 @@ class Param(Expression):
 
 
 class CompiledQueryset(Generic[Row]):
-    """A queryset over whole rows of a model. Each value in it is a `Param`."""
+    """A queryset. Each value in it is a `Param`."""
 
-    def __init__(self, build: Callable[[], "QuerySet[Row]"]) -> None:
+    def __init__(self, build: Callable[[], "QuerySet[Row, Any]"]) -> None:
         self._build = build
 
     def first(self, **parameters: Any) -> Row | None:
         """Return the first row, or None."""
-        sql, model = self._compiled
-        row = fetch_one(sql, parameters)
-        return None if row is None else instance(model, row)
+        row = self.first_values(**parameters)
+        return None if row is None else instance(self._compiled[1], row)
+
+    def first_values(self, **parameters: Any) -> tuple[Any, ...] | None:
+        """Return the columns of the first row, or None. With `select_related` those of the other model follow."""
+        return fetch_one(self._compiled[0], parameters)
 
     @cached_property
     def _compiled(self) -> tuple[str, type[Row]]:

@@ -12,7 +12,7 @@ _CONNECT_TIMEOUT = 5
 _TCP_USER_TIMEOUT = 30
 TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 # What commands and workers have instead of the settings of web processes: a migration may take long, a terminal that is
-# suspended in a transaction must not hold its locks for ever.
+# suspended in a transaction must not hold its locks forever.
 COMMAND_TIMEOUTS: Mapping[str, float] = {"lock_timeout": 10, "idle_in_transaction_session_timeout": 600}
 _SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
 
@@ -73,5 +73,5 @@ def _parse(database_url: str) -> dict[str, Any]:
     except (ValueError, ImproperlyConfigured):
         # Without its cause, which quotes the URL too.
         raise ImproperlyConfigured(
-            "DATABASE_URL cannot be read. It looks like postgres://user:password@host:5432/name"
+            "DATABASE_URL cannot be read. The format is postgres://user:password@host:5432/name"
         ) from None

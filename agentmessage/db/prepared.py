@@ -1,8 +1,8 @@
-"""SQL for the few statements that every request of the API runs.
+"""Prepared statements, for the few that every request of the API runs.
 
-The ORM builds its SQL again for each call, which takes ten times as long as PostgreSQL takes to answer. These
-statements are written once, by hand, and PostgreSQL plans them once per connection (a prepared statement). Everything
-else uses the ORM.
+The ORM compiles a queryset for each call, which takes ten times as long as PostgreSQL takes to answer. These statements
+are compiled once (`agentmessage.db.compiled`), and PostgreSQL plans them once per connection. Everything else uses
+plain querysets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,23 +40,11 @@ def _execute(sql: str, parameters: Parameters) -> "CursorWrapper | psycopg.Curso
         return cursor.execute(sql, parameters)
 
 
-def select(model: type[Model], rest: str) -> str:
-    """Return a statement that reads whole rows of the model's table, for `instance`. `rest` follows the WHERE."""
-    return f"SELECT {columns(model)} FROM {model._meta.db_table} WHERE {rest}"  # noqa: S608  (No input of a caller.)
-
-
-def columns(model: type[Model], table: str | None = None) -> str:
-    """Return all columns of the model, as `instance` takes them; `table` is the alias that the statement uses."""
-    prefix = table or model._meta.db_table
-    return ", ".join(f"{prefix}.{name}" for name in _names(model)[0])
-
-
 def instance(model: type[Row], values: Sequence[Any]) -> Row:
-    """Return the object of a row of `columns`, as the ORM would have read it."""
-    return model.from_db(DEFAULT_DB_ALIAS, _names(model)[1], values)
+    """Return the object of a row of all columns of the model, as the ORM would have read it."""
+    return model.from_db(DEFAULT_DB_ALIAS, _names(model), values)
 
 
 @cache
-def _names(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    fields = model._meta.concrete_fields
-    return tuple(str(field.column) for field in fields), tuple(field.attname for field in fields)
+def _names(model: type[Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)

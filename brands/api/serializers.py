@@ -14,12 +14,12 @@ class BrandSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     name = serializers.CharField()
-    tcr_brand_id = serializers.CharField(allow_null=True, help_text="TCR's id: B and 6 to 11 capitals or digits.")
+    tcr_brand_id = serializers.CharField(allow_null=True, help_text="The TCR ID: B and 6 to 11 capitals or digits.")
     identity_status = serializers.ChoiceField(
         choices=IdentityStatus.choices,
         allow_null=True,
-        help_text="TCR's word; null while it is being looked up. Campaigns take numbers only if their brand is "
-        "VERIFIED or VETTED_VERIFIED.",
+        help_text="The status at TCR; null until it is known. Numbers can be attached only if the brand is VERIFIED or "
+        "VETTED_VERIFIED.",
     )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -34,7 +34,7 @@ class BrandView(TenantView):
 
     scopes = {"GET": Scope.BRANDS_READ}
     tag = "Brands"
-    path_id = "The id of a brand of your organization."
+    path_id = "The ID of a brand of your organization."
 
     @Operation("getBrand", answer=BrandSerializer, returns="The brand.")
     def get(self, request: Request, brand_id: str) -> HttpResponse:

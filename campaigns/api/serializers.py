@@ -10,31 +10,35 @@ from campaigns.models import CampaignStatus, CarrierStatus, Usecase
 
 
 class CampaignNumbersSerializer(serializers.Serializer[Any]):
-    """How many numbers a campaign has, and may have."""
+    """How many numbers the campaign has, and its limit."""
 
     attached = serializers.IntegerField(min_value=0)
     limit = serializers.IntegerField(
-        min_value=1, allow_null=True, source="number_limit", help_text="What carriers allow; null: no limit."
+        min_value=1,
+        allow_null=True,
+        source="number_limit",
+        help_text="The most numbers that carriers allow; null: no limit.",
     )
 
 
 class CampaignSerializer(serializers.Serializer[Any]):
-    """What one of your brands is registered to send."""
+    """A registered use of messaging by one of your brands."""
 
     id = serializers.UUIDField()
     brand_id = serializers.UUIDField()
     name = serializers.CharField()
     usecase = serializers.ChoiceField(choices=Usecase.choices, help_text="TCR's use case.")
     description = serializers.CharField()
-    tcr_campaign_id = serializers.CharField(allow_null=True, help_text="TCR's id: C and 6 to 11 capitals or digits.")
+    tcr_campaign_id = serializers.CharField(allow_null=True, help_text="The TCR ID: C and 6 to 11 capitals or digits.")
     status = serializers.ChoiceField(
-        choices=CampaignStatus.choices, help_text="TCR's word. Only an ACTIVE campaign takes numbers."
+        choices=CampaignStatus.choices,
+        help_text="The status at TCR. Numbers can be attached only to an ACTIVE campaign.",
     )
     carrier_status = serializers.ChoiceField(
         choices=CarrierStatus.choices,
         source="effective_carrier_status",
-        help_text="Whether the carrier takes its traffic; until then its numbers wait. SUSPENDED by the carrier, or by "
-        "the operator of this service.",
+        help_text="Whether the carrier has approved the campaign; until then its numbers wait. SUSPENDED: by the "
+        "carrier, or by the operator of this service.",
     )
     mno_metadata = serializers.DictField(
         child=serializers.ChoiceField(choices=CarrierStatus.choices),
@@ -44,7 +48,9 @@ class CampaignSerializer(serializers.Serializer[Any]):
     expiration_date = serializers.DateField(
         allow_null=True, help_text="The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it."
     )
-    number_pool = serializers.BooleanField(help_text="Whether carriers have approved a number pool: no limit then.")
+    number_pool = serializers.BooleanField(
+        help_text="Whether carriers have approved a number pool, which has no limit."
+    )
     numbers = CampaignNumbersSerializer(source="*")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

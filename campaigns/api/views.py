@@ -35,7 +35,7 @@ class CampaignView(TenantView):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
     tag = "Campaigns"
-    path_id = "The id of a campaign of your organization."
+    path_id = "The ID of a campaign of your organization."
 
     @Operation("getCampaign", answer=CampaignSerializer, returns="The campaign.")
     def get(self, request: Request, campaign_id: str) -> HttpResponse:

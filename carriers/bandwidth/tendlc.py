@@ -153,7 +153,7 @@ def with_registration(get: Get, access: Access, order: OrderRequest, report: Ord
     """Add to an order's report what the list says of its numbers.
 
     An order that is COMPLETE has been carried out, but a number may send only after its registration has succeeded.
-    An account that may not read the list gets the report as it is.
+    An account that may not read the list gets the report unchanged.
     """
     succeeded = {number for number in order.numbers if report.failure_of(number) is None}
     if report.is_open or order.action is not OrderAction.ATTACH or order.tcr_campaign_id is None or not succeeded:
@@ -222,7 +222,7 @@ def _list(get: Get, access: Access, path: str, params: Mapping[str, str]) -> tup
     match content:
         case {"data": list() as records, "page": {"totalElements": int() as total}}:
             return records, total
-    # Without a total, the end of the list cannot be told from a page that was cut.
+    # Without a total, the end of the list cannot be distinguished from a truncated page.
     raise _unreadable()
 
 

@@ -76,7 +76,7 @@ class Found:
 def write_order(order: OrderRequest, numbers: list[str]) -> bytes:
     """A `TnOptionOrder` with one group. `asSpecified` attaches and replaces; `delete` detaches.
 
-    A campaign needs `Sms`; a detach leaves it out, which leaves it as it is.
+    A campaign needs `Sms`; a detach leaves it out, which leaves it unchanged.
     """
     root = Element("TnOptionOrder")
     SubElement(root, "CustomerOrderId").text = order.order_id

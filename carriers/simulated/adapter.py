@@ -108,7 +108,7 @@ class SimulatedCarrier:
                 yield number, number not in lost
 
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `Carrier`. A look-up takes as many numbers as a page would have."""
+        """See `Carrier`. A lookup takes as many numbers as a page would have."""
         raise ListUnavailable
 
     def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:

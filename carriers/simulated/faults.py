@@ -8,7 +8,7 @@ from threading import Lock
 
 from carriers.simulated.clock import Clock
 
-# What a number that fails may hear, and how often: the first passes by itself.
+# What a number that fails may hear, and how often: the first is retried automatically.
 REASONS = {
     "temporarily_unavailable": (0.8, "The registry did not answer."),
     "not_configured": (0.1, "The account may not do that."),

@@ -3,7 +3,7 @@
 POST /orders {order_id, action, campaign_id, numbers}   201; 409 if the order is there already; 422
 GET  /orders/{order_id}                                 200 or 404
 GET  /numbers?after=&limit=     POST /numbers/search {numbers}      number -> campaign
-PUT  /numbers/{number} {campaign_id}                    behind everybody's back, to make drift
+PUT  /numbers/{number} {campaign_id}                    outside the service, to make drift
 PUT  /numbers/{number} {is_lost: true}                  ported out     POST /numbers/lost {numbers}     those that are
 GET  /campaigns/{id}            PUT /campaigns/{id} {status[, networks: {id: status}]}
 GET  /faults                    PUT /faults {latency, failures, …}
@@ -100,7 +100,7 @@ class _Server(ThreadingHTTPServer):
 
     def cut_connections(self) -> None:
         for connection in list(self._connections):
-            with contextlib.suppress(OSError):  # It may have ended by itself.
+            with contextlib.suppress(OSError):  # It may have ended already.
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

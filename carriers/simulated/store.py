@@ -71,7 +71,7 @@ class Store:
         return order
 
     def order(self, order_id: str) -> dict[str, Any] | None:
-        """How the order stands; None if there is none."""
+        """Return the order's state, or None."""
         with self._lock, self._connection:
             self._end_orders(self._clock.now())
             row = self._connection.execute(
@@ -105,7 +105,7 @@ class Store:
             return dict(rows.fetchall())
 
     def put_number(self, number: str, campaign_id: str | None) -> None:
-        """Puts a number on a campaign, or on none, behind everybody's back."""
+        """Puts a number on a campaign, or on none, outside the service."""
         with self._lock, self._connection:
             self._move(number, campaign_id)
 
@@ -169,7 +169,7 @@ class Store:
             return dict(self._connection.execute("SELECT name, value FROM statistics").fetchall())
 
     def orders_of_numbers(self) -> dict[str, int]:
-        """How many orders each number stood in."""
+        """Return how many orders each number was part of."""
         with self._lock:
             rows = self._connection.execute(
                 "SELECT value, count(*) FROM orders, json_each(orders.numbers) GROUP BY value"
@@ -182,7 +182,7 @@ class Store:
             self._connection.close()
 
     def _end_orders(self, now: float) -> None:
-        # In the order in which they end, as a real carrier's orders would overtake each other.
+        # In the order in which they end, as a real carrier's orders would.
         due = self._connection.execute(
             "SELECT order_id, campaign_id, numbers, failures FROM orders WHERE is_open AND ends_at <= ?"
             " ORDER BY ends_at, rowid",

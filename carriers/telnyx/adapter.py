@@ -236,7 +236,7 @@ class TelnyxCarrier:
                 return _after_attach(present)
             answer = self._call("PUT", _path(number), content)
             if answer.status == 404:
-                # It has gone off its campaign in between, or the campaign is unknown: POST tells which.
+                # It has gone off its campaign in between, or the campaign is unknown: POST shows which.
                 answer = self._call("POST", "phone_number_campaigns", content)
             if _has_code(answer, _DUPLICATE):
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)

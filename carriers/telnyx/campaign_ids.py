@@ -58,7 +58,7 @@ class CampaignIds:
         return assignment.tcr_campaign_id or self._tcr_id(assignment.campaign_id)
 
     def learn(self, tcr_campaign_id: str, tcr_brand_id: str | None) -> str | None:
-        """Return Telnyx's own ID, told by the brand's campaigns or by a number on the campaign; None if neither is."""
+        """Return Telnyx's own ID, found in the brand's campaigns or at a number on the campaign; None if in neither."""
         if tcr_brand_id is not None:
             self.of_brand(tcr_brand_id)
         if tcr_campaign_id not in self._own_ids:

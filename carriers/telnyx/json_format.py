@@ -184,8 +184,8 @@ def is_success(answer: Answer) -> bool:
 def is_unknown(answer: Answer) -> bool:
     """Whether Telnyx says that there is no such thing.
 
-    Raises CarrierUnavailable for a 4xx that is not Telnyx's own: a wrong address must not look like a number without a
-    campaign.
+    Raises CarrierUnavailable for a 4xx that is not Telnyx's own: a wrong address must not be taken for a number
+    without a campaign.
     """
     if not 400 <= answer.status < 500 or answer.status in _TRANSIENT:
         return False

@@ -24,7 +24,7 @@ class Account:
 
     def give(self, path: Path) -> None:
         """Make the account the owner of a file or folder."""
-        os.chown(path, self.uid, self.gid)  # -1 leaves it as it is.
+        os.chown(path, self.uid, self.gid)  # -1 leaves it unchanged.
 
     def can_run(self, *command: str | Path) -> bool:
         """Return whether a command succeeds as this account. Only trying shows it: every folder above counts."""

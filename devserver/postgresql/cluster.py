@@ -161,7 +161,7 @@ def _system_folder() -> Path:
     except OSError as error:
         raise DevServerError(
             f"PostgreSQL runs as `nobody` for root, and needs {SYSTEM_FOLDER}: {error.strerror}. "
-            "Run as a plain user, or move the project where everybody can read it."
+            "Run as a plain user, or move the project to a folder that every user can read."
         ) from error
     return SYSTEM_FOLDER
 

@@ -64,7 +64,7 @@ def postgresql(folder: Path, *, durable: bool = True) -> Iterator[Server]:
 
 
 def _take(lock: int, folder: Path) -> None:
-    """Take the lock. A server that holds it has lost its owner, and the kernel has told it to stop (on Linux)."""
+    """Take the lock. A server that holds it has lost its owner, and the kernel has signaled it to stop (on Linux)."""
     deadline = time.monotonic() + sum(seconds for _, seconds in _STOP)
     while True:
         try:

@@ -1,14 +1,13 @@
 """The page of a bulk operation: choose a campaign, see a preview, confirm, and follow what becomes of each number.
 
-One page serves one number and many, and what runs at once and what workers run: it shows the operation as it is stored.
+One page serves one number and many, and what runs at once and what workers run: it shows the stored operation.
 """
 
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode
@@ -17,8 +16,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, F, Q, QuerySet, UUIDField, Value
-from django.db.models.functions import Cast
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -51,7 +49,6 @@ from phone_numbers.services.bulk_operations import (
     run_batch,
     start_operation,
 )
-from phone_numbers.services.move_warnings import MoveWarnings
 
 _SHOWN = 100
 # How long a page waits for numbers that another transaction holds.
@@ -183,7 +180,7 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         if has_begun:
             _run_at_once(operation)
         else:
-            messages.error(request, "Nothing was done: this operation has changed since you saw it. Look at it again.")
+            messages.error(request, "Nothing was done: the operation has changed since you opened it. Review it again.")
         return HttpResponseRedirect(request.get_full_path())
 
     def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -239,13 +236,13 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         can_choose = can_act and phase == BulkPhase.CHOOSING and operation.action == BulkAction.ATTACH
         needs_confirmation = can_act and phase == BulkPhase.PREVIEWED
         count = counts["changed"] if phase == BulkPhase.PREVIEWED else operation.rows_total
-        moves = _moves(operation) if phase == BulkPhase.PREVIEWED and count else []
+        is_shown = phase == BulkPhase.PREVIEWED and count > 0
         context = self.page(request, describe_operation(operation)) | {
             "back": _changelist(request.GET.get(_FILTERS, "")),
             "operation": operation,
             "form": form if can_choose or needs_confirmation else None,
-            "warnings": [warning.message for found in moves for warning in found.found()],
-            "moves": _moves_table(moves),
+            "warnings": operation.warnings if is_shown else [],
+            "moves": _moves_table(operation) if is_shown else None,
             "can_undo": can_act
             and phase == BulkPhase.FINISHED
             and operation.action in _UNDOABLE
@@ -295,28 +292,18 @@ def _shown(operation: BulkOperation, words: Mapping[str, str]) -> dict[str, Any]
     return {"shown": len(shown), "table": {"headers": ["Number", "Outcome", "Why"], "rows": cells}}
 
 
-def _moves(operation: BulkOperation) -> list[MoveWarnings]:
-    """Return what a preview has found possible, by organization. Sending again moves nothing."""
-    if operation.action == BulkAction.RETRY:
-        return []
-    possible = operation.rows.filter(outcome=RowOutcome.CHANGED).order_by("organization_id", "position")
-    targets = F("target_id") if operation.action == BulkAction.UNDO else Value(operation.campaign_id, UUIDField())
-    rows = possible.values_list("organization_id", "phone_number_id", "campaign_id", Cast(targets, UUIDField()))
-    found = []
-    for organization_id, some in groupby(rows.iterator(), key=itemgetter(0)):
-        moves = MoveWarnings(organization_id)
-        moves.add([(number, origin, target) for _, number, origin, target in some if origin != target])
-        found.append(moves)
-    return found
-
-
-def _moves_table(found: Sequence[MoveWarnings]) -> dict[str, Any]:
+def _moves_table(operation: BulkOperation) -> dict[str, Any]:
     """Return how many numbers go from which campaign to which."""
-    moves = sum((some.moves for some in found), Counter[Any]())
-    campaigns = Campaign.objects.in_bulk({campaign for move in moves for campaign in move} - {None})
+    moves = sorted(operation.moves, key=itemgetter(2), reverse=True)[:_SHOWN]
+    campaigns = {
+        str(campaign.id): campaign
+        for campaign in Campaign.objects.filter(
+            id__in={identifier for move in moves for identifier in move[:2]} - {None}
+        )
+    }
     rows = [
         [campaigns.get(origin, "no campaign"), campaigns.get(target, "no campaign"), f"{count:,}"]
-        for (origin, target), count in moves.most_common(_SHOWN)
+        for origin, target, count in moves
     ]
     return {"headers": ["From", "To", "Numbers"], "rows": rows}
 

@@ -37,7 +37,7 @@ class PhoneNumberAdmin(RowAdmin):
     """
 
     form = PhoneNumberForm
-    list_display = ("number", "organization", "standing", "campaign", "carrier_side", "label", "number_type")
+    list_display = ("number", "organization", "state_label", "campaign", "carrier_side", "label", "number_type")
     list_select_related = ("organization", "campaign")
     list_filter = (
         ("organization", AutocompleteSelectFilter),
@@ -156,8 +156,8 @@ class PhoneNumberAdmin(RowAdmin):
             NumberState.LOST: "danger",
         },
     )
-    def standing(self, phone_number: PhoneNumber) -> str:
-        """Where it is in its life."""
+    def state_label(self, phone_number: PhoneNumber) -> str:
+        """The state of the number."""
         return phone_number.state
 
     @display(
@@ -223,7 +223,7 @@ class PhoneNumberAdmin(RowAdmin):
 
     @action(description="Send again…", permissions=["change"], url_path="retry", icon="replay")
     def retry_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Send a failed propagation again, from the page of a number."""
+        """Retry a failed propagation, from the page of a number."""
         return self._begin_with_one(request, BulkAction.RETRY, object_id)
 
     @action(description="Release…", permissions=["change"], url_path="release", icon="block")

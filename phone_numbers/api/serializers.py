@@ -25,8 +25,8 @@ from phone_numbers.selectors import SHOWN
 from phone_numbers.services.move_warnings import WarningCode
 
 _STATUS = (
-    "What the carrier knows. `pending`: recorded here, not confirmed there; `propagated`: confirmed; `failed`: the "
-    "carrier refused; `removing`: detached here, not confirmed there; null: nothing to know."
+    "The status at the carrier. `pending`: not confirmed yet; `propagated`: confirmed; `failed`: refused; "
+    "`removing`: detached, not confirmed yet; null: nothing to confirm."
 )
 
 # The most numbers that one bulk attach takes.
@@ -41,8 +41,8 @@ class PhoneNumberSerializer(serializers.Serializer[Any]):
     number_type = serializers.ChoiceField(choices=NumberType.choices)
     inbound_url = serializers.URLField(allow_null=True, help_text="Where messages to the number are sent.")
     status_url = serializers.URLField(allow_null=True, help_text="Where delivery reports are sent.")
-    label = serializers.CharField(allow_null=True, help_text="Your name for it.")  # type: ignore[assignment]  # DRF makes fields no attributes.
-    campaign_id = serializers.UUIDField(allow_null=True, help_text="The campaign that it sends under.")
+    label = serializers.CharField(allow_null=True, help_text="A name of your choice.")  # type: ignore[assignment]  # DRF makes fields no attributes.
+    campaign_id = serializers.UUIDField(allow_null=True, help_text="The campaign that the number sends under.")
     carrier_line_option_status = serializers.ChoiceField(
         choices=LineOptionStatus.choices, allow_null=True, help_text=_STATUS
     )
@@ -52,7 +52,7 @@ class PhoneNumberSerializer(serializers.Serializer[Any]):
     sms_enabled = serializers.BooleanField()
     mms_enabled = serializers.BooleanField()
     created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField(help_text="When it last changed. A call that changes nothing leaves it.")
+    updated_at = serializers.DateTimeField(help_text="When the number last changed.")
 
 
 def render_phone_number(phone_number: PhoneNumber) -> dict[str, Any]:
@@ -65,12 +65,12 @@ class FailureSerializer(serializers.Serializer[Any]):
 
     code = serializers.ChoiceField(choices=FailureCode.choices)
     carrier_code = serializers.CharField(allow_null=True, help_text="The carrier's own code.")
-    message = serializers.CharField(allow_null=True, help_text="The carrier's own words.")
+    message = serializers.CharField(allow_null=True, help_text="The carrier's message.")
     retried_automatically = serializers.BooleanField(
-        help_text="Whether the attempt is repeated without a call: at next_attempt_at, or when the carrier approves "
+        help_text="Whether the attempt is retried automatically: at next_attempt_at, or when the carrier approves "
         "the campaign."
     )
-    can_retry = serializers.BooleanField(help_text="Whether a call of the retry endpoint is accepted now.")
+    can_retry = serializers.BooleanField(help_text="Whether the retry endpoint accepts a call now.")
     resolution = serializers.CharField(help_text="What to do.")
 
     def to_representation(self, attachment: CampaignAttachment) -> dict[str, Any] | None:  # type: ignore[override]  # Null where nothing has failed.
@@ -100,17 +100,17 @@ class StepSerializer(serializers.Serializer[Any]):
 
 
 class AttachmentSerializer(serializers.Serializer[Any]):
-    """Where the attachment of a number stands with the carrier."""
+    """The carrier's status of a number's attachment."""
 
     campaign_id = serializers.UUIDField(allow_null=True)
     status = serializers.ChoiceField(choices=LineOptionStatus.choices, allow_null=True, help_text=_STATUS)
     attached_at = serializers.DateTimeField(allow_null=True)
-    submitted_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier was last told.")
+    submitted_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier was last notified.")
     propagated_at = serializers.DateTimeField(allow_null=True, help_text="When the carrier confirmed.")
     attempts = serializers.IntegerField(min_value=0, help_text="Attempts since the kind of failure last changed.")
     next_attempt_at = serializers.DateTimeField(
         allow_null=True,
-        help_text="When it is told next; null where nothing is due, or it waits for the campaign's approval.",
+        help_text="When the carrier is notified next; null if nothing is due, or while approval is pending.",
     )
     failure = FailureSerializer(allow_null=True, source="*")
     steps = StepSerializer(many=True, help_text="Network by network, where the carrier says.")
@@ -137,12 +137,12 @@ class AttachmentSerializer(serializers.Serializer[Any]):
 
 
 class ActorSerializer(serializers.Serializer[Any]):
-    """Who did it."""
+    """Who made the change."""
 
     kind = serializers.ChoiceField(choices=ActorKind.choices, source="actor_kind")
     id = serializers.CharField(
         source="actor_id",
-        help_text="The id of the key or operator, or the name of the command or carrier account.",
+        help_text="The ID of the key or operator, or the name of the command or carrier account.",
     )
 
 
@@ -150,15 +150,15 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     """One attach or detach."""
 
     id = serializers.UUIDField()
-    campaign_id = serializers.UUIDField(allow_null=True, help_text="To which campaign; null: detached.")
-    previous_campaign_id = serializers.UUIDField(allow_null=True, help_text="From which one; null: from none.")
+    campaign_id = serializers.UUIDField(allow_null=True, help_text="The new campaign; null: detached.")
+    previous_campaign_id = serializers.UUIDField(allow_null=True, help_text="The previous campaign; null: none.")
     actor = ActorSerializer(source="*")
-    request_id = serializers.CharField(allow_null=True, help_text="The request that did it.")
+    request_id = serializers.CharField(allow_null=True, help_text="The request that made the change.")
     reason = serializers.CharField(allow_null=True, help_text="Why, in the words of who did it.")
     created_at = serializers.DateTimeField()
     status = serializers.ChoiceField(
         choices=AttachmentStatus.choices,
-        help_text="How the carrier's side ended; `superseded`: a later change overtook it.",
+        help_text="How the carrier's side ended; `superseded`: replaced by a later change.",
     )
     propagated_at = serializers.DateTimeField(allow_null=True)
     failure = FailureSerializer(allow_null=True, source="*")
@@ -189,7 +189,7 @@ class PhoneNumberQuery(PageQuery):
         required=False, help_text="Only numbers on this campaign.", error_messages={"invalid": "must be a UUID"}
     )
     carrier_line_option_status = ChoiceField(
-        choices=LineOptionStatus.choices, required=False, help_text="Only numbers of which the carrier knows this."
+        choices=LineOptionStatus.choices, required=False, help_text="Only numbers with this status at the carrier."
     )
     search = _SearchField(default="", help_text="A part of the number or of the label.")
 
@@ -200,7 +200,7 @@ class AttachCampaignSerializer(RequestBody):
     whole = "campaign_id"
     unknown_keys_in_details = True
 
-    campaign_id = UUIDField(help_text="36 characters, in the usual hyphenated form.")
+    campaign_id = UUIDField(help_text="36 characters, in hyphenated form.")
 
 
 class _Changed(serializers.Field[Any, Any, Any, Any]):
@@ -214,7 +214,7 @@ class _Changed(serializers.Field[Any, Any, Any, Any]):
 class _ChangedText(_Changed):
     """Text that an empty string clears. The validators are those of the model's field."""
 
-    default_error_messages = {"invalid": "must be a string, or null to leave it as it is"}
+    default_error_messages = {"invalid": "must be a string, or null to leave it unchanged"}
 
     def to_internal_value(self, data: Any) -> str:
         """Return the text."""
@@ -262,7 +262,7 @@ def _validators(name: str) -> list[Any]:
 
 
 class PhoneNumberChangesSerializer(RequestBody):
-    """What to change. A field that is left out, or null, stays as it is; an empty string clears it."""
+    """What to change. An omitted or null field is left unchanged; an empty string clears it."""
 
     inbound_url = _ChangedUrl(
         required=False, validators=_validators("inbound_url"), help_text='An https URL; `""` clears it.'
@@ -314,16 +314,16 @@ class BulkAttachSerializer(RequestBody):
 
     whole = "phone_number_ids"
 
-    phone_number_ids = _IdsField(help_text="Each id as 36 characters, in the usual hyphenated form.")
-    dry_run = _SwitchField(default=False, help_text="The same answer, nothing written.")
-    atomic = _SwitchField(default=False, help_text="One number that fails, and nothing is attached.")
+    phone_number_ids = _IdsField(help_text="Phone number IDs, each as 36 characters in hyphenated form.")
+    dry_run = _SwitchField(default=False, help_text="Return the same response without writing anything.")
+    atomic = _SwitchField(default=False, help_text="Attach nothing if any number fails.")
 
 
 class BlockerSerializer(serializers.Serializer[Any]):
-    """One thing that keeps a number from sending, or leaves that unknown."""
+    """A reason why a number cannot send, or why that is unknown."""
 
     code = serializers.ChoiceField(choices=BlockerCode.choices)
-    message = serializers.CharField(help_text="What is in the way.")
+    message = serializers.CharField(help_text="What blocks sending.")
     resolution = serializers.CharField(help_text="What to do.")
     retry_at = serializers.DateTimeField(allow_null=True, help_text="When the next attempt at the carrier is due.")
 
@@ -351,7 +351,7 @@ class BulkErrorSerializer(serializers.Serializer[Any]):
 
 
 class BulkResultSerializer(serializers.Serializer[Any]):
-    """What became of one number."""
+    """The outcome of one number."""
 
     phone_number_id = serializers.UUIDField()
     outcome = serializers.ChoiceField(choices=["attached", "unchanged", "failed", "rolled_back"])
@@ -368,11 +368,11 @@ class WarningSerializer(serializers.Serializer[Any]):
 
 
 class BulkAttachmentsSerializer(serializers.Serializer[Any]):
-    """What became of the numbers."""
+    """The outcome of a bulk attach."""
 
     attached = serializers.IntegerField(min_value=0)
     unchanged = serializers.IntegerField(min_value=0)
     failed = serializers.IntegerField(min_value=0)
-    rolled_back = serializers.IntegerField(min_value=0, help_text="Numbers that `atomic` left as they were.")
+    rolled_back = serializers.IntegerField(min_value=0, help_text="Numbers that `atomic` left unchanged.")
     results = BulkResultSerializer(many=True, help_text="In the order sent.")
     warnings = WarningSerializer(many=True, required=False, help_text="Only in a dry run.")

@@ -47,7 +47,7 @@ from phone_numbers.services.update import update_phone_number
 
 _NUMBERS = "Phone numbers"
 _CAMPAIGN_OF_A_NUMBER = "Campaign of a number"
-_NUMBER_ID = "The id of a number of your organization."
+_NUMBER_ID = "The ID of a number of your organization."
 _CAMPAIGN_RULES = (ErrorCode.CAMPAIGN_NOT_ACTIVE, ErrorCode.BRAND_NOT_VERIFIED)
 _NUMBER_RULES = (ErrorCode.NUMBER_NOT_ASSIGNED, ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE, ErrorCode.CAMPAIGN_NUMBER_LIMIT)
 
@@ -62,8 +62,8 @@ class PhoneNumbersView(TenantView):
     def get(self, request: Request) -> HttpResponse:
         """List phone numbers.
 
-        The assigned numbers of your organization, newest first. Numbers that come and go meanwhile neither repeat nor
-        hide others, and the thousandth page costs what the first does.
+        The assigned numbers of your organization, newest first. Pages stay consistent while numbers are
+        added or removed, and later pages cost no more than the first.
         """
         names = ("number_type", "campaign_id", "carrier_line_option_status")
         filters = {name: self.query[name] for name in names if name in self.query}
@@ -100,7 +100,7 @@ class PhoneNumberView(TenantView):
     def patch(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Change a phone number.
 
-        Changes routing, label and campaign, all of it or nothing. A `campaign_id` attaches by the six rules of
+        Changes routing, label and campaign, all or nothing. A `campaign_id` is attached by the six rules of
         [Attach a campaign](#tag/campaign-of-a-number/POST/v1/phone-numbers/{id}/campaign).
         """
         identifier = path_uuid(phone_number_id)
@@ -124,12 +124,12 @@ class PhoneNumberReadinessView(TenantView):
     tag = _NUMBERS
     path_id = _NUMBER_ID
 
-    @Operation("getReadiness", answer=ReadinessSerializer, returns="Whether it can send, and what is in the way.")
+    @Operation("getReadiness", answer=ReadinessSerializer, returns="Whether the number can send, and what blocks it.")
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Can this number send now?
 
-        `can_send` is true if nothing is in the way, false if something certainly is, and null if that is not known, for
-        example while an order is open at the carrier. The blockers come in a fixed order, each with what to do.
+        `can_send` is true if nothing blocks sending, false if something does, and null if that is unknown, for example
+        while a carrier order is open. The blockers are listed in a fixed order, each with its resolution.
         """
         numbers = PhoneNumber.objects.filter(organization_id=self.organization_id)
         return success(ReadinessSerializer(read_readiness(numbers, id=path_uuid(phone_number_id))).data)
@@ -142,11 +142,11 @@ class PhoneNumberCampaignView(TenantView):
     tag = _CAMPAIGN_OF_A_NUMBER
     path_id = _NUMBER_ID
 
-    @Operation("getAttachment", answer=AttachmentSerializer, returns="Where it stands.")
+    @Operation("getAttachment", answer=AttachmentSerializer, returns="The attachment.")
     def get(self, request: Request, phone_number_id: str) -> HttpResponse:
-        """See where the attachment stands.
+        """Get the status of an attachment.
 
-        Which campaign the number is on and what the carrier has said to it.
+        Which campaign the number is on, and what the carrier has answered.
         """
         phone_number = get_attached_phone_number(
             organization_id=self.organization_id, phone_number_id=path_uuid(phone_number_id)
@@ -157,27 +157,27 @@ class PhoneNumberCampaignView(TenantView):
         "attachCampaign",
         body=AttachCampaignSerializer(),
         answer=PhoneNumberSerializer,
-        returns="The number, with the campaign on it.",
+        returns="The number, with its campaign.",
         refusals=(*_CAMPAIGN_RULES, *_NUMBER_RULES),
         is_conditional=True,
     )
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Attach a campaign to a phone number.
 
-        Associates a 10DLC campaign with a phone number that you own. The association holds from this answer on; the
-        carrier is notified afterwards, once it has approved the campaign.
+        Associates a 10DLC campaign with a phone number that you own. The association takes effect with this response;
+        the carrier is notified afterwards, once it has approved the campaign.
 
-        The rules are checked in this order, and the first one that is broken answers:
+        The rules are checked in this order, and the first violation is returned:
 
-        1. `campaign_id` is missing or no valid id: 422 `VALIDATION_FAILED`.
+        1. `campaign_id` is missing or not a valid ID: 422 `VALIDATION_FAILED`.
         2. The campaign is not in your organization: 404 `NOT_FOUND`.
         3. The campaign is not ACTIVE: 409 `CAMPAIGN_NOT_ACTIVE`.
         4. Its brand is neither VERIFIED nor VETTED_VERIFIED: 409 `BRAND_NOT_VERIFIED`.
         5. The number is not in your organization: 404 `NOT_FOUND`.
         6. The number is not assigned: 409 `NUMBER_NOT_ASSIGNED`.
 
-        Attaching the campaign that is already on the number changes nothing and answers 200. Another campaign replaces
-        the present one in the same moment: a reader sees the old one or the new one, and never none.
+        Attaching the current campaign again changes nothing and returns 200. Another campaign replaces the current one
+        atomically: readers see either the old one or the new one.
         """
         # A malformed phone number ID counts as rule 5, so it is checked after rules 1 to 4.
         phone_number = attach_campaign(
@@ -200,7 +200,7 @@ class PhoneNumberCampaignView(TenantView):
         """Detach the campaign.
 
         Takes the number off its campaign; the carrier is notified afterwards. A number without a campaign is left
-        unchanged and answers 200.
+        unchanged and returns 200.
         """
         phone_number, _ = detach_campaign(
             organization_id=self.organization_id,
@@ -221,11 +221,11 @@ class RetryPropagationView(TenantView):
     @Operation(
         "retryPropagation",
         answer=AttachmentSerializer,
-        returns="Where it stands now.",
+        returns="The attachment.",
         refusals=(ErrorCode.NUMBER_NOT_ASSIGNED, ErrorCode.NOT_FAILED),
     )
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
-        """Send a failed propagation again.
+        """Retry a failed propagation.
 
         Notifies the carrier of the attach or detach again, after the cause of the failure has been corrected. Temporary
         failures are retried automatically.
@@ -237,7 +237,7 @@ class RetryPropagationView(TenantView):
 
 
 class CampaignHistoryView(TenantView):
-    """Which campaigns a number has been on."""
+    """The campaign history of a number."""
 
     scopes = {"GET": Scope.NUMBERS_READ}
     tag = _CAMPAIGN_OF_A_NUMBER
@@ -264,24 +264,24 @@ class CampaignPhoneNumbersView(TenantView):
 
     scopes = {"POST": Scope.NUMBERS_WRITE}
     tag = _CAMPAIGN_OF_A_NUMBER
-    path_id = "The id of a campaign of your organization."
+    path_id = "The ID of a campaign of your organization."
 
     @Operation(
         "bulkAttachCampaign",
         body=BulkAttachSerializer(),
         answer=BulkAttachmentsSerializer,
-        returns="What became of each number.",
+        returns="The outcome of each number.",
         refusals=_CAMPAIGN_RULES,
     )
     def post(self, request: Request, campaign_id: str) -> HttpResponse:
         """Attach a campaign to many phone numbers.
 
-        Up to 1000 numbers in one transaction, by the rules of a single attach: the campaign's own (2 to 4) refuse the
-        call, a number's (5 and 6) fail its row, and the others go on. A number that is given twice is attached once and
-        unchanged the second time.
+        Up to 1000 numbers in one transaction, by the rules of a single attach. A broken campaign rule (2 to 4) refuses
+        the whole call; a broken number rule (5 and 6) fails only that number. A repeated number is attached once and
+        reported as unchanged after that.
 
-        With `atomic`, one failed row leaves every number as it was: those that would have been attached are
-        `rolled_back`. With `dry_run` the answer is the same and nothing is written. Its `warnings` say what the moves
+        With `atomic`, one failed number rolls back all of them: those that would have been attached are
+        `rolled_back`. With `dry_run` the response is the same and nothing is written. Its `warnings` say what the moves
         would lead to: a campaign that its last number leaves, a limit that is exceeded, numbers that move often.
         """
         # A malformed campaign ID counts as rule 2, as a malformed number ID of a single attach counts as rule 5.

@@ -591,6 +591,8 @@ class Migration(migrations.Migration):
                 ("errors", models.PositiveSmallIntegerField(default=0)),
                 ("request_id", models.CharField(max_length=26, null=True)),
                 ("reason", models.CharField(max_length=500, null=True)),
+                ("moves", models.JSONField(default=list)),
+                ("warnings", models.JSONField(default=list)),
                 ("undone_batch_id", models.UUIDField(null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

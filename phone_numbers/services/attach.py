@@ -34,7 +34,7 @@ def attach_campaign(
         precondition: Called with the locked number before it changes. What it raises refuses the attach.
 
     Returns:
-        The number as it is now.
+        The current number.
 
     Raises:
         NotFound, CampaignNotActive, BrandNotVerified, NumberNotAssigned: The first of rules 2 to 6 that is broken.
@@ -103,7 +103,7 @@ def detach_campaign(
     """Take a number off its campaign. The carrier is notified afterwards.
 
     Returns:
-        The number as it is now, and whether there was a campaign to detach.
+        The current number, and whether there was a campaign to detach.
 
     Raises:
         NotFound, NumberNotAssigned: Rules 5 and 6 of the attach. Then what `precondition` raises.

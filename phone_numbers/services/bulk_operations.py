@@ -7,6 +7,8 @@ moment, and the next batch goes on from there.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +35,7 @@ from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import check_phone_number
 from phone_numbers.services.bulk_attach import Outcome, Row, bulk_attach
 from phone_numbers.services.locking import Seen, lock_free_phone_numbers, matching_phone_numbers
+from phone_numbers.services.move_warnings import MoveWarnings
 from phone_numbers.services.release import apply_release
 from phone_numbers.services.retry import apply_retry, can_retry
 
@@ -42,7 +45,7 @@ log = structlog.get_logger(__name__)
 MAX_ROWS = 100_000
 # A batch takes well under a second, which is how often progress is shown and how long a stopping worker waits.
 _BATCH = 1_000
-# Batches that break off one after the other before an operator has to look.
+# Batches that break off one after the other before the operation stops for an operator.
 _MAX_ERRORS = 5
 _DRAFT_DAYS, _KEPT_DAYS = 1, 30
 
@@ -230,8 +233,28 @@ def _run_batch(operation: BulkOperation, *, lock_seconds: float) -> None:
     if operation.rows_done >= operation.rows_total:
         operation.phase = BulkPhase.PREVIEWED if is_preview else BulkPhase.FINISHED
         operation.finished_at = None if is_preview else Now()
+        if is_preview:
+            _describe_moves(operation)
     operation.updated_at = Now()
-    operation.save(update_fields=["rows_done", "errors", "phase", "finished_at", "updated_at"])
+    operation.save(update_fields=["rows_done", "errors", "phase", "finished_at", "moves", "warnings", "updated_at"])
+
+
+def _describe_moves(operation: BulkOperation) -> None:
+    """Keep what the preview has found possible, so that its page has nothing to compute. A retry moves nothing."""
+    operation.moves, operation.warnings = [], []
+    if operation.action == BulkAction.RETRY:
+        return
+    possible = operation.rows.filter(outcome=RowOutcome.CHANGED).order_by("organization_id", "position")
+    targets = F("target_id") if operation.action == BulkAction.UNDO else Value(operation.campaign_id, UUIDField())
+    rows = possible.values_list("organization_id", "phone_number_id", "campaign_id", Cast(targets, UUIDField()))
+    for organization_id, some in groupby(rows.iterator(), key=itemgetter(0)):
+        found = MoveWarnings(organization_id)
+        found.add([(number, origin, target) for _, number, origin, target in some if origin != target])
+        operation.moves += [
+            [origin and str(origin), target and str(target), count]
+            for (origin, target), count in found.moves.most_common()
+        ]
+        operation.warnings += [warning.message for warning in found.found()]
 
 
 def _move(

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import F, QuerySet
 
-from phone_numbers.models import AttachmentStatus
+from phone_numbers.models import AttachmentStatus, CampaignAttachment
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,24 @@ def check_transition(before: str, after: AttachmentStatus, cause: Cause) -> None
     """Raise ForbiddenTransition unless the table allows the change."""
     if cause not in TRANSITIONS.get((AttachmentStatus(before), after), frozenset()):
         raise ForbiddenTransition(f"{before} -> {after.value} by {cause.value}")
+
+
+def supersede(attachments: QuerySet[CampaignAttachment], cause: Cause) -> list[CampaignAttachment]:
+    """Supersede those of the attachments that are no longer the current one of their number, and return them."""
+    outdated = attachments.exclude(phone_number__current_attachment=F("id"))
+    superseded = list(outdated.select_for_update(no_key=True, of=("self",)))
+    for attachment in superseded:
+        check_transition(attachment.status, AttachmentStatus.SUPERSEDED, cause)
+        log_transition(
+            attachment_id=attachment.id,
+            outcome=AttachmentStatus.SUPERSEDED,
+            is_detach=attachment.campaign_id is None,
+            request_id=attachment.request_id,
+            order_id=attachment.order_id if attachment.status == AttachmentStatus.SUBMITTED else None,
+        )
+    ids = [attachment.id for attachment in superseded]
+    CampaignAttachment.objects.filter(id__in=ids).update(status=AttachmentStatus.SUPERSEDED)
+    return superseded
 
 
 def log_transition(

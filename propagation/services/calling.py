@@ -10,9 +10,12 @@ from time import sleep
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
 
 from carriers.base import CarrierAccount, CarrierUnavailable
 from carriers.choose import Limits, build_carrier, default_limits
+from propagation.models import CarrierRateLimit
 
 # A second's worth of requests may go out at once, ahead of an even pace.
 _BURST_SECONDS = 1.0
@@ -33,10 +36,6 @@ INSERT INTO propagation_carrierratelimit AS rate_limit (name, next_at, paused_un
 SELECT %(name)s, until, until FROM (SELECT clock_timestamp() + %(seconds)s * interval '1 second' AS until) AS pause
 ON CONFLICT (name) DO UPDATE SET next_at = greatest(rate_limit.next_at, EXCLUDED.next_at),
     paused_until = greatest(rate_limit.paused_until, EXCLUDED.paused_until)
-"""
-_PAUSED_SECONDS = """
-SELECT extract(epoch FROM paused_until - clock_timestamp())::float8 FROM propagation_carrierratelimit
-WHERE name = %(name)s AND paused_until > clock_timestamp()
 """
 # The rate limit in whose turn this thread's next request goes out.
 _reserved: ContextVar[str | None] = ContextVar("reserved", default=None)
@@ -107,8 +106,9 @@ class RateLimiter:
 
     def paused_seconds(self) -> float:
         """Return how much of the carrier's pause is left; 0.0 if there is none."""
-        row = self._fetch(_PAUSED_SECONDS)
-        return row[0] if row else 0.0
+        paused = CarrierRateLimit.objects.filter(name=self.name, paused_until__gt=Now())
+        left = paused.values_list(F("paused_until") - Now(), flat=True).first()
+        return left.total_seconds() if left else 0.0
 
     def _fetch(self, statement: str, **parameters: float) -> tuple[float] | None:
         with connection.cursor() as cursor:

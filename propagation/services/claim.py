@@ -3,20 +3,22 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from operator import itemgetter
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Now
 
-from agentmessage.ids import uuid7
+from agentmessage.db.locks import wait_for_turn
 from campaigns.models import Campaign, CarrierStatus
-from carriers.base import Carrier
+from carriers.base import Carrier, OrderAction
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import AttachmentStatus, NumberType
+from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberType
+from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import array_literal
 from phone_numbers.services.transitions import log_transition
 from propagation.models import CarrierOrder
@@ -60,33 +62,11 @@ CROSS JOIN LATERAL (
 ) AS a
 JOIN numbers_phonenumber p ON p.id = a.phone_number_id
 """
-_SUPERSEDE = """
-UPDATE numbers_campaignattachment SET status = 'superseded', next_attempt_at = NULL WHERE id = ANY (%(ids)s::uuid[])
-"""
-_WAIT_FOR_APPROVAL = "UPDATE numbers_campaignattachment SET next_attempt_at = NULL WHERE id = ANY (%(ids)s::uuid[])"
-_POSTPONE = """
-UPDATE numbers_campaignattachment SET next_attempt_at = statement_timestamp() + %(seconds)s * interval '1 second'
-WHERE id = ANY (%(ids)s::uuid[])
-"""
-_INSERT_ORDERS = """
-INSERT INTO propagation_carrierorder (id, organization_id, carrier, action, campaign_id, created_at, next_poll_at)
-SELECT id, organization_id, %(carrier)s, CASE WHEN campaign_id IS NULL THEN 'detach' ELSE 'attach' END, campaign_id,
-       statement_timestamp(), statement_timestamp() + %(lease)s * interval '1 second'
-FROM unnest(%(orders)s::uuid[], %(organizations)s::uuid[], %(campaigns)s::uuid[])
-    AS made (id, organization_id, campaign_id)
-RETURNING next_poll_at
-"""
 _SUBMIT = """
-UPDATE numbers_campaignattachment
-SET status = 'submitted', order_id = %(order)s, attempts = attempts + 1, next_attempt_at = NULL
-WHERE id = ANY (%(ids)s::uuid[])
-"""
-_SUBMIT_SINGLES = """
 UPDATE numbers_campaignattachment a
 SET status = 'submitted', order_id = made.order_id, attempts = attempts + 1, next_attempt_at = NULL
 FROM unnest(%(ids)s::uuid[], %(orders)s::uuid[]) AS made (id, order_id) WHERE a.id = made.id
 """
-_LOCK_CLAIMS = "SELECT pg_advisory_xact_lock(hashtext('propagation_carrierorder'), hashtext(%s))"
 
 
 @dataclass(slots=True)
@@ -160,15 +140,16 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
             else:
                 ready[organization_id, campaign_id].append(attachment_id)
         if superseded:
-            cursor.execute(_SUPERSEDE, {"ids": array_literal(superseded)})
+            _attachments(superseded).update(status=AttachmentStatus.SUPERSEDED, next_attempt_at=None)
         if waiting:
-            cursor.execute(_WAIT_FOR_APPROVAL, {"ids": array_literal(waiting)})
+            _attachments(waiting).update(next_attempt_at=None)
         if blocked:
-            cursor.execute(_POSTPONE, {"seconds": _BLOCKED_SECONDS, "ids": array_literal(blocked)})
+            _attachments(blocked).update(next_attempt_at=Now() + timedelta(seconds=_BLOCKED_SECONDS))
         if unsent := [*claim.failures, *claim.needless]:
             # The caller records them in another transaction, which locks the numbers first. If it does not get there,
             # they are due again.
-            cursor.execute(_POSTPONE, {"seconds": settings.PROPAGATION_LEASE_SECONDS, "ids": array_literal(unsent)})
+            later = Now() + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
+            _attachments(unsent).update(next_attempt_at=later)
         groups = _in_turn(_groups(ready, carrier.batch_size), held, open_orders)[:max_orders]
         claim.orders = _make_orders(carrier, groups)
     return claim
@@ -194,11 +175,14 @@ def failure_before_call(campaign: Campaign) -> AttachmentFailure | None:
     return None
 
 
+def _attachments(ids: Iterable[UUID]) -> QuerySet[CampaignAttachment]:
+    return CampaignAttachment.objects.filter(id__in=ids)
+
+
 def _open_orders(carrier: Carrier) -> Counter[UUID]:
     """Count the open orders of the account by organization."""
-    with connection.cursor() as cursor:
-        # Claims count one after the other; otherwise two could both take the last place.
-        cursor.execute(_LOCK_CLAIMS, [carrier.name])
+    # Claims count one after the other; otherwise two could both take the last place.
+    wait_for_turn("propagation_carrierorder", carrier.name)
     opened = CarrierOrder.objects.filter(carrier=carrier.name, ended_at__isnull=True).order_by()
     return Counter(dict(opened.values_list("organization_id").annotate(count=Count("*"))))
 
@@ -228,23 +212,24 @@ def _groups(ready: dict[tuple[UUID, UUID | None], list[UUID]], batch_size: int) 
 def _make_orders(carrier: Carrier, groups: Sequence[_Group]) -> list[tuple[UUID, datetime]]:
     if not groups:
         return []
-    order_ids = [uuid7() for _ in groups]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT_ORDERS,
-            {
-                "carrier": carrier.name,
-                "lease": settings.PROPAGATION_LEASE_SECONDS,
-                "orders": array_literal(order_ids),
-                "organizations": array_literal(group.organization_id for group in groups),
-                "campaigns": [group.campaign_id for group in groups],
-            },
+    now = database_now()
+    lease = now + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
+    orders = [
+        CarrierOrder(
+            organization_id=group.organization_id,
+            carrier=carrier.name,
+            action=(OrderAction.DETACH if group.campaign_id is None else OrderAction.ATTACH).value,
+            campaign_id=group.campaign_id,
+            created_at=now,
+            next_poll_at=lease,
         )
-        lease: datetime = cursor.fetchone()[0]
-        if carrier.batch_size == 1:
-            attachment_ids = array_literal(group.attachment_ids[0] for group in groups)
-            cursor.execute(_SUBMIT_SINGLES, {"ids": attachment_ids, "orders": array_literal(order_ids)})
-        else:
-            for order_id, group in zip(order_ids, groups, strict=True):
-                cursor.execute(_SUBMIT, {"order": order_id, "ids": array_literal(group.attachment_ids)})
-    return [(order_id, lease) for order_id in order_ids]
+        for group in groups
+    ]
+    CarrierOrder.objects.bulk_create(orders)
+    attachment_ids = array_literal(one for group in groups for one in group.attachment_ids)
+    order_ids = array_literal(
+        order.id for order, group in zip(orders, groups, strict=True) for _one in group.attachment_ids
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_SUBMIT, {"ids": attachment_ids, "orders": order_ids})
+    return [(order.id, lease) for order in orders]

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Greatest, Now
 
 from agentmessage.ids import parse_uuid
@@ -19,6 +19,7 @@ from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptio
 from phone_numbers.services.locking import lock_attached_phone_numbers
 from phone_numbers.services.retry import RESUMED
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
+from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimiter
 from propagation.services.claim import BATCH, claim_due
 from propagation.services.record import record_failures, record_needless
@@ -44,17 +45,6 @@ WHERE id IN (
     FOR NO KEY UPDATE SKIP LOCKED
 )
 RETURNING id, next_poll_at
-"""
-# An order that a worker holds now is due when the worker puts it back: news does not end a lease.
-_MAKE_ORDERS_DUE = """
-UPDATE propagation_carrierorder
-SET has_news = true, next_poll_at = CASE WHEN is_leased THEN next_poll_at ELSE statement_timestamp() END
-WHERE ended_at IS NULL AND sent_at IS NOT NULL AND next_poll_at > statement_timestamp() AND id = ANY (%(ids)s)
-"""
-_OPEN_ORDERS_OF_NUMBERS = """
-SELECT a.order_id FROM numbers_phonenumber p
-JOIN numbers_campaignattachment a ON a.phone_number_id = p.id AND a.status = 'submitted'
-WHERE p.number = ANY (%(numbers)s)
 """
 # The campaigns that attachments wait for, found by one probe of the index of waiting attachments for each of them, and
 # of these the ones on which there is a decision: the carrier's, an operator's, or that the campaign or its brand is no
@@ -86,16 +76,6 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS waiting
 """  # noqa: S608  (Constants of this module.)
-_MAKE_WAITING_DUE = """
-UPDATE numbers_campaignattachment SET next_attempt_at = statement_timestamp()
-WHERE id IN (
-    SELECT id FROM numbers_campaignattachment
-    WHERE campaign_id = %(campaign)s AND next_attempt_at IS NULL AND status = 'pending'
-    ORDER BY id
-    LIMIT %(limit)s
-    FOR NO KEY UPDATE SKIP LOCKED
-)
-"""
 
 Defer = Callable[[Sequence[UUID], datetime], None]
 """Queue a job that processes these orders under this lease."""
@@ -180,16 +160,19 @@ def make_decided_due() -> int:
         decided = cursor.fetchall()
     woken = 0
     for campaign_id, is_approved in decided:
-        with connection.cursor() as cursor:
-            cursor.execute(_MAKE_WAITING_DUE, {"campaign": campaign_id, "limit": _WAKE_BATCH})
-            woken += cursor.rowcount
+        waiting = CampaignAttachment.objects.filter(
+            campaign_id=campaign_id, next_attempt_at__isnull=True, status=AttachmentStatus.PENDING
+        )
+        batch = waiting.select_for_update(no_key=True, skip_locked=True).order_by("id").values("id")[:_WAKE_BATCH]
+        with transaction.atomic():
+            woken += CampaignAttachment.objects.filter(id__in=batch).update(next_attempt_at=Now())
         if is_approved:
             woken += _resume_failed(campaign_id)
     return woken
 
 
 def _resume_failed(campaign_id: UUID) -> int:
-    """Make pending what failed for want of this campaign's approval. Numbers that are locked now have their turn later.
+    """Make pending what failed because the campaign was not approved. Locked numbers are left for a later round.
 
     The numbers are locked before their attachments, as everywhere, and in the order of their IDs.
     """
@@ -231,13 +214,15 @@ def make_orders_due(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = (
     carrier is asked. Unknown and closed orders are ignored.
     """
     ids: list[UUID] = [order_id for text in order_ids if (order_id := parse_uuid(text)) is not None]
-    with connection.cursor() as cursor:
-        if numbers:
-            cursor.execute(_OPEN_ORDERS_OF_NUMBERS, {"numbers": list(numbers)})
-            ids += [row[0] for row in cursor.fetchall()]
-        cursor.execute(_MAKE_ORDERS_DUE, {"ids": ids})
-        count: int = cursor.rowcount
-    return count
+    if numbers:
+        submitted = CampaignAttachment.objects.filter(
+            status=AttachmentStatus.SUBMITTED, phone_number__number__in=numbers
+        )
+        ids += [order_id for order_id in submitted.values_list("order_id", flat=True) if order_id]
+    sent = CarrierOrder.objects.filter(id__in=ids, ended_at__isnull=True, sent_at__isnull=False, next_poll_at__gt=Now())
+    # An order that a worker holds now is due when the worker puts it back: news does not end a lease.
+    due_at = Case(When(is_leased=True, then=F("next_poll_at")), default=Now())
+    return sent.update(has_news=True, next_poll_at=due_at)
 
 
 def _lease_due_orders(carrier: Carrier, *, limit: int) -> list[tuple[UUID, datetime]]:

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from carriers.base import carriers_words
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
-from phone_numbers.services.transitions import Cause, check_transition, log_transition
+from phone_numbers.services.transitions import Cause, supersede
 from propagation.models import CarrierOrder, CarrierReading
 from propagation.services.record import AttachmentFailure, LeaseLost, give_up_order, record_failures
 
@@ -22,22 +22,6 @@ _ORDERS_KEPT_DAYS = 30
 _LOST_AFTER_MINUTES = 15
 _BATCH = 10_000
 
-_DELETE_ORDERS = """
-DELETE FROM propagation_carrierorder WHERE id IN (
-    SELECT id FROM propagation_carrierorder
-    WHERE ended_at < statement_timestamp() - %(days)s * interval '1 day'
-    ORDER BY ended_at
-    LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-)
-"""
-_SUPERSEDE_WAITING = """
-UPDATE numbers_campaignattachment a SET status = 'superseded'
-FROM numbers_phonenumber p
-WHERE a.next_attempt_at IS NULL AND a.status = 'pending' AND p.id = a.phone_number_id
-  AND p.current_attachment_id <> a.id
-RETURNING a.id, a.campaign_id IS NULL, a.request_id
-"""
 # Done, failed, or started by a worker without a heartbeat since. The orders themselves say what is left to do.
 _DELETE_JOBS = """
 DELETE FROM procrastinate_jobs WHERE id IN (
@@ -56,10 +40,9 @@ DELETE FROM procrastinate_jobs WHERE id IN (
 
 def delete_old_orders() -> int:
     """Delete a batch of orders that ended more than 30 days ago. Return how many. History keeps their IDs."""
-    with connection.cursor() as cursor:
-        cursor.execute(_DELETE_ORDERS, {"days": _ORDERS_KEPT_DAYS, "limit": _BATCH})
-        deleted: int = cursor.rowcount
-    return deleted
+    old = CarrierOrder.objects.filter(ended_at__lt=Now() - timedelta(days=_ORDERS_KEPT_DAYS)).order_by("ended_at")
+    batch = old.select_for_update(skip_locked=True).values("id")[:_BATCH]
+    return CarrierOrder.objects.filter(id__in=batch).delete()[0]
 
 
 def delete_old_readings() -> int:
@@ -111,7 +94,9 @@ def expire_waiting() -> int:
 
     Attachments that have been superseded while they waited for an approval are closed too.
     """
-    _supersede_waiting()
+    with transaction.atomic(durable=True):
+        waiting = CampaignAttachment.objects.filter(next_attempt_at__isnull=True, status=AttachmentStatus.PENDING)
+        supersede(waiting, Cause.EXPIRY)
     approval_days, detach_days = settings.PROPAGATION_APPROVAL_DAYS, settings.PROPAGATION_DETACH_DAYS
     return _expire_attachments(
         CampaignAttachment.objects.filter(next_attempt_at__isnull=True, campaign__isnull=False),
@@ -134,7 +119,7 @@ def _give_up(order_id: UUID, failure: AttachmentFailure) -> bool:
     try:
         give_up_order(order_id=order_id, failure=failure)
     except LeaseLost:
-        # It has ended at this moment.
+        # Another process has just closed it.
         return False
     log.warning("order.given_up", order_id=str(order_id), failure=failure.code.value)
     return True
@@ -148,16 +133,3 @@ def _expire_attachments(
     if expired:
         record_failures(dict.fromkeys(expired, failure), cause=Cause.EXPIRY, still=still)
     return len(expired)
-
-
-def _supersede_waiting() -> None:
-    check_transition(AttachmentStatus.PENDING, AttachmentStatus.SUPERSEDED, Cause.EXPIRY)
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(_SUPERSEDE_WAITING)
-        for attachment_id, is_detach, request_id in cursor.fetchall():
-            log_transition(
-                attachment_id=attachment_id,
-                outcome=AttachmentStatus.SUPERSEDED,
-                is_detach=is_detach,
-                request_id=request_id,
-            )

@@ -46,7 +46,7 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One number that differs. `reason` says why it was left; None: a worker will tell the carrier again."""
+    """One number that differs. `reason` says why it was left; None: a worker will notify the carrier again."""
 
     organization_id: UUID
     phone_number_id: UUID
@@ -158,7 +158,7 @@ def _is_lost(finding: Finding, carrier: Carrier, asker: Asker) -> bool:
 
 
 def _correct(finding: Finding, actor: Actor, *, account: str) -> str | None:
-    """Return why the number was left as it is; None if it is corrected."""
+    """Return why the number was left unchanged; None if it is corrected."""
     if finding.drift is Drift.LOST:
         return None if record_loss(number=finding.number, account=account) else "changed meanwhile"
     is_detach = finding.drift is Drift.NOT_OURS

@@ -1,5 +1,6 @@
 """Record the outcome of an order, attachment by attachment, and when to try again."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,8 +10,8 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from campaigns.models import Campaign
 from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
@@ -39,18 +40,6 @@ FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(attempts)s::int[], %(next_a
             %(codes)s::text[], %(carrier_codes)s::text[], %(messages)s::text[])
     AS made (id, status, attempts, next_attempt_at, failure_code, failure_carrier_code, failure_message)
 WHERE a.id = made.id AND a.status = %(before)s
-"""
-_WRITE_NUMBERS = """
-UPDATE numbers_phonenumber p
-SET carrier_line_option_status = made.status,
-    carrier_line_option_propagated_at = CASE WHEN made.status = 'propagated' THEN %(now)s END,
-    updated_at = greatest(%(now)s, p.updated_at + interval '1 microsecond')
-FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS made (id, status)
-JOIN numbers_phonenumber own ON own.id = made.id
-JOIN numbers_campaignattachment a ON a.id = own.current_attachment_id
--- A number that has another tenant by now does not show what its former tenant's attachment ended as.
-WHERE p.id = made.id AND (p.organization_id IS NULL OR p.organization_id = a.organization_id)
-  AND p.carrier_line_option_status IS DISTINCT FROM made.status
 """
 
 
@@ -128,7 +117,7 @@ class Outcome:
 
 
 def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:
-    """Lock an open order until the transaction ends, as the worker that holds `lease`; None: whoever holds one.
+    """Lock an open order until the transaction ends, as the worker that holds `lease`; None: regardless of the lease.
 
     Raises LeaseLost.
     """
@@ -318,11 +307,10 @@ def _write(
 ) -> None:
     if not attachments:
         return
-    current = [
-        (attachment.phone_number_id, outcome.line_option_status)
-        for attachment, outcome in zip(attachments, outcomes, strict=True)
-        if attachment.is_current
-    ]
+    current = defaultdict[LineOptionStatus | None, list[UUID]](list)
+    for attachment, outcome in zip(attachments, outcomes, strict=True):
+        if attachment.is_current:
+            current[outcome.line_option_status].append(attachment.phone_number_id)
     final = [
         outcome
         if attachment.is_current
@@ -350,12 +338,8 @@ def _write(
                 "messages": [failure and failure.message for failure in failures],
             },
         )
-        if current:
-            statuses = [status and status.value for _phone_number_id, status in current]
-            cursor.execute(
-                _WRITE_NUMBERS,
-                {"now": now, "ids": [phone_number_id for phone_number_id, _status in current], "statuses": statuses},
-            )
+    for line_option_status, ids in current.items():
+        _write_numbers(ids, line_option_status, now)
 
     for attachment, outcome in zip(attachments, final, strict=True):
         log_transition(
@@ -367,3 +351,14 @@ def _write(
             failure=None if outcome.failure is None else outcome.failure.code.value,
             carrier_code=None if outcome.failure is None else outcome.failure.carrier_code,
         )
+
+
+def _write_numbers(ids: Collection[UUID], status: LineOptionStatus | None, now: datetime) -> None:
+    # A number that has another tenant by now does not show what its former tenant's attachment ended as.
+    is_own = Q(organization__isnull=True) | Q(organization=F("current_attachment__organization"))
+    is_unchanged = Q(carrier_line_option_status=status) if status else Q(carrier_line_option_status__isnull=True)
+    PhoneNumber.objects.filter(is_own, ~is_unchanged, id__in=ids).update(
+        carrier_line_option_status=status,
+        carrier_line_option_propagated_at=now if status is LineOptionStatus.PROPAGATED else None,
+        updated_at=Greatest(Value(now), F("updated_at") + timedelta(microseconds=1)),
+    )

@@ -26,7 +26,7 @@ from carriers.base import (
 )
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
-from phone_numbers.services.transitions import Cause, check_transition, log_transition
+from phone_numbers.services.transitions import Cause, supersede
 from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimited, RateLimiter
 from propagation.services.delays import poll_delay, retry_delay
@@ -49,13 +49,6 @@ UPDATE propagation_carrierorder
 SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second', has_news = false
 WHERE id = %(id)s AND ended_at IS NULL AND next_poll_at = %(lease)s
 RETURNING next_poll_at, extract(epoch FROM statement_timestamp() - coalesce(sent_at, created_at))::float8
-"""
-# A superseded attachment need not reach the carrier.
-_DROP_SUPERSEDED = """
-UPDATE numbers_campaignattachment a SET status = 'superseded'
-FROM numbers_phonenumber p
-WHERE a.order_id = %(order)s AND a.status = 'submitted' AND p.id = a.phone_number_id AND p.current_attachment_id <> a.id
-RETURNING a.phone_number_id, a.id, a.campaign_id IS NULL, a.request_id
 """
 # Of the lease: all calls to the carrier end before it does, with time left to write down what came of them.
 _CALLS_SHARE = 0.5
@@ -216,20 +209,10 @@ def _mark_sent(leased: _Leased) -> OrderRequest | None:
     order = leased.order
     with transaction.atomic(durable=True):
         lock_order(order.id, leased.lease)
-        check_transition(AttachmentStatus.SUBMITTED, AttachmentStatus.SUPERSEDED, Cause.OUTCOME)
-        with connection.cursor() as cursor:
-            cursor.execute(_DROP_SUPERSEDED, {"order": order.id})
-            superseded = cursor.fetchall()
-        for _phone_number_id, attachment_id, is_detach, request_id in superseded:
-            log_transition(
-                attachment_id=attachment_id,
-                outcome=AttachmentStatus.SUPERSEDED,
-                is_detach=is_detach,
-                request_id=request_id,
-                order_id=order.id,
-            )
+        # A superseded attachment need not reach the carrier.
+        superseded = supersede(_submitted(order), Cause.OUTCOME)
         if superseded:
-            make_successors_due([row[0] for row in superseded])
+            make_successors_due([attachment.phone_number_id for attachment in superseded])
         request = _request_of(order)
         if not request.numbers:
             CarrierOrder.objects.filter(id=order.id).update(ended_at=Now(), next_poll_at=None)

@@ -104,7 +104,7 @@ def sync_announcement(
 
 
 def _comparable(reading: CarrierReading) -> QuerySet[CarrierAnswer]:
-    """Return the answers about campaigns on which nobody has decided here since the carrier was asked."""
+    """Return the answers about campaigns that were not decided here since the carrier was asked."""
     return CarrierAnswer.objects.filter(
         Q(campaign__updated_at__lt=F("asked_at")) | Q(is_corrected=True),
         reading=reading,
@@ -163,7 +163,7 @@ def _record(row: Any, status: CarrierStatus) -> str | None:
 
 
 def _record_networks(answers: QuerySet[CarrierAnswer]) -> None:
-    """Record what single networks say where the decision on the campaign stays as it is."""
+    """Record what single networks say where the decision on the campaign is unchanged."""
     networks = answers.filter(campaign_id=OuterRef("id")).values("networks")
     Campaign.objects.filter(id__in=answers.values("campaign_id")).update(
         mno_metadata=Subquery(networks[:1]), updated_at=Now()

@@ -57,7 +57,7 @@ def _authenticate(request: HttpRequest, credentials: str) -> None:
         given = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         raise Unauthorized from None
-    # The time that this takes tells nothing of the password but its length.
+    # The time that this takes reveals only the length of the password.
     is_right = compare_digest(given, credentials.encode())
     if scheme.lower() != "basic" or not is_right:
         raise Unauthorized

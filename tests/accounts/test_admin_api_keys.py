@@ -139,7 +139,7 @@ def test_a_second_revocation_keeps_the_moment_of_the_first(organization: Organiz
     assert not LogEntry.objects.exists()
 
 
-def test_nobody_deletes_a_key(organization: Organization, admin_client: Client) -> None:
+def test_keys_cannot_be_deleted(organization: Organization, admin_client: Client) -> None:
     key, _plain = make_key(organization)
     assert admin_client.post(page(ApiKey, "delete", key.id), {"post": "yes"}).status_code == 403
     assert actions_offered(admin_client.get(page(ApiKey, "changelist"))) == {"revoke_selected"}
@@ -147,7 +147,7 @@ def test_nobody_deletes_a_key(organization: Organization, admin_client: Client) 
     assert ApiKey.objects.filter(id=key.id).exists()
 
 
-def test_who_may_only_look_can_neither_make_nor_revoke(organization: Organization) -> None:
+def test_a_viewer_can_neither_create_nor_revoke(organization: Organization) -> None:
     key, _plain = make_key(organization)
     viewer = sign_in("view_apikey")
     assert actions_offered(viewer.get(page(ApiKey, "changelist"))) == set()
@@ -167,15 +167,15 @@ def test_keys_are_found_by_what_is_known_of_them(admin_client: Client) -> None:
     assert listed(admin_client.get(page(ApiKey, "changelist"), {"q": "blue piedmont"})) == []
 
 
-def test_keys_are_filtered_by_standing_and_organization(organization: Organization, admin_client: Client) -> None:
+def test_keys_are_filtered_by_status_and_organization(organization: Organization, admin_client: Client) -> None:
     usable, _ = make_key(organization)
     revoked, _ = make_key(organization)
     revoke_api_key(organization_id=organization.id, api_key_id=revoked.id)
     expired, _ = make_key(organization)
     ApiKey.objects.filter(id=expired.id).update(expires_at=timezone.now())
     stranger, _ = make_key(OrganizationFactory.create(), Scope.BRANDS_READ)
-    for standing, keys in {"usable": [stranger, usable], "revoked": [revoked], "expired": [expired]}.items():
-        assert listed(admin_client.get(page(ApiKey, "changelist"), {"standing": standing})) == keys
+    for status, keys in {"usable": [stranger, usable], "revoked": [revoked], "expired": [expired]}.items():
+        assert listed(admin_client.get(page(ApiKey, "changelist"), {"key_status": status})) == keys
     response = admin_client.get(page(ApiKey, "changelist"), {"organization__id__exact": str(stranger.organization_id)})
     assert listed(response) == [stranger]
 

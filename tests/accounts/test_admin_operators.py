@@ -49,7 +49,7 @@ def test_an_operator_is_added_and_can_sign_in_once_let_in(admin_client: Client) 
     assert admin_client.get(_password_page(ada)).status_code == 200
 
 
-def test_nobody_deletes_an_operator(admin_client: Client) -> None:
+def test_operators_cannot_be_deleted(admin_client: Client) -> None:
     operator = OperatorFactory.create()
     assert admin_client.post(page(Operator, "delete", operator.id), {"post": "yes"}).status_code == 403
     assert actions_offered(admin_client.get(page(Operator, "changelist"))) == set()
@@ -173,7 +173,7 @@ def test_groups_that_an_administrator_cannot_assign_stay(db: None) -> None:
     assert "groups" in errors_of(refused)
 
 
-def test_nobody_assigns_permissions_that_they_lack(db: None) -> None:
+def test_operators_cannot_assign_permissions_that_they_lack(db: None) -> None:
     """Or an operator could make a puppet that may do more, whose password the operator knows."""
     office = sign_in("view_operator", "add_operator", "change_operator")
     response = office.post(page(Operator, "add"), {"username": "puppet"} | NEW_PASSWORD)
@@ -201,7 +201,7 @@ def test_the_form_to_add_an_operator_gives_nothing_away(more: dict[str, Any], db
     assert _state(Operator.objects.get(username="puppet"))[3:] == (False, False, [], [])
 
 
-def test_without_the_permission_nobody_is_edited_or_added(db: None) -> None:
+def test_without_the_permission_operators_cannot_be_edited_or_added(db: None) -> None:
     target = member_of()
     for client in (browser_of(member_of("viewer")), browser_of(member_of("operator")), sign_in("add_operator")):
         assert client.post(page(Operator, "change", target.id), _form(target, username="x")).status_code == 403

@@ -65,6 +65,7 @@ def test_its_page_leads_to_everything_that_it_has(world: World, admin_client: Cl
         "campaign": 2,
         "campaignattachment": 0,
         "carrierorder": 0,
+        "carrierreading": 0,
         "phonenumber": 1,
     }
     assert found["phonenumber"] == [world.phone_number]
@@ -84,7 +85,7 @@ def test_a_search_with_a_null_character_is_no_crash(admin_client: Client) -> Non
     assert admin_client.get("/admin/autocomplete/", autocomplete).json()["results"] == []
 
 
-def test_who_may_only_look_changes_nothing(world: World) -> None:
+def test_a_viewer_changes_nothing(world: World) -> None:
     viewer = sign_in("view_organization")
     assert viewer.get(page(Organization, "change", world.organization.id)).status_code == 200
     for address in (

@@ -208,7 +208,7 @@ def test_use_is_written_down_once_a_minute(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_writing_the_use_down_waits_for_nobody(transactional_db: None) -> None:
+def test_recording_the_use_does_not_wait(transactional_db: None) -> None:
     world = World()
     key, plain = make_key(world.organization)
     other = connection.copy()

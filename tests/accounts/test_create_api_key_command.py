@@ -91,7 +91,11 @@ GOOD = {"--organization": "acme", "--name": "CI", "--scope": "numbers:write", "-
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
-        ("--organization", "nobody", "Error: argument --organization: there is no organization with the slug 'nobody'"),
+        (
+            "--organization",
+            "missing",
+            "Error: argument --organization: there is no organization with the slug 'missing'",
+        ),
         ("--organization", "", "Error: argument --organization: there is no organization with the slug ''"),
         ("--organization", "a\x00b", "Error: argument --organization: must not contain NUL"),
         ("--organization", "\udcff", "Error: argument --organization: must be UTF-8"),

@@ -1,4 +1,4 @@
-"""Signing in to the admin: who guesses waits longer and longer, and nobody else does."""
+"""Signing in to the admin: a guessing client waits longer and longer, others do not."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -109,7 +109,7 @@ def test_one_wrong_password_after_the_delay_doubles_it(ada: Operator) -> None:
     assert _sign_in(password=PASSWORD).status_code == 429
 
 
-def test_nobody_else_waits(ada: Operator) -> None:
+def test_other_clients_do_not_wait(ada: Operator) -> None:
     _operator("grace")
     _guess(FREE + 3)
     assert _sign_in(password=PASSWORD).status_code == 429
@@ -151,7 +151,7 @@ def test_an_empty_form_does_not_count(ada: Operator) -> None:
 
 
 def test_the_name_is_not_stored(ada: Operator) -> None:
-    """Somebody may have typed a password there."""
+    """A user may have typed a password there."""
     _sign_in("hunter2-hunter2")
     assert "hunter2" not in Counter.objects.get().subject
 

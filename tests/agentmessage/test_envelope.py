@@ -56,7 +56,7 @@ def test_wrong_methods(method: str, world: World, api: ApiClient) -> None:
     assert "POST" in response["Allow"].split(", ")
 
 
-def test_a_crashed_view_says_nothing_about_itself(world: World, api: ApiClient) -> None:
+def test_a_crashed_view_reveals_nothing(world: World, api: ApiClient) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE campaigns_campaign RENAME COLUMN name TO secret_detail")
     response = api.attach(world.phone_number.id, world.campaign.id)

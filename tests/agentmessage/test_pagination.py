@@ -22,7 +22,7 @@ from tests.support.routes import VIEWS, methods_of
 from tests.support.worlds import World
 
 EXAMPLE = "eyJjcmVhdGVkX2F0IjoiMjAyNi0wNC0yNlQxMjowMDowMFoiLCJpZCI6IjAxOTAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMSJ9"
-NOT_OURS = "is not one that this API gave; take next_cursor of the page before as it is"
+NOT_OURS = "is not a cursor of this API; pass next_cursor of the previous page unchanged"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_the_form_of_what_is_no_cursor_is_not_what_is_wrong_with_it() -> None:
     ],
 )
 def test_what_is_no_cursor(text: str) -> None:
-    with pytest.raises(ValidationError, match="is not one that this API gave"):
+    with pytest.raises(ValidationError, match="is not a cursor of this API"):
         CursorField().run_validation(text)
 
 
@@ -143,7 +143,7 @@ def test_pages_are_stable_while_rows_come_and_go(world: World, reader: ApiClient
         }
         seen += [UUID(row["id"]) for row in body["data"]]
         cursor = body["meta"]["next_cursor"]
-        # A newcomer stands before the first page; one that was seen is released.
+        # A new row sorts before the first page; one that was seen is released.
         PhoneNumberFactory.create(organization=world.organization, created_at=moment + timedelta(days=400))
         pages += 1
     assert pages == 3

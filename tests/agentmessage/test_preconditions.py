@@ -158,7 +158,7 @@ def committed(transactional_db: None) -> Iterator[World]:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_writers_who_saw_the_same_one_wins(committed: World) -> None:
-    """Both requests wait for the row's lock before either is allowed to look at its state."""
+    """Both requests wait for the row's lock before either may read its state."""
     _key, plain = make_key(committed.organization, *Scope)
     path = f"/v1/phone-numbers/{committed.phone_number.id}"
     tag = ApiClient(plain).get(path)["ETag"]

@@ -6,28 +6,12 @@ from typing import Any
 import pytest
 from django.db import DataError, connection, transaction
 from django.db.transaction import TransactionManagementError
-from django.forms.models import model_to_dict
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import ApiKey
-from agentmessage.db.prepared import fetch_one, instance, select
-from tests.support.factories import make_key
+from agentmessage.db.prepared import fetch_one
 from tests.support.worlds import World
 
 pytestmark = pytest.mark.django_db
-
-
-def test_an_object_is_what_the_orm_would_have_read(world: World) -> None:
-    make_key(world.organization)
-    expected = ApiKey.objects.get()
-    row = fetch_one(select(ApiKey, "id = %s"), [expected.id])
-    assert row is not None
-    found = instance(ApiKey, row)
-    assert {field.attname: getattr(found, field.attname) for field in ApiKey._meta.concrete_fields} == {
-        field.attname: getattr(expected, field.attname) for field in ApiKey._meta.concrete_fields
-    }
-    assert model_to_dict(found) == model_to_dict(expected)
-    assert found._state.adding is False
 
 
 def test_rows_and_none() -> None:
@@ -35,7 +19,7 @@ def test_rows_and_none() -> None:
     assert fetch_one("SELECT 1 WHERE %s", [False]) is None
 
 
-def test_they_are_part_of_the_transaction(world: World) -> None:
+def test_statements_are_part_of_the_transaction(world: World) -> None:
     with transaction.atomic():
         fetch_one("UPDATE accounts_organization SET name = 'other' WHERE id = %s RETURNING id", [world.organization.id])
         transaction.set_rollback(True)
@@ -48,7 +32,7 @@ def test_errors_are_djangos() -> None:
         fetch_one("SELECT 1 / %s::integer", [0])
 
 
-def test_whoever_looks_on_sees_them(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_execute_wrappers_see_the_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     seen: list[str] = []
 
     def look(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -60,7 +44,7 @@ def test_whoever_looks_on_sees_them(django_assert_num_queries: DjangoAssertNumQu
     assert seen == ["SELECT %s::integer"]
 
 
-def test_none_runs_in_a_transaction_that_has_failed() -> None:
+def test_a_failed_transaction_runs_no_statement() -> None:
     with transaction.atomic():
         transaction.set_rollback(True)
         with pytest.raises(TransactionManagementError):

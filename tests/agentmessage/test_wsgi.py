@@ -259,7 +259,7 @@ def test_what_is_left_of_a_body_is_read_before_the_response(authorized: bool, wo
     assert body.tell() == 5_000_000
 
 
-def test_a_client_that_asks_first_is_not_told_to_send_what_is_refused(world: World) -> None:
+def test_expect_continue_is_not_granted_for_a_refused_request(world: World) -> None:
     body = io.BytesIO(b"x" * 5_000_000)
     _attach(world, "wrong", body=body, CONTENT_LENGTH="5000000", HTTP_EXPECT="100-continue").error(401)
     assert body.tell() == 0

@@ -116,7 +116,7 @@ def _children(parent: int) -> list[int]:
 
 
 def _megabytes(pid: int) -> tuple[float, float]:
-    """RSS, and the share of it that nobody else has."""
+    """RSS, and the share that no other process has."""
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
     return int(lines["Rss"].split()[0]) / 1024, int(lines["Pss"].split()[0]) / 1024
 

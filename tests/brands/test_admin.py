@@ -101,7 +101,7 @@ def test_brands_are_found_and_filtered(admin_client: Client) -> None:
         assert listed(admin_client.get(page(Brand, "changelist"), query)) == [brand]
 
 
-def test_who_may_only_look_changes_nothing(db: None) -> None:
+def test_a_viewer_changes_nothing(db: None) -> None:
     brand = BrandFactory.create()
     viewer = sign_in("view_brand")
     assert viewer.get(page(Brand, "change", brand.id)).status_code == 200

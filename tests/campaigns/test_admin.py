@@ -133,7 +133,7 @@ def test_campaigns_are_found_and_filtered(world: World, admin_client: Client) ->
         assert listed(admin_client.get(page(Campaign, "changelist"), query)) == [campaign]
 
 
-def test_who_may_only_look_changes_nothing(world: World) -> None:
+def test_a_viewer_changes_nothing(world: World) -> None:
     viewer = sign_in("view_campaign")
     assert viewer.get(page(Campaign, "change", world.campaign.id)).status_code == 200
     for address in (

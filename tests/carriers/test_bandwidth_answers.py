@@ -110,7 +110,7 @@ def _placed(carrier: BandwidthCarrier, httpserver: HTTPServer, order: str, *numb
 
 
 @pytest.mark.parametrize("errors", [(), (_error("5076", "2025550199"),), (_error("5076", "nine"),)])
-def test_a_part_failed_and_nobody_says_which(
+def test_a_partial_failure_without_its_numbers(
     carrier: BandwidthCarrier, httpserver: HTTPServer, errors: tuple[str, ...]
 ) -> None:
     assert _placed(carrier, httpserver, _order("PARTIAL", *errors), A, B) == {
@@ -153,14 +153,14 @@ def test_a_refusal_in_an_error_list(carrier: BandwidthCarrier, httpserver: HTTPS
     assert (raised.value.failure.kind, raised.value.failure.carrier_code) == (FailureKind.NOT_CONFIGURED, "5132")
 
 
-def test_an_order_under_another_id_of_ours_is_not_believed(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
+def test_an_order_with_another_customer_id_is_rejected(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
     body = f"<TnOptionOrderResponse>{_order('COMPLETE', ours='someone else')}</TnOptionOrderResponse>"
     httpserver.expect_request(ORDERS, "POST").respond_with_data(body, 201, content_type=XML)
     with pytest.raises(CarrierUnavailable):
         carrier.submit(_request())
 
 
-def test_an_id_of_theirs_that_is_gone_is_looked_for_by_ours(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
+def test_an_expired_carrier_id_falls_back_to_the_customer_id(carrier: BandwidthCarrier, httpserver: HTTPServer) -> None:
     gone = "<TnOptionOrderReportResponse><ResponseStatus><Description>The resource does not exist</Description></ResponseStatus></TnOptionOrderReportResponse>"  # noqa: E501
     httpserver.expect_ordered_request(f"{ORDERS}/old", "GET").respond_with_data(gone, 404, content_type=XML)
     httpserver.expect_ordered_request(ORDERS, "GET", query_string={"customerOrderId": OURS}).respond_with_data(
@@ -449,7 +449,7 @@ def test_what_is_asked_of_each_api(httpserver: HTTPServer) -> None:
 
 
 @pytest.mark.parametrize("expires_in", ["NaN", "Infinity", "1" + "0" * 400, "[" * 100_000])
-def test_a_tokens_end_that_is_none(httpserver: HTTPServer, expires_in: str) -> None:
+def test_an_invalid_token_expiry(httpserver: HTTPServer, expires_in: str) -> None:
     body = f'{{"access_token": "t", "expires_in": {expires_in}}}'
     httpserver.expect_request("/api/v1/oauth2/token").respond_with_data(body)
     carrier = _carrier(httpserver, "2")
@@ -478,7 +478,7 @@ def test_many_threads_share_one_token_and_a_second_refusal_ends_it(httpserver: H
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(8))) == {None}
-    assert next(tokens) == 2, "One at first, one after the refusal, whoever was refused."
+    assert next(tokens) == 2, "One at first, one after the refusal, regardless of which request was refused."
     httpserver.clear()
     httpserver.expect_request("/api/v1/oauth2/token").respond_with_json({"access_token": "t9", "expires_in": 3600})
     httpserver.expect_request("/api/v2/accounts/14/tnoptions").respond_with_data("", 401, CHALLENGE)

@@ -1,4 +1,4 @@
-"""A page that is not the carrier's is an outage, whoever is asked for whatever, and with whichever status it comes."""
+"""A page that is not the carrier's is an outage, for every request and status."""
 
 import re
 from collections.abc import Callable

@@ -279,7 +279,7 @@ def test_the_campaigns_that_an_event_names(fake: FakeTelnyx, carrier: TelnyxCarr
     assert carrier.tcr_campaign_ids(campaign_id=None, brand_id="another") == []
 
 
-def test_a_campaign_that_nobody_knows(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
+def test_an_unknown_campaign(fake: FakeTelnyx, carrier: TelnyxCarrier) -> None:
     with pytest.raises(CarrierRefused) as raised:
         carrier.submit(replace(ATTACH, tcr_campaign_id="CZZZZZ9"))
     assert raised.value.failure == Failure(FailureKind.REJECTED, "Resource not found: Campaign not found.", "10005")

@@ -1,6 +1,6 @@
 """The document's examples are real: each request is sent to the demo data, and the answer is the documented one.
 
-`RECORD_EXAMPLES=1 pytest tests/contract/test_examples.py` records the answers anew, in one process.
+`RECORD_EXAMPLES=1 pytest tests/contract/test_examples.py` records the answers again, in one process.
 """
 
 import json

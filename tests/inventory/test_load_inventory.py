@@ -556,9 +556,9 @@ def test_nothing_moves_between_organizations(ids: Ids, world: World) -> None:
     organization["brands"].append({"id": str(stranger.brand.id), "name": "Mine now"})
     organization["campaigns"].append(dict(organization["campaigns"][0], id=str(stranger.campaign.id)))
     organization["campaigns"].append(dict(organization["campaigns"][0], id=ids.three, brand_id=str(world.brand.id)))
-    organization["campaigns"].append(dict(organization["campaigns"][0], id=ids.four, brand_id=ids.nobody))
+    organization["campaigns"].append(dict(organization["campaigns"][0], id=ids.four, brand_id=ids.unknown))
     first_number(document)["campaign_id"] = str(world.campaign.id)
-    organization["phone_numbers"][1]["campaign_id"] = ids.nobody
+    organization["phone_numbers"][1]["campaign_id"] = ids.unknown
     organization["phone_numbers"].append(
         dict(first_number(document), id=str(stranger.phone_number.id), number=stranger.phone_number.number)
     )
@@ -568,12 +568,12 @@ def test_nothing_moves_between_organizations(ids: Ids, world: World) -> None:
         ("organizations[0].brands[1].id", f'"{stranger.brand.id}" is a brand of another organization'),
         ("organizations[0].campaigns[2].id", f'"{stranger.campaign.id}" is a campaign of another organization'),
         ("organizations[0].campaigns[3].brand_id", f'"{world.brand.id}" is not a brand of this organization'),
-        ("organizations[0].campaigns[4].brand_id", f'"{ids.nobody}" is not a brand of this organization'),
+        ("organizations[0].campaigns[4].brand_id", f'"{ids.unknown}" is not a brand of this organization'),
         (
             "organizations[0].phone_numbers[0].campaign_id",
             f'"{world.campaign.id}" is not a campaign of this organization',
         ),
-        ("organizations[0].phone_numbers[1].campaign_id", f'"{ids.nobody}" is not a campaign of this organization'),
+        ("organizations[0].phone_numbers[1].campaign_id", f'"{ids.unknown}" is not a campaign of this organization'),
         ("organizations[0].phone_numbers[2].id", f'"{stranger.phone_number.id}" is a number of another organization'),
     ]
 
@@ -608,8 +608,8 @@ def test_conflicts_come_in_the_order_of_the_document(ids: Ids) -> None:
             "id": ids.globex,
             "name": "Globex",
             "slug": "globex",
-            "campaigns": [dict(document["organizations"][0]["campaigns"][0], brand_id=ids.nobody)],
-            "phone_numbers": [dict(first_number(document), id=ids.third, campaign_id=ids.nobody)],
+            "campaigns": [dict(document["organizations"][0]["campaigns"][0], brand_id=ids.unknown)],
+            "phone_numbers": [dict(first_number(document), id=ids.third, campaign_id=ids.unknown)],
         }
     )
     other["organizations"][0]["phone_numbers"].pop(0)
@@ -755,9 +755,9 @@ def test_one_error_at_the_end_and_nothing_is_loaded(ids: Ids) -> None:
     document["organizations"][0]["brands"][0]["name"] = "Changed"
     document["organizations"][0]["campaigns"][0]["name"] = "Changed"
     document["organizations"][0]["phone_numbers"][0]["campaign_id"] = ids.one
-    document["organizations"][0]["phone_numbers"][1]["campaign_id"] = ids.nobody
+    document["organizations"][0]["phone_numbers"][1]["campaign_id"] = ids.unknown
     assert _refused(document) == {
-        "organizations[0].phone_numbers[1].campaign_id": f'"{ids.nobody}" is not a campaign of this organization'
+        "organizations[0].phone_numbers[1].campaign_id": f'"{ids.unknown}" is not a campaign of this organization'
     }
 
 

@@ -276,7 +276,7 @@ def test_an_entry_that_is_no_object(tmp_path: Path, kind: str, value: Any) -> No
 
 @pytest.mark.parametrize("value", [None, 1, "x", {}])
 @pytest.mark.parametrize("kind", ["brands", "campaigns", "phone_numbers"])
-def test_a_list_that_is_none(tmp_path: Path, kind: str, value: Any) -> None:
+def test_a_value_that_is_not_a_list(tmp_path: Path, kind: str, value: Any) -> None:
     document = {"organizations": [{"id": Ids().acme, "name": "Acme", "slug": "acme", kind: value}]}
     assert refusal(tmp_path / "i.json", document) == (
         f"organizations[0].{kind}: {json.dumps(value)} is not a list\nNothing was changed."

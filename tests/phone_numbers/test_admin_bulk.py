@@ -157,7 +157,7 @@ def test_a_campaign_other_than_the_previewed_one_is_not_attached(world: World, a
     admin_client.post(address, {"campaign": str(world.other_campaign.id)})
     refused = admin_client.post(address, {"campaign": str(world.campaign.id), "confirm": "yes"}, follow=True)
     (message,) = refused.context["messages"]
-    assert str(message) == "Nothing was done: this operation has changed since you saw it. Look at it again."
+    assert str(message) == "Nothing was done: the operation has changed since you opened it. Review it again."
     assert _everything() == before
     fields = {"campaign": str(world.other_campaign.id), "confirm": "yes"}
     assert admin_client.post(address, fields, follow=True).context["summary"] == "1 attached"
@@ -202,7 +202,7 @@ def test_what_cannot_be_chosen(world: World, many: list[PhoneNumber], admin_clie
     assert _everything() == before
 
 
-def test_who_may_only_look_changes_nothing(world: World, many: list[PhoneNumber], admin_client: Client) -> None:
+def test_a_viewer_changes_nothing(world: World, many: list[PhoneNumber], admin_client: Client) -> None:
     before = _everything()
     viewer = sign_in("view_phonenumber", "view_bulkoperation")
     _begin(viewer, "?q=batch")

@@ -31,7 +31,7 @@ def _history() -> list[Any]:
     return list(CampaignAttachment.objects.values())
 
 
-def test_nobody_adds_changes_or_deletes_an_entry(world: World, admin_client: Client) -> None:
+def test_entries_cannot_be_added_changed_or_deleted(world: World, admin_client: Client) -> None:
     entry = _attach(world)
     before = _history()
     for address in (

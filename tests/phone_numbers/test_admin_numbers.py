@@ -278,7 +278,7 @@ def test_the_list_costs_the_same_for_thirty_numbers(world: World, admin_client: 
     assert count_queries(admin_client, page(PhoneNumber, "changelist")) == one
 
 
-def test_who_may_only_look_changes_nothing(world: World) -> None:
+def test_a_viewer_changes_nothing(world: World) -> None:
     viewer = sign_in("view_phonenumber")
     before = _row(world.phone_number)
     assert viewer.get(page(PhoneNumber, "change", world.phone_number.id)).status_code == 200

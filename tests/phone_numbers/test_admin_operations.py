@@ -164,7 +164,7 @@ def test_each_number_has_its_outcome(world: World, admin_client: Client, admin_u
         ("brand", "The campaign's brand is not verified."),
     ],
 )
-def test_a_rule_of_the_service_is_told_in_words(break_it: str, reason: str, world: World, admin_client: Client) -> None:
+def test_a_broken_rule_is_explained(break_it: str, reason: str, world: World, admin_client: Client) -> None:
     if break_it == "campaign":
         world.campaign.status = CampaignStatus.EXPIRED
         world.campaign.save()
@@ -262,7 +262,7 @@ def test_releasing_asks_first_and_then_tells_of_each_number(world: World, admin_
 # Who may
 
 
-def test_who_may_only_look_is_offered_nothing_and_does_nothing(world: World) -> None:
+def test_a_viewer_is_offered_no_action_and_runs_none(world: World) -> None:
     viewer = sign_in("view_phonenumber", "view_campaignattachment")
     before = _rows()
     assert actions_offered(viewer.get(CHANGELIST)) == set()

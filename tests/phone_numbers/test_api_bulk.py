@@ -50,7 +50,7 @@ def _mixed(world: World) -> tuple[list[str], list[dict[str, Any]]]:
     return [str(row[0]) for row in rows], [{"phone_number_id": str(row[0])} | row[1] for row in rows]
 
 
-def test_each_number_is_told_of_in_the_order_sent(world: World, api: ApiClient) -> None:
+def test_results_are_in_the_order_sent(world: World, api: ApiClient) -> None:
     ids, told = _mixed(world)
     stranger = PhoneNumber.objects.filter(id=world.stranger.phone_number.id).values().get()
     response = api.post(_path(world), {"phone_number_ids": [ids[0].upper(), *ids[1:]]})
@@ -116,7 +116,7 @@ def test_the_campaigns_rules_refuse_the_call(
     assert _everything() == before
 
 
-def test_a_campaign_of_nobody_or_somebody_else(world: World, api: ApiClient) -> None:
+def test_a_missing_or_foreign_campaign(world: World, api: ApiClient) -> None:
     body = {"phone_number_ids": [str(world.phone_number.id)]}
     for identifier in (uuid4(), world.stranger.campaign.id, "not-a-uuid", world.campaign.id.hex):
         response = api.post(f"/v1/campaigns/{identifier}/phone-numbers", body)

@@ -1,4 +1,4 @@
-"""PATCH, DELETE of the campaign, where the attachment stands, and its history."""
+"""PATCH, DELETE of the campaign, the attachment's status, and its history."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ NO_UUID = "must be a UUID, as 36 characters in the hyphenated form"
 NO_URL = "must be a valid https URL"
 TOO_LONG = "must have at most {} characters"
 NO_LABEL = "must not contain line breaks or control characters"
-NO_TEXT = "must be a string, or null to leave it as it is"
+NO_TEXT = "must be a string, or null to leave it unchanged"
 
 
 @pytest.fixture
@@ -184,14 +184,14 @@ def test_detach_of_a_number_that_is_not_assigned(world: World, api: ApiClient) -
     assert _row(world) == before
 
 
-def _standing(world: World, api: ApiClient) -> dict[str, Any]:
+def _status(world: World, api: ApiClient) -> dict[str, Any]:
     body = api.get(f"/v1/phone-numbers/{world.phone_number.id}/campaign").json()
     assert body["success"] is True
     data: dict[str, Any] = body["data"]
     return data
 
 
-def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
+def test_the_status_of_an_attachment(world: World, api: ApiClient) -> None:
     nothing = {
         "campaign_id": None,
         "status": None,
@@ -202,7 +202,7 @@ def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
         "next_attempt_at": None,
         "failure": None,
     }
-    assert _standing(world, api) == nothing
+    assert _status(world, api) == nothing
     api.attach(world.phone_number.id, world.campaign.id)
     entry = CampaignAttachment.objects.get()
     attached_at = _moment(entry.created_at.isoformat())
@@ -212,7 +212,7 @@ def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
         "attached_at": attached_at,
         "next_attempt_at": attached_at,
     }
-    assert _standing(world, api) == attached
+    assert _status(world, api) == attached
     CampaignAttachment.objects.update(
         status="failed",
         attempts=3,
@@ -222,7 +222,7 @@ def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
         failure_message="campaign unknown",
     )
     PhoneNumber.objects.filter(id=world.phone_number.id).update(carrier_line_option_status=LineOptionStatus.FAILED)
-    assert _standing(world, api) == attached | {
+    assert _status(world, api) == attached | {
         "status": "failed",
         "attempts": 3,
         "next_attempt_at": None,
@@ -232,13 +232,17 @@ def test_where_the_attachment_stands(world: World, api: ApiClient) -> None:
             "message": "campaign unknown",
             "retried_automatically": False,
             "can_retry": True,
-            "resolution": "The carrier does not take this number on this campaign. Read its message, then attach "
+            "resolution": "The carrier does not accept this number on this campaign. Read its message, then attach "
             "another campaign.",
         },
     }
     api.detach(world.phone_number.id)
-    standing = _standing(world, api)
-    assert (standing["campaign_id"], standing["status"], standing["attached_at"]) == (None, "removing", None)
+    status = _status(world, api)
+    assert (status["campaign_id"], status["status"], status["attached_at"]) == (
+        None,
+        "removing",
+        None,
+    )
 
 
 def test_the_last_organizations_attachment_is_not_the_next_ones_business(world: World, api: ApiClient) -> None:
@@ -247,7 +251,7 @@ def test_the_last_organizations_attachment_is_not_the_next_ones_business(world: 
     PhoneNumber.objects.filter(id=world.phone_number.id).update(organization=world.stranger.organization)
     _key, plain = make_key(world.stranger.organization, Scope.NUMBERS_READ)
     next_one = ApiClient(plain)
-    assert set(_standing(world, next_one).values()) == {None, 0}
+    assert set(_status(world, next_one).values()) == {None, 0}
     history = next_one.get(f"/v1/phone-numbers/{world.phone_number.id}/campaign/history").json()
     assert (history["data"], history["meta"]["total"]) == ([], 0)
 
@@ -270,6 +274,7 @@ def test_history_is_newest_first_and_says_who(world: World, api: ApiClient) -> N
             "previous_campaign_id": entry.previous_campaign_id and str(entry.previous_campaign_id),
             "actor": {"kind": "api_key", "id": str(key.id)},
             "request_id": request_id,
+            "reason": None,
             "created_at": _moment(entry.created_at.isoformat()),
             "propagated_at": None,
             "failure": None,

@@ -88,7 +88,7 @@ def test_filters(world: World, reader: ApiClient) -> None:
         ("", {"toll_free", "front", "percent", "underscore", "backslash", "accent", "quote", "sharp", "plain"}),
     ],
 )
-def test_search_looks_in_number_and_label(search: str, found: set[str], world: World, reader: ApiClient) -> None:
+def test_search_covers_number_and_label(search: str, found: set[str], world: World, reader: ApiClient) -> None:
     ids = {
         _create(world, number="+18005550100"): "toll_free",
         _create(world, label="Front desk"): "front",

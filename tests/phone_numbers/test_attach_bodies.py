@@ -151,8 +151,8 @@ def test_another_key_breaks_rule_1(key: str, path: str, api: ApiClient, world: W
     assert not CampaignAttachment.objects.exists()
 
 
-def test_a_missing_key_is_refused_before_the_body_is_looked_at(path: str) -> None:
-    nobody = ApiClient(None)
+def test_a_missing_key_is_refused_before_the_body_is_read(path: str) -> None:
+    anonymous = ApiClient(None)
     for body, content_type in [(b"[", "application/json"), (b"x" * 2_000_000, "text/plain")]:
-        response = nobody.post(path, body, content_type=content_type)
+        response = anonymous.post(path, body, content_type=content_type)
         assert_refused(response, 401, "UNAUTHORIZED", "authentication failed")

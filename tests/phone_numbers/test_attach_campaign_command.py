@@ -258,7 +258,7 @@ def test_what_was_previewed_is_what_is_attached(world: World, slug: str, tmp_pat
     same.symlink_to(preview)
     for arguments, words in [
         (("--campaign", world.campaign.id), "--previewed has the campaigns: leave out --campaign."),
-        (("--report", same), f"--report {same}: this is the file that is read."),
+        (("--report", same), f"--report {same}: this is the input file."),
     ]:
         assert _run("--organization", slug, "--previewed", preview, *arguments) == Ended(2, "", words)
     ended = _run("--organization", slug, "--previewed", preview, "--report", report)
@@ -359,7 +359,7 @@ def test_a_report_is_never_the_file_that_is_read(
             ended = _run(
                 "--organization", slug, "--csv", "in.csv", "--campaign", world.campaign.id, "--report", path, *dry
             )
-            assert ended == Ended(2, "", f"--report {path}: this is the file that is read.")
+            assert ended == Ended(2, "", f"--report {path}: this is the input file.")
     assert (file.read_text(), _campaign_of(world.phone_number)) == (content, None)
     assert not list(tmp_path.glob("*.part2"))
 
@@ -401,8 +401,8 @@ def test_what_cannot_start(world: World, slug: str, tmp_path: Path) -> None:
         ),
     ]:
         assert _run("--organization", slug, *arguments) == Ended(2, "", words)
-    assert _run("--organization", "nobody", "--number", number, "--campaign", campaign).err == (
-        "Error: argument --organization: there is no organization with the slug 'nobody'"
+    assert _run("--organization", "missing", "--number", number, "--campaign", campaign).err == (
+        "Error: argument --organization: there is no organization with the slug 'missing'"
     )
     assert not CampaignAttachment.objects.exists()
 
@@ -415,7 +415,7 @@ def test_a_bad_number_among_the_arguments(world: World, slug: str) -> None:
     assert ended.err.splitlines() == ['line 1: 911: BAD_NUMBER: "911" is not a valid phone number']
 
 
-def test_the_campaign_of_a_stranger_or_nobody_fails_every_row(world: World, slug: str) -> None:
+def test_a_foreign_or_missing_campaign_fails_every_row(world: World, slug: str) -> None:
     for campaign in (world.stranger.campaign.id, uuid4()):
         ended = _run("--organization", slug, "--number", world.phone_number.number, "--campaign", campaign)
         assert (ended.code, "NOT_FOUND: not found" in ended.err) == (1, True)

@@ -188,6 +188,6 @@ def test_both_verified_identities_pass(status: IdentityStatus, world: World, api
     assert api.attach(world.phone_number.id, world.campaign.id).status_code == 200
 
 
-def test_available_stock_belongs_to_nobody(world: World, api: ApiClient) -> None:
+def test_available_stock_is_not_found(world: World, api: ApiClient) -> None:
     PhoneNumber.objects.filter(id=world.phone_number.id).update(state=NumberState.AVAILABLE, organization=None)
     assert_refused(api.attach(world.phone_number.id, world.campaign.id), 404, "NOT_FOUND", "not found")

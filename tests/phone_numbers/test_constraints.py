@@ -136,9 +136,7 @@ def test_states_that_contradict_each_other(assignments: str, constraint: str, wo
 
 
 @pytest.mark.parametrize("status", ["NULL", "'removing'", "'lost'"])
-def test_a_number_on_a_campaign_says_where_the_carrier_stands(
-    status: str, world: World, entry: CampaignAttachment
-) -> None:
+def test_a_number_on_a_campaign_has_a_carrier_status(status: str, world: World, entry: CampaignAttachment) -> None:
     with refused_by("numbers_phonenumber_campaign_status"):
         set_on_number(world, f"carrier_line_option_status = {status}")
 
@@ -310,7 +308,7 @@ def test_history_that_says_nothing(world: World) -> None:
     with refused_by("numbers_campaignattachment_is_a_move"):
         _insert_entry(world, world.campaign.id, world.campaign.id)
     with refused_by("numbers_campaignattachment_actor_kind_known"):
-        _insert_entry(world, world.campaign.id, None, kind="nobody")
+        _insert_entry(world, world.campaign.id, None, kind="unknown")
 
 
 @pytest.mark.parametrize(

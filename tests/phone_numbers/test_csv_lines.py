@@ -156,7 +156,7 @@ def test_text_in_a_cell_never_becomes_a_row(read: Reader) -> None:
     # Without its second quotation mark a cell goes on to the end; nothing in it is a row.
     broken = f'number,campaign_id,note\n{FIRST},CABC123,"note\n{SECOND},CABC123,\n'
     assert read(broken) == [(2, "", "BAD_QUOTES")]
-    # After a mark in the middle of a quoted cell nobody can say where the cell ends.
+    # After a mark in the middle of a quoted cell the end of the cell is ambiguous.
     broken = f'number,campaign_id,note\n{FIRST},CABC123,"a "b\n{SECOND},CABC123,"\n'
     assert read(broken) == [(2, "", "BAD_QUOTES")]
 

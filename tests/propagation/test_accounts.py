@@ -20,7 +20,7 @@ from propagation.services.sync import sync_campaigns
 from tests.support.factories import PhoneNumberFactory
 from tests.support.fake_bandwidth import FakeBandwidth
 from tests.support.fake_telnyx import FakeTelnyx
-from tests.support.propagation import HOUR, Worker, attach, detach, entries, standing, statuses
+from tests.support.propagation import HOUR, Worker, attach, detach, entries, line_option_status, statuses
 from tests.support.worlds import World
 
 ACTOR = Actor.for_command("test")
@@ -70,7 +70,7 @@ def test_two_accounts_side_by_side(
         attach(number, world.campaign)
     for worker in (main, other):
         worker.run()
-    assert standing(at_main) == standing(at_other) == "propagated"
+    assert line_option_status(at_main) == line_option_status(at_other) == "propagated"
     assert set(bandwidth.campaigns) == {at_main.number.removeprefix("+1")}
     assert set(telnyx.records) == {at_other.number}
     assert set(CarrierOrder.objects.values_list("carrier", flat=True)) == {"main", "other"}
@@ -136,7 +136,7 @@ def test_a_removed_account_leaves_nothing_open(
     for number in (sent, due):
         retry_propagation(organization_id=world.organization.id, phone_number_id=number.id)
     worker.settle()
-    assert standing(sent) == standing(due) == "propagated"
+    assert line_option_status(sent) == line_option_status(due) == "propagated"
 
 
 def test_an_account_that_cannot_be_used_does_not_stop_the_others(

@@ -34,7 +34,7 @@ def test_they_are_listed_found_and_shown(admin_client: Client) -> None:
         assert str(order.id) in shown.content.decode()
 
 
-def test_nobody_changes_them(admin_client: Client) -> None:
+def test_they_cannot_be_changed(admin_client: Client) -> None:
     order = _order()
     before = CarrierOrder.objects.values().get()
     assert admin_client.get(reverse("admin:propagation_carrierorder_add")).status_code == 403

@@ -13,7 +13,7 @@ from propagation.models import CarrierOrder
 from propagation.services.housekeeping import expire_orders
 from tests.support.factories import PhoneNumberFactory
 from tests.support.fake_bandwidth import FakeBandwidth, error, refusal
-from tests.support.propagation import Meanwhile, Worker, attach, detach, entries, hurry, standing, statuses
+from tests.support.propagation import Meanwhile, Worker, attach, detach, entries, hurry, line_option_status, statuses
 from tests.support.serving import Reply, foreign
 from tests.support.worlds import World
 
@@ -43,11 +43,11 @@ def test_attach_move_detach(world: World, worker: Worker, fake: FakeBandwidth) -
     for campaign in (world.campaign, world.other_campaign):
         attach(number, campaign)
         worker.run()
-        assert standing(number) == "propagated"
+        assert line_option_status(number) == "propagated"
         assert _listed(fake) == {number.number: campaign.tcr_campaign_id}
     detach(number)
     worker.run()
-    assert standing(number) is None
+    assert line_option_status(number) is None
     assert _listed(fake) == {}
     order = CarrierOrder.objects.filter(action="attach").first()
     assert order is not None
@@ -76,7 +76,7 @@ def test_an_order_that_may_exist_is_looked_up_before_it_is_placed_again(
     worker.carrier = carrier
     hurry()
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert len(fake.orders) == 1
 
 
@@ -103,7 +103,7 @@ def test_a_lost_answer_is_looked_up_and_not_sent_again(world: World, worker: Wor
     assert statuses(world.phone_number) == ["submitted"]
     assert entries(world.phone_number)[0]["failure_code"] == "CARRIER_UNAVAILABLE"
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert len(fake.orders) == 1
 
 
@@ -117,14 +117,14 @@ def test_some_numbers_of_an_order_fail(world: World, worker: Worker, fake: FakeB
         error("12128", "Not in the list", never.number[2:], plural=True),
     ]
     worker.run()
-    assert [standing(number) for number in (good, later, never)] == ["propagated", "pending", "failed"]
+    assert [line_option_status(number) for number in (good, later, never)] == ["propagated", "pending", "failed"]
     [waits], [failed] = entries(later), entries(never)
     assert (waits["failure_code"], waits["failure_carrier_code"]) == ("CARRIER_UNAVAILABLE", "12184")
     assert waits["next_attempt_at"] is not None
     assert (failed["failure_code"], failed["failure_carrier_code"]) == ("REJECTED", "12128")
     fake.ends_with, fake.errors = "COMPLETE", []
     worker.settle()
-    assert standing(later) == "propagated"
+    assert line_option_status(later) == "propagated"
     assert entries(later)[0]["failure_code"] is None
 
 
@@ -138,14 +138,14 @@ def test_a_campaign_that_is_not_active_there_yet(world: World, worker: Worker, f
         hurry()
     fake.ends_with, fake.errors = "COMPLETE", []
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
-def test_wrong_credentials_are_the_operators_to_mend(world: World, worker: Worker, fake: FakeBandwidth) -> None:
+def test_wrong_credentials_need_the_operator(world: World, worker: Worker, fake: FakeBandwidth) -> None:
     attach(world.phone_number, world.campaign)
     fake.next_replies = [foreign(401, headers={"WWW-Authenticate": "Basic"})] * 3
     worker.run()
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     assert entries(world.phone_number)[0]["failure_code"] == "NOT_CONFIGURED"
 
 
@@ -155,7 +155,7 @@ def test_a_page_of_html_is_no_answer(world: World, worker: Worker, fake: FakeBan
     worker.run()
     assert statuses(world.phone_number) == ["submitted"]
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert len(fake.orders) == 1
 
 
@@ -166,7 +166,7 @@ def test_each_number_of_an_order_ends_when_the_list_says_so(world: World, worker
         attach(number, world.campaign)
     fake.registrations = {failed.number: "FAILURE", late.number: "PROCESSING", moved.number: "PROCESSING"}
     worker.run()
-    assert [standing(number) for number in (done, failed, late)] == ["propagated", "failed", "pending"]
+    assert [line_option_status(number) for number in (done, failed, late)] == ["propagated", "failed", "pending"]
     assert entries(failed)[0]["failure_code"] == "REJECTED"
     order = CarrierOrder.objects.get()
     assert (order.succeeded, order.failed, order.ended_at) == (1, 1, None)
@@ -178,7 +178,7 @@ def test_each_number_of_an_order_ends_when_the_list_says_so(world: World, worker
     assert statuses(late) == ["submitted"]
     fake.registrations = {}
     worker.settle()
-    assert standing(late) == standing(moved) == "propagated"
+    assert line_option_status(late) == line_option_status(moved) == "propagated"
     assert fake.campaigns[moved.number] == world.other_campaign.tcr_campaign_id
     order.refresh_from_db()
     assert (order.succeeded, order.failed, order.ended_at is None) == (3, 1, False)

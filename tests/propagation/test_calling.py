@@ -121,7 +121,7 @@ def test_a_reserved_turn_is_that_of_the_next_request(transactional_db: None, no_
         rate_limiter.pace()
 
 
-def test_campaign_lookups_have_a_rate_of_their_own(transactional_db: None, settings: Settings) -> None:
+def test_campaign_lookups_have_a_separate_rate(transactional_db: None, settings: Settings) -> None:
     """Thirty a minute at Bandwidth: one now, and then one every two seconds."""
     settings.CARRIERS = {"main": "bandwidth://u:s@/accounts/1", "other": "telnyx://:key@"}
     wait_for_campaign_lookup("main")
@@ -144,9 +144,9 @@ def test_retries_double_up_to_an_hour_with_jitter() -> None:
     assert retry_delay(12, retry_after=5) > 2000
 
 
-def test_looks_grow_with_the_orders_age() -> None:
+def test_poll_delays_grow_with_the_orders_age() -> None:
     for age in (0, 3, 6):
-        assert poll_delay(age) == 2, "Right after sending, the second look is not before the first."
+        assert poll_delay(age) == 2, "Right after sending, the second poll is not before the first."
     for age, seconds in ((40, 10), (7200, 1800), (300_000, 1800)):
         delays = [poll_delay(age) for _ in range(200)]
         assert 0.75 * seconds <= min(delays) < max(delays) <= 1.25 * seconds

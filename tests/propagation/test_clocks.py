@@ -16,7 +16,7 @@ from phone_numbers.services.update import update_phone_number
 from propagation.metrics import collect_propagation
 from tests.support.factories import PhoneNumberFactory
 from tests.support.inventories import load
-from tests.support.propagation import ACTOR, Worker, attach, detach, fail_propagation, standing
+from tests.support.propagation import ACTOR, Worker, attach, detach, fail_propagation, line_option_status
 from tests.support.worlds import World
 
 
@@ -103,7 +103,7 @@ def test_one_wrong_clock_delays_no_later_write(world: World, worker: Worker) -> 
     attached = attach(world.phone_number, world.other_campaign)
     assert attached.updated_at - datetime.now(UTC) < timedelta(hours=1)
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_a_time_ahead_in_the_row_moves_history_on_and_delays_nothing(world: World, worker: Worker) -> None:

@@ -18,7 +18,7 @@ from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from tests.support.factories import PhoneNumberFactory
-from tests.support.propagation import HOUR, Worker, attach, detach, hurry, standing, statuses
+from tests.support.propagation import HOUR, Worker, attach, detach, hurry, line_option_status, statuses
 from tests.support.worlds import World
 
 
@@ -124,8 +124,8 @@ def test_killed_between_every_two_steps(
         deaths += was_killed
         hurry()
         worker.settle()
-        assert standing(first) == "propagated", at
-        assert standing(second) is None, at
+        assert line_option_status(first) == "propagated", at
+        assert line_option_status(second) is None, at
         assert statuses(first)[-1] == statuses(second)[-1] == "propagated", at
         listed = simulator.store.numbers()
         assert listed.get(first.number) == world.other_campaign.tcr_campaign_id, at
@@ -152,7 +152,7 @@ def test_an_answer_that_is_lost_is_looked_up(world: World, worker: Worker, simul
     assert lost["lost_orders"] > 0
     simulator.faults = Faults()
     worker.settle()
-    assert {standing(number) for number in numbers} == {"propagated"}
+    assert {line_option_status(number) for number in numbers} == {"propagated"}
     statistics = simulator.store.statistics()
     assert "duplicate_orders" not in statistics
     assert set(simulator.store.orders_of_numbers().values()) == {1}, "What was carried out is not sent again."

@@ -24,7 +24,7 @@ from propagation.services.claim import claim_due
 from propagation.services.dispatch import make_orders_due
 from propagation.services.send import process_order, process_orders_until
 from tests.support.factories import PhoneNumberFactory
-from tests.support.propagation import Meanwhile, Worker, attach, entries, hurry, standing, statuses
+from tests.support.propagation import Meanwhile, Worker, attach, entries, hurry, line_option_status, statuses
 from tests.support.worlds import World
 
 LogLines = list[MutableMapping[str, Any]]
@@ -126,7 +126,7 @@ def test_what_a_worker_hears_after_its_lease_is_not_written(
     order = CarrierOrder.objects.get()
     assert (order.succeeded, order.failed) == (1, 0), "It is closed once, with the answer of the worker in charge."
     assert order.carrier_order_id != "stale"
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert entries(world.phone_number)[0]["failure_code"] is None
     assert [line["outcome"] for line in log_lines if line["event"] == "propagation.recorded"] == ["propagated"]
     assert simulator.store.statistics() == {"orders": 1, "numbers": 1}
@@ -245,7 +245,7 @@ def test_one_order_that_raises_stops_no_other(
     process_orders_until(
         order_ids, lease=lease, carrier=worker.carrier, rate_limiter=worker.rate_limiter, deadline=Deadline.after(600)
     )
-    assert [standing(number) for number in numbers] == ["pending"] + ["propagated"] * 4
+    assert [line_option_status(number) for number in numbers] == ["pending"] + ["propagated"] * 4
     order = CarrierOrder.objects.get(ended_at__isnull=True)
     assert order.next_poll_at is not None
     assert order.next_poll_at != lease
@@ -286,7 +286,7 @@ def test_a_job_whose_time_is_up_returns_its_orders(world: World, worker: Worker,
     )
     assert simulator.store.statistics() == {}
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_what_a_carrier_says_is_bounded_before_it_is_stored(world: World, worker: Worker, carrier: Carrier) -> None:

@@ -34,7 +34,7 @@ from tests.support.propagation import (
     fail_attachment,
     fail_propagation,
     hurry,
-    standing,
+    line_option_status,
     statuses,
 )
 from tests.support.worlds import World
@@ -50,7 +50,7 @@ def api(world: World) -> ApiClient:
 
 
 def _age(*, days: float) -> None:
-    """Make all attachments older, which history forbids to everybody else."""
+    """Make all attachments older, which history forbids otherwise."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_update")
         cursor.execute(
@@ -78,7 +78,7 @@ def test_an_order_that_is_never_finished_expires(
     assert expire_orders() == 0
     CarrierOrder.objects.update(created_at=timezone.now() - timedelta(days=7.1))
     assert expire_orders() == 1
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     [line] = [line for line in log_lines if line["event"] == "propagation.recorded"]
     assert (line["outcome"], line["failure"]) == ("failed", "ORDER_EXPIRED")
     shown = api.client.get(f"/v1/phone-numbers/{world.phone_number.id}/campaign").json()["data"]["failure"]
@@ -86,7 +86,7 @@ def test_an_order_that_is_never_finished_expires(
     assert (shown["retried_automatically"], shown["can_retry"]) == (False, True)
     retry_propagation(organization_id=world.organization.id, phone_number_id=world.phone_number.id)
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_an_expired_order_frees_the_next_attachment(world: World, worker: Worker, stuck: CarrierOrder) -> None:
@@ -121,7 +121,7 @@ def test_a_wait_for_approval_expires_and_a_late_approval_resumes_it(
     assert expire_waiting() == 0
     _age(days=2)
     assert expire_waiting() == 1
-    assert (standing(world.phone_number), entries(world.phone_number)[0]["failure_code"]) == (
+    assert (line_option_status(world.phone_number), entries(world.phone_number)[0]["failure_code"]) == (
         "failed",
         "APPROVAL_EXPIRED",
     )
@@ -129,13 +129,13 @@ def test_a_wait_for_approval_expires_and_a_late_approval_resumes_it(
     # A retry waits for another 60 days.
     retry_propagation(organization_id=world.organization.id, phone_number_id=world.phone_number.id)
     worker.run()
-    assert (standing(world.phone_number), expire_waiting()) == ("pending", 0)
+    assert (line_option_status(world.phone_number), expire_waiting()) == ("pending", 0)
     _age(days=61)
     assert expire_waiting() == 1
     world.campaign.carrier_status = CarrierStatus.APPROVED
     world.campaign.save()
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_a_brand_that_loses_its_verification_fails_what_waits(world: World, worker: Worker) -> None:
@@ -145,7 +145,7 @@ def test_a_brand_that_loses_its_verification_fails_what_waits(world: World, work
     world.brand.identity_status = IdentityStatus.UNVERIFIED
     world.brand.save()
     worker.run()
-    assert (standing(world.phone_number), entries(world.phone_number)[0]["failure_code"]) == (
+    assert (line_option_status(world.phone_number), entries(world.phone_number)[0]["failure_code"]) == (
         "failed", "BRAND_NOT_VERIFIED",
     )  # fmt: skip
 
@@ -157,17 +157,17 @@ def test_a_detach_expires(world: World, worker: Worker, simulator: SimulatorServ
     simulator.chance.reason = lambda: "campaign_not_ready"  # type: ignore[method-assign]
     detach(world.phone_number)
     worker.run()
-    assert (standing(world.phone_number), expire_waiting()) == ("removing", 0)
+    assert (line_option_status(world.phone_number), expire_waiting()) == ("removing", 0)
     _age(days=15)
     assert expire_waiting() == 1
-    assert (standing(world.phone_number), entries(world.phone_number)[1]["failure_code"]) == (
+    assert (line_option_status(world.phone_number), entries(world.phone_number)[1]["failure_code"]) == (
         "failed",
         "DETACH_EXPIRED",
     )
     simulator.faults = Faults()
     retry_propagation(organization_id=world.organization.id, phone_number_id=world.phone_number.id)
     worker.settle()
-    assert standing(world.phone_number) is None
+    assert line_option_status(world.phone_number) is None
 
 
 def test_a_campaign_that_is_never_ready_fails(world: World, worker: Worker, simulator: SimulatorServer) -> None:
@@ -175,11 +175,11 @@ def test_a_campaign_that_is_never_ready_fails(world: World, worker: Worker, simu
     simulator.chance.reason = lambda: "campaign_not_ready"  # type: ignore[method-assign]
     attach(world.phone_number, world.campaign)
     worker.run()
-    assert standing(world.phone_number) == "pending"
+    assert line_option_status(world.phone_number) == "pending"
     _age(days=61)
     hurry()
     worker.run()
-    assert (standing(world.phone_number), entries(world.phone_number)[0]["failure_code"]) == (
+    assert (line_option_status(world.phone_number), entries(world.phone_number)[0]["failure_code"]) == (
         "failed", "CAMPAIGN_NOT_READY",
     )  # fmt: skip
 
@@ -226,20 +226,20 @@ def test_an_operator_retries_wherever_the_number_is_now(
     if way == "command":
         said = StringIO()
         call_command("retry_propagation", stdout=said)
-        assert said.getvalue() == "1 sent again\n"
+        assert said.getvalue() == "1 retried\n"
     else:
         response = operate(sign_in(superuser=True), "retry_selected", number)
         assert outcomes(response) == [(number.number, "sent again", "")]
     worker.settle()
     assert simulator.store.numbers() == {}
-    assert standing(number) is None
+    assert line_option_status(number) is None
 
 
 def test_a_new_tenant_sees_nothing_of_its_predecessor(
     world: World, worker: Worker, simulator: SimulatorServer, failed_detach: PhoneNumber
 ) -> None:
     number = _hand_over(failed_detach, world.stranger.organization)
-    assert standing(number) is None
+    assert line_option_status(number) is None
     with pytest.raises(NotFailed):
         retry_propagation(organization_id=world.stranger.organization.id, phone_number_id=number.id)
     call_command("retry_propagation", stdout=StringIO())
@@ -247,7 +247,7 @@ def test_a_new_tenant_sees_nothing_of_its_predecessor(
     simulator.chance.reason = lambda: "rejected"  # type: ignore[method-assign]
     worker.settle()
     assert statuses(number)[-1] == "failed"
-    assert standing(number) is None, "Neither while it is sent nor when it fails again."
+    assert line_option_status(number) is None, "Neither while it is sent nor when it fails again."
 
 
 def test_a_row_that_the_command_could_not_send_is_exit_code_1(
@@ -262,7 +262,7 @@ def test_a_row_that_the_command_could_not_send_is_exit_code_1(
         with copy.cursor() as cursor:
             cursor.execute("SELECT 1 FROM numbers_phonenumber WHERE id = %s FOR UPDATE", [world.phone_number.id])
         said = StringIO()
-        with pytest.raises(CommandError, match="1 could not be sent again"):
+        with pytest.raises(CommandError, match="1 could not be retried"):
             call_command("retry_propagation", stdout=StringIO(), stderr=said)
         assert world.phone_number.number in said.getvalue()
     finally:

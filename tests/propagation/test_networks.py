@@ -15,7 +15,7 @@ from tests.support.api import ApiClient
 from tests.support.factories import PhoneNumberFactory
 from tests.support.fake_bandwidth import FakeBandwidth
 from tests.support.fake_telnyx import FakeTelnyx
-from tests.support.propagation import Worker, attach, detach, entries, propagated_at, standing, statuses
+from tests.support.propagation import Worker, attach, detach, entries, line_option_status, propagated_at, statuses
 from tests.support.serving import FakeCarrier
 from tests.support.worlds import World
 
@@ -44,14 +44,14 @@ def test_another_type_fails_at_once_without_a_call(
     attach(number, world.campaign)
     worker = Worker(calling.carrier_of(account))
     worker.run()
-    assert standing(number) == "failed"
+    assert line_option_status(number) == "failed"
     [entry] = entries(number)
     assert (entry["failure_code"], entry["attempts"]) == ("NUMBER_TYPE_NOT_ELIGIBLE", 0)
     shown = reader.get(f"/v1/phone-numbers/{number.id}/campaign").json()["data"]["failure"]
     assert (shown["retried_automatically"], "verified" in shown["resolution"]) == (False, True)
     detach(number)
     worker.run()
-    assert (standing(number), statuses(number)) == (None, ["failed", "propagated"])
+    assert (line_option_status(number), statuses(number)) == (None, ["failed", "propagated"])
     assert fakes[account].calls == []
 
 
@@ -88,7 +88,7 @@ def test_one_network_suspends_and_the_others_deliver(
     before = Campaign.objects.get(id=world.campaign.id).updated_at
     sync_campaigns(carrier=calling.carrier_of("bandwidth"))
     assert Campaign.objects.get(id=world.campaign.id).updated_at == before, "Nothing is new."
-    assert standing(number) == "propagated"
+    assert line_option_status(number) == "propagated"
 
     fakes["bandwidth"].networks = {"C000000": {"10017": "SUSPENDED", "10035": "SUSPENDED"}}
     sync_campaigns(carrier=calling.carrier_of("bandwidth"))
@@ -158,13 +158,13 @@ def test_the_first_number_of_a_dormant_campaign_is_retried_once_and_soon(
     assert (entry["status"], entry["failure_code"]) == ("pending", "CAMPAIGN_DORMANT")
     assert entry["next_attempt_at"] - timezone.now() < timedelta(seconds=61)
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_a_second_failure_is_final(world: World, fakes: dict[str, FakeTelnyx]) -> None:
     fakes["telnyx"].failing = {world.phone_number.number: "It is on another campaign."}
     _attach_at_telnyx(world).settle()
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     [entry] = entries(world.phone_number)
     assert (entry["failure_code"], entry["attempts"]) == ("REJECTED", 1)
     assert [call.method for call in fakes["telnyx"].calls if call.method != "GET"] == ["POST", "POST", "PUT"]
@@ -177,4 +177,4 @@ def test_a_campaign_with_numbers_is_not_dormant(world: World, fakes: dict[str, F
     attach(other, world.campaign)
     Worker(calling.carrier_of("telnyx")).run()
     assert entries(other)[0]["failure_code"] == "REJECTED"
-    assert standing(other) == "failed"
+    assert line_option_status(other) == "failed"

@@ -21,7 +21,7 @@ from tests.support.api import ApiClient, assert_refused
 from tests.support.carrier_webhooks import Post, news
 from tests.support.factories import PhoneNumberFactory
 from tests.support.fake_telnyx import FakeTelnyx, error
-from tests.support.propagation import Worker, attach, detach, entries, propagated_at, standing, statuses
+from tests.support.propagation import Worker, attach, detach, entries, line_option_status, propagated_at, statuses
 from tests.support.serving import FakeCarrier, Fault, Reply
 from tests.support.worlds import World
 
@@ -80,11 +80,11 @@ def test_a_number_is_lost_once_the_carrier_confirms_its_news(
     # News that is not true changes nothing.
     assert tell(post, number.number) == 200
     assert _run_jobs() == 1
-    assert standing(number) == "propagated"
+    assert line_option_status(number) == "propagated"
 
     fake.elsewhere = {number.number: status}  # type: ignore[attr-defined]  # Both fakes have it.
     assert tell(post, number.number) == 200
-    assert standing(number) == "propagated", "A webhook changes nothing."
+    assert line_option_status(number) == "propagated", "A webhook changes nothing."
     before, calls = number.updated_at, [call.method for call in fake.calls]
     _run_jobs()
     number.refresh_from_db()
@@ -132,7 +132,7 @@ def test_what_the_carrier_does_not_say_is_no_loss(world: World, fakes: dict[str,
     number = propagated_at("telnyx", world.phone_number, world.campaign)
     fakes["telnyx"].elsewhere = {number.number: status}
     tasks.confirm_losses(account="telnyx", numbers=[number.number])
-    assert standing(number) == "propagated"
+    assert line_option_status(number) == "propagated"
 
 
 @pytest.mark.parametrize("reply", [Reply(503), error("10009")], ids=["outage", "refusal"])
@@ -142,7 +142,7 @@ def test_a_carrier_that_cannot_be_asked_loses_nothing(world: World, fakes: dict[
     fakes["telnyx"].faults = [Fault("GET", reply)]
     with pytest.raises(Exception, match=r"Authentication|HTTP 503"):
         tasks.confirm_losses(account="telnyx", numbers=[number.number])
-    assert standing(number) == "propagated"
+    assert line_option_status(number) == "propagated"
     retry = tasks.confirm_losses.retry_strategy
     assert isinstance(retry, RetryStrategy)
     assert (retry.retry_exceptions, retry.max_attempts) == ([CarrierUnavailable], 8)
@@ -191,7 +191,7 @@ def test_an_attach_under_way_is_superseded_by_the_loss(world: World, fakes: dict
     fake.settle()
     worker.settle()
     assert statuses(number) == ["superseded", "propagated"]
-    assert standing(number) is None
+    assert line_option_status(number) is None
     with pytest.raises(NumberNotAssigned):
         detach(number)
 

@@ -14,14 +14,14 @@ from phone_numbers.models import CampaignAttachment
 from propagation.models import CarrierOrder
 from propagation.services.dispatch import make_orders_due
 from tests.support.factories import PhoneNumberFactory
-from tests.support.propagation import HOUR, Worker, attach, detach, entries, hurry, standing, statuses
+from tests.support.propagation import HOUR, Worker, attach, detach, entries, hurry, line_option_status, statuses
 from tests.support.worlds import World
 
 
 def test_an_attach_reaches_the_carrier(world: World, worker: Worker, simulator: SimulatorServer) -> None:
     attach(world.phone_number, world.campaign)
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert world.phone_number.carrier_line_option_propagated_at is not None
     [entry] = CampaignAttachment.objects.all()
     assert (entry.status, entry.attempts, entry.next_attempt_at) == ("propagated", 1, None)
@@ -37,9 +37,9 @@ def test_a_detach_is_removing_until_the_carrier_confirms(
     attach(world.phone_number, world.campaign)
     worker.run()
     detach(world.phone_number)
-    assert standing(world.phone_number) == "removing"
+    assert line_option_status(world.phone_number) == "removing"
     worker.run()
-    assert standing(world.phone_number) is None
+    assert line_option_status(world.phone_number) is None
     assert simulator.store.numbers() == {}
     assert statuses(world.phone_number) == ["propagated", "propagated"]
 
@@ -61,7 +61,7 @@ def test_an_open_order_is_asked_after(world: World, worker: Worker, simulator: S
     simulator.faults = Faults(order_seconds=HOUR)
     attach(world.phone_number, world.campaign)
     worker.run()
-    assert standing(world.phone_number) == "pending"
+    assert line_option_status(world.phone_number) == "pending"
     assert statuses(world.phone_number) == ["submitted"]
     for _ in range(100):
         hurry()
@@ -73,7 +73,7 @@ def test_an_open_order_is_asked_after(world: World, worker: Worker, simulator: S
     assert statuses(world.phone_number) == ["submitted"], "It is not looked at before its time."
     hurry()
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert simulator.store.statistics()["orders"] == 1
 
 
@@ -88,7 +88,7 @@ def test_news_makes_an_order_due_at_once(world: World, worker: Worker, simulator
     assert make_orders_due(order_ids=[str(order.id)]) == 1
     assert make_orders_due(numbers=[world.phone_number.number]) == 0, "It is due already."
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert make_orders_due(order_ids=[str(order.id)], numbers=[world.phone_number.number]) == 0, "It has ended."
 
 
@@ -105,41 +105,41 @@ def test_a_campaign_waits_for_the_carriers_approval(
     worker.run()
     expected = ("pending", None) if status == CarrierStatus.PENDING else ("failed", f"CAMPAIGN_{status.value}")
     for number in numbers:
-        assert (standing(number), entries(number)[0]["failure_code"]) == expected
+        assert (line_option_status(number), entries(number)[0]["failure_code"]) == expected
         assert entries(number)[0]["next_attempt_at"] is None
     assert simulator.store.statistics() == {}
 
     world.campaign.carrier_status = CarrierStatus.APPROVED
     world.campaign.save()
     assert worker.claim().woken == 4
-    assert {standing(number) for number in numbers} == {"pending"}
+    assert {line_option_status(number) for number in numbers} == {"pending"}
     worker.work()
-    assert {standing(number) for number in numbers} == {"propagated"}
+    assert {line_option_status(number) for number in numbers} == {"propagated"}
     assert {entries(number)[0]["failure_code"] for number in numbers} == {None}
 
 
-def test_a_rejection_is_told_to_those_who_wait(world: World, worker: Worker) -> None:
+def test_a_rejection_fails_the_waiting_numbers(world: World, worker: Worker) -> None:
     world.campaign.carrier_status = CarrierStatus.PENDING
     world.campaign.save()
     attach(world.phone_number, world.campaign)
     world.campaign.carrier_status = CarrierStatus.REJECTED
     world.campaign.save()
     worker.run()
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     assert entries(world.phone_number)[0]["failure_code"] == "CAMPAIGN_REJECTED"
     assert worker.claim().woken == 0
 
 
-def test_the_rules_are_looked_at_again(world: World, worker: Worker, simulator: SimulatorServer) -> None:
+def test_the_rules_are_checked_again(world: World, worker: Worker, simulator: SimulatorServer) -> None:
     second = PhoneNumberFactory.create(organization=world.organization)
     attach(world.phone_number, world.campaign)
     attach(second, world.other_campaign)
     world.campaign.status = CampaignStatus.EXPIRED
     world.campaign.save()
     worker.run()
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     assert entries(world.phone_number)[0]["failure_code"] == "CAMPAIGN_NOT_ACTIVE"
-    assert standing(second) == "propagated"
+    assert line_option_status(second) == "propagated"
     attach(second, world.other_campaign)
     world.brand.identity_status = IdentityStatus.UNVERIFIED
     world.brand.save()
@@ -170,7 +170,7 @@ def test_a_failure_that_passes_is_tried_again_with_backoff(
     [entry] = entries(world.phone_number)
     assert (entry["status"], entry["attempts"]) == ("pending", 1), "The carrier has no such order."
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert entries(world.phone_number)[0]["attempts"] == 2
 
 
@@ -188,7 +188,7 @@ def test_attempts_have_a_ceiling(world: World, unreachable: Worker, settings: Se
         ("pending", 2, "CARRIER_UNAVAILABLE"),
         ("failed", 3, "CARRIER_UNAVAILABLE"),
     ]
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
 
 
 def test_a_rate_limit_is_no_failed_attempt(world: World, worker: Worker, simulator: SimulatorServer) -> None:
@@ -201,7 +201,7 @@ def test_a_rate_limit_is_no_failed_attempt(world: World, worker: Worker, simulat
     assert order.sent_at is None
     simulator.faults = Faults()
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert entries(world.phone_number)[0]["attempts"] == 1
 
 

@@ -167,7 +167,7 @@ def test_a_number_that_slipped_between_two_pages_is_looked_up(
     assert fake.asked()[-1].endswith(f"/tendlc/phoneNumbers/{numbers[250].number}")
 
 
-def test_an_empty_list_stops_the_run_and_looks_nothing_up(
+def test_an_empty_list_stops_the_run_without_lookups(
     carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
 ) -> None:
     fake.campaigns = {}

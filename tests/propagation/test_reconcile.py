@@ -16,7 +16,7 @@ from propagation.services import reading
 from propagation.services.reading import TooManyErrors
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
 from tests.support.factories import OrganizationFactory, PhoneNumberFactory
-from tests.support.propagation import Meanwhile, Worker, attach, detach, standing, statuses
+from tests.support.propagation import Meanwhile, Worker, attach, detach, line_option_status, statuses
 from tests.support.worlds import World
 
 ACTOR = Actor.for_worker("reconcile")
@@ -64,9 +64,9 @@ def test_drift_is_found_and_corrected(
         drifted["detached"].number: (Drift.NOT_OURS, None),
     }
     assert (report.extent.compared, report.extent.drifted, report.left) == (7, 4, 0)
-    assert standing(drifted["missing"]) == standing(drifted["other"]) == "pending"
+    assert line_option_status(drifted["missing"]) == line_option_status(drifted["other"]) == "pending"
     assert drifted["missing"].carrier_line_option_propagated_at is None
-    assert standing(drifted["theirs"]) == standing(drifted["detached"]) == "removing"
+    assert line_option_status(drifted["theirs"]) == line_option_status(drifted["detached"]) == "removing"
     entry = CampaignAttachment.objects.get(phone_number=drifted["theirs"])
     assert (entry.actor_kind, entry.actor_id, entry.campaign_id, entry.previous_campaign_id) == (
         "worker", "reconcile", None, None,
@@ -77,7 +77,7 @@ def test_drift_is_found_and_corrected(
     assert simulator.store.numbers() == {
         drifted[name].number: world.campaign.tcr_campaign_id for name in ("agrees", "missing", "other")
     }
-    assert {name: standing(number) for name, number in drifted.items()} == {
+    assert {name: line_option_status(number) for name, number in drifted.items()} == {
         "agrees": "propagated", "missing": "propagated", "other": "propagated", "theirs": None, "detached": None,
     }  # fmt: skip
     assert _reconcile(worker.carrier)[1] == []
@@ -228,5 +228,5 @@ def test_the_command(world: World, worker: Worker, chosen: SimulatorServer, drif
     said = StringIO()
     call_command("reconcile_carrier", "--json", stdout=said)
     assert json.loads(said.getvalue())["findings"] == []
-    with pytest.raises(CommandError, match="no organization with the slug 'nobody'"):
-        call_command("reconcile_carrier", "--organization", "nobody")
+    with pytest.raises(CommandError, match="no organization with the slug 'missing'"):
+        call_command("reconcile_carrier", "--organization", "missing")

@@ -24,7 +24,7 @@ from tests.support.propagation import (
     entries,
     fail_attachment,
     fail_propagation,
-    standing,
+    line_option_status,
 )
 from tests.support.worlds import World
 
@@ -38,7 +38,7 @@ def test_it_is_sent_again_and_arrives(world: World, api: ApiClient, worker: Work
     simulator.chance.reason = lambda: "rejected"  # type: ignore[method-assign]  # This lot and no other.
     attach(world.phone_number, world.campaign)
     worker.run()
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     _key, plain = make_key(world.organization, Scope.NUMBERS_READ)
     told = ApiClient(plain).client.get(f"/v1/phone-numbers/{world.phone_number.id}/campaign").json()["data"]
     assert told["failure"] == {
@@ -47,7 +47,7 @@ def test_it_is_sent_again_and_arrives(world: World, api: ApiClient, worker: Work
         "message": "The campaign does not take this number.",
         "retried_automatically": False,
         "can_retry": True,
-        "resolution": "The carrier does not take this number on this campaign. Read its message, then attach another "
+        "resolution": "The carrier does not accept this number on this campaign. Read its message, then attach another "
         "campaign.",
     }
     simulator.faults = Faults()
@@ -56,10 +56,10 @@ def test_it_is_sent_again_and_arrives(world: World, api: ApiClient, worker: Work
     data = response.json()["data"]
     assert (data["status"], data["attempts"], data["failure"]) == ("pending", 0, None)
     assert data["next_attempt_at"] is not None
-    assert standing(world.phone_number) == "pending"
+    assert line_option_status(world.phone_number) == "pending"
     assert world.phone_number.updated_at > before
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_a_failed_detach_is_removing_again(world: World, api: ApiClient, worker: Worker) -> None:
@@ -68,11 +68,11 @@ def test_a_failed_detach_is_removing_again(world: World, api: ApiClient, worker:
     detached = detach(world.phone_number)
     assert detached.current_attachment_id is not None
     fail_attachment(detached.current_attachment_id)
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     _retry(api, world.phone_number)
-    assert standing(world.phone_number) == "removing"
+    assert line_option_status(world.phone_number) == "removing"
     worker.run()
-    assert standing(world.phone_number) is None
+    assert line_option_status(world.phone_number) is None
 
 
 def test_what_has_not_failed_is_left_alone(world: World, api: ApiClient, worker: Worker) -> None:
@@ -85,10 +85,10 @@ def test_what_has_not_failed_is_left_alone(world: World, api: ApiClient, worker:
     assert_refused(_retry(api, world.phone_number), 409, "NOT_FAILED", "propagation has not failed")
 
 
-def test_another_organizations_failure_is_no_business_of_ours(world: World, api: ApiClient) -> None:
+def test_another_organizations_failure_cannot_be_retried(world: World, api: ApiClient) -> None:
     fail_propagation(world.stranger.phone_number, world.stranger.campaign)
     assert_refused(_retry(api, world.stranger.phone_number), 404, "NOT_FOUND", "not found")
-    assert standing(world.stranger.phone_number) == "failed"
+    assert line_option_status(world.stranger.phone_number) == "failed"
 
 
 def test_operators_send_again_what_they_select(world: World, admin_client: Client) -> None:
@@ -100,7 +100,7 @@ def test_operators_send_again_what_they_select(world: World, admin_client: Clien
         (world.phone_number.number, "sent again", ""),
         (fine.number, "left alone", "Its propagation has not failed."),
     ]
-    assert standing(world.phone_number) == "pending"
+    assert line_option_status(world.phone_number) == "pending"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_operators_send_again_what_they_select(world: World, admin_client: Clien
         (["--organization", "ORGANIZATION", "--code", "NOT_CONFIGURED", "--dry-run"], set()),
     ],
 )
-def test_the_command_sends_again_what_it_is_told(world: World, arguments: list[str], expected: set[str]) -> None:
+def test_the_command_retries_the_chosen_failures(world: World, arguments: list[str], expected: set[str]) -> None:
     two, released = PhoneNumberFactory.create_batch(2, organization=world.organization)
     numbers = {"one": world.phone_number, "two": two, "strangers": world.stranger.phone_number, "released": released}
     fail_propagation(world.phone_number, world.campaign)
@@ -131,14 +131,12 @@ def test_the_command_sends_again_what_it_is_told(world: World, arguments: list[s
     }
     said = StringIO()
     call_command("retry_propagation", *[words.get(word, word) for word in arguments], stdout=said)
-    assert {name for name, number in numbers.items() if standing(number) != "failed"} == expected
-    assert said.getvalue() == (
-        "1 would be sent again\n" if "--dry-run" in arguments else f"{len(expected)} sent again\n"
-    )
+    assert {name for name, number in numbers.items() if line_option_status(number) != "failed"} == expected
+    assert said.getvalue() == ("1 would be retried\n" if "--dry-run" in arguments else f"{len(expected)} retried\n")
 
 
 def test_the_command_says_what_it_does_not_know(world: World) -> None:
-    with pytest.raises(CommandError, match="no organization with the slug 'nobody'"):
-        call_command("retry_propagation", "--organization", "nobody")
+    with pytest.raises(CommandError, match="no organization with the slug 'missing'"):
+        call_command("retry_propagation", "--organization", "missing")
     with pytest.raises(CommandError, match="must be the id"):
         call_command("retry_propagation", "--campaign", "reminders")

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.scopes import Scope
-from campaigns.models import CampaignStatus, CarrierStatus
+from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.failures import FAILURES, WAIT_FOR_CAMPAIGN, FailureCode, remedy_of
@@ -22,10 +23,10 @@ from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from phone_numbers.services.retry import retry_propagation
 from phone_numbers.services.transitions import TRANSITIONS, Cause, ForbiddenTransition, check_transition
 from propagation.services import dispatch
-from propagation.services.dispatch import make_decided_due
+from propagation.services.dispatch import make_decided_due, make_orders_due
 from tests.support.api import ApiClient
 from tests.support.factories import make_key
-from tests.support.propagation import Worker, attach, entries, fail_propagation, hurry, standing, statuses
+from tests.support.propagation import Worker, attach, entries, fail_propagation, hurry, line_option_status, statuses
 from tests.support.worlds import World
 
 LogLines = list[MutableMapping[str, Any]]
@@ -148,7 +149,7 @@ def test_what_is_said_of_a_failure_is_what_happens(
     shown = api.client.get(f"/v1/phone-numbers/{world.phone_number.id}/campaign").json()["data"]["failure"]
     assert shown["can_retry"] is True
     worker.run()
-    assert shown["retried_automatically"] is (standing(world.phone_number) == "propagated")
+    assert shown["retried_automatically"] is (line_option_status(world.phone_number) == "propagated")
     if not shown["retried_automatically"]:
         assert api.post(f"/v1/phone-numbers/{world.phone_number.id}/campaign/retry", {}).status_code == 200
 
@@ -189,26 +190,29 @@ def test_a_number_that_is_locked_is_resumed_later(world: World) -> None:
         with copy.cursor() as cursor:
             cursor.execute("SELECT 1 FROM numbers_phonenumber WHERE id = %s FOR UPDATE", [world.phone_number.id])
         assert make_decided_due() == 0
-        assert standing(world.phone_number) == "failed"
+        assert line_option_status(world.phone_number) == "failed"
         copy.rollback()
     finally:
         copy.close()
     assert make_decided_due() == 1
-    assert standing(world.phone_number) == "pending"
+    assert line_option_status(world.phone_number) == "pending"
 
 
 def test_a_webhook_and_an_approval_round_read_indexes(world: World) -> None:
-    plans: dict[str, dict[str, Any]] = {
-        dispatch._MAKE_ORDERS_DUE: {"ids": [world.phone_number.id]},
-        dispatch._OPEN_ORDERS_OF_NUMBERS: {"numbers": [world.phone_number.number]},
-        dispatch._DECIDED_CAMPAIGNS: {},
-        dispatch._MAKE_WAITING_DUE: {"campaign": world.campaign.id, "limit": 10},
-    }
+    world.campaign.carrier_status = CarrierStatus.PENDING
+    world.campaign.save()
+    attach(world.phone_number, world.campaign)
+    Campaign.objects.update(carrier_status=CarrierStatus.APPROVED)
+    with CaptureQueriesContext(connection) as captured:
+        make_orders_due(order_ids=[str(world.phone_number.id)], numbers=[world.phone_number.number])
+        assert make_decided_due() == 1
+    statements = [query["sql"] for query in captured if re.match(r"\s*(SELECT|UPDATE|WITH)", query["sql"])]
+    assert len(statements) >= 4
     with transaction.atomic(), connection.cursor() as cursor:
         # Of a small table the planner reads everything where it may.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        for statement, parameters in plans.items():
-            cursor.execute("EXPLAIN (COSTS OFF) " + statement, parameters)
+        for statement in statements:
+            cursor.execute("EXPLAIN (COSTS OFF) " + statement)
             plan = "\n".join(row[0] for row in cursor.fetchall())
             assert "Seq Scan" not in plan, plan
 
@@ -223,4 +227,4 @@ def test_a_pending_campaign_that_is_no_longer_fit_fails_what_waits(world: World,
     world.campaign.save()
     worker.run()
     assert entries(world.phone_number)[0]["failure_code"] == "CAMPAIGN_NOT_ACTIVE"
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"

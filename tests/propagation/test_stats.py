@@ -1,4 +1,4 @@
-"""How propagation stands, in the command and for Prometheus."""
+"""Propagation stats, in the command and for Prometheus."""
 
 import json
 from datetime import timedelta
@@ -45,7 +45,7 @@ def various(world: World, worker: Worker, simulator: SimulatorServer, unreachabl
     worker.run()
     attach(retried, world.campaign)
     unreachable.run()
-    # Times that give the same figures however long the test takes.
+    # Times that give the same stats however long the test takes.
     now = timezone.now()
     CampaignAttachment.objects.filter(phone_number=retried).update(next_attempt_at=now + timedelta(hours=1))
     CarrierOrder.objects.filter(failed=0, ended_at__isnull=False).update(ended_at=now + timedelta(hours=1))
@@ -85,7 +85,7 @@ def test_the_command(various: None) -> None:
         assert words in said.getvalue()
 
 
-def test_the_same_figures_for_prometheus(various: None, settings: Settings, api: ApiClient) -> None:
+def test_the_same_stats_for_prometheus(various: None, settings: Settings, api: ApiClient) -> None:
     settings.METRICS_TOKEN = "scrape"
     metrics._statuses = None
     api.client.get("/v1/phone-numbers/1/campaign")
@@ -136,7 +136,7 @@ def test_drift_that_was_too_much_is_shown_until_a_run_has_corrected_it(
     assert "4 differed, 0 were left because they were too many" in said.getvalue()
 
 
-def test_metrics_are_for_whoever_has_the_token(db: None, settings: Settings) -> None:
+def test_metrics_require_the_token(db: None, settings: Settings) -> None:
     assert Client().get("/metrics").status_code == 404
     settings.METRICS_TOKEN = "scrape"
     for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Bearer scräpe"}):

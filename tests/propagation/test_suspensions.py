@@ -20,7 +20,7 @@ from tests.support.api import ApiClient
 from tests.support.factories import OperatorFactory, make_key
 from tests.support.inventories import load
 from tests.support.operators import browser_of, errors_of, listed, page
-from tests.support.propagation import Worker, attach, detach, entries, standing, statuses
+from tests.support.propagation import Worker, attach, detach, entries, line_option_status, statuses
 from tests.support.worlds import World
 
 
@@ -85,7 +85,7 @@ def test_a_suspension_outlasts_sync_and_inventory(
     # Another tenant, another campaign and a detach are not affected.
     attach(world.stranger.phone_number, world.stranger.campaign)
     worker.run()
-    assert standing(world.stranger.phone_number) == "propagated"
+    assert line_option_status(world.stranger.phone_number) == "propagated"
 
     assert _post(browser, world.campaign, suspension_reason="").status_code == 302
     worker.run()
@@ -130,7 +130,7 @@ def test_what_the_carrier_decides_meanwhile_holds_afterwards(
     campaign = Campaign.objects.get(id=world.campaign.id)
     assert campaign.effective_carrier_status == campaign.carrier_status == decided
     worker.run()
-    assert standing(world.phone_number) == ("propagated" if decided == "APPROVED" else "failed")
+    assert line_option_status(world.phone_number) == ("propagated" if decided == "APPROVED" else "failed")
 
 
 def test_a_suspension_ends_by_the_databases_clock(

@@ -21,7 +21,7 @@ from propagation.services.sync import Decision, SyncReport, sync_announcement, s
 from tests.propagation.conftest import tcr_id
 from tests.support.factories import CampaignFactory, OrganizationFactory
 from tests.support.fake_telnyx import FakeTelnyx, error
-from tests.support.propagation import Meanwhile, Worker, attach, standing
+from tests.support.propagation import Meanwhile, Worker, attach, line_option_status
 from tests.support.serving import Call, Fault, foreign
 from tests.support.worlds import World
 
@@ -77,7 +77,7 @@ def test_it_records_what_the_carrier_has_decided(world: World, worker: Worker, c
     chosen.store.put_campaign(str(world.other_campaign.tcr_campaign_id), "SUSPENDED")
     said = StringIO()
     call_command("sync_campaigns", "--dry-run", stdout=said)
-    assert "3 campaigns asked after, 2 changed" in said.getvalue()
+    assert "3 campaigns checked, 2 changed" in said.getvalue()
     world.campaign.refresh_from_db()
     assert world.campaign.carrier_status == CarrierStatus.PENDING
     said = StringIO()
@@ -87,12 +87,12 @@ def test_it_records_what_the_carrier_has_decided(world: World, worker: Worker, c
     world.other_campaign.refresh_from_db()
     assert (world.campaign.carrier_status, world.other_campaign.carrier_status) == ("APPROVED", "SUSPENDED")
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 @pytest.mark.parametrize("now", ["SUSPENDED", "REJECTED", "PENDING"])
 @pytest.mark.parametrize("of_many", [False, True], ids=["one tenant", "many small tenants"])
-def test_a_carrier_that_changes_its_mind_about_all_campaigns_changes_none(
+def test_a_carrier_that_reverses_all_decisions_changes_none(
     world: World, carrier: Carrier, simulator: SimulatorServer, now: str, of_many: bool
 ) -> None:
     for campaign in _campaigns(world, 11, "APPROVED", of_many=of_many):

@@ -24,13 +24,13 @@ from propagation.services.housekeeping import delete_lost_jobs, delete_old_order
 from tests.propagation.conftest import tcr_id
 from tests.support.api import ApiClient
 from tests.support.factories import CampaignFactory, PhoneNumberFactory
-from tests.support.propagation import Worker, attach, standing
+from tests.support.propagation import Worker, attach, line_option_status
 from tests.support.worlds import World
 
 
 @pytest.fixture(autouse=True)
 def _no_jobs(transactional_db: None) -> Iterator[None]:
-    """Tables that no model of ours manages are not emptied by themselves."""
+    """Tables without a managed model are not emptied automatically."""
     yield
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
@@ -60,7 +60,7 @@ def test_a_round_and_its_jobs(world: World, chosen: SimulatorServer, transaction
     tasks.propagate(timestamp=0)
     assert ProcrastinateJob.objects.filter(task_name="process_orders", status="todo").count() == 1
     _work()
-    assert standing(world.phone_number) == standing(world.stranger.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == line_option_status(world.stranger.phone_number) == "propagated"
 
 
 def test_nothing_is_queued_by_an_attach(world: World, api: ApiClient) -> None:

@@ -1,4 +1,4 @@
-"""A worker and Telnyx: refusals that need an operator, outages that look like refusals, and campaigns by either ID."""
+"""A worker and Telnyx: refusals that need an operator, outages that resemble refusals, and campaigns by either ID."""
 
 from collections.abc import Iterator, MutableMapping
 from typing import Any
@@ -16,7 +16,7 @@ from propagation.services.stats import current_stats
 from propagation.services.sync import Decision, sync_campaigns
 from tests.support.fake_bandwidth import FakeBandwidth
 from tests.support.fake_telnyx import KEY, FakeTelnyx, error
-from tests.support.propagation import Worker, attach, entries, standing, statuses
+from tests.support.propagation import Worker, attach, entries, line_option_status, statuses
 from tests.support.serving import FakeCarrier, Fault, Reply, foreign
 from tests.support.worlds import World
 
@@ -61,7 +61,7 @@ def test_what_an_operator_must_see_is_an_error_in_the_log_and_a_metric(
     fake.faults = [Fault("POST", reply, times=2)]
     attach(world.phone_number, world.campaign)
     worker.run()
-    assert standing(world.phone_number) == "failed"
+    assert line_option_status(world.phone_number) == "failed"
     [entry] = entries(world.phone_number)
     assert (entry["failure_code"], entry["failure_carrier_code"]) == (code, carrier_code)
     [line] = [line for line in log_lines if line["log_level"] == "error"]
@@ -92,7 +92,7 @@ def test_a_load_balancers_page_is_an_outage_and_is_retried(
     worker.run()
     assert statuses(world.phone_number) == ["submitted"]
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_a_temporary_code_is_retried(world: World, worker: Worker, fake: FakeTelnyx) -> None:
@@ -101,7 +101,7 @@ def test_a_temporary_code_is_retried(world: World, worker: Worker, fake: FakeTel
     worker.run()
     assert entries(world.phone_number)[0]["failure_code"] == "CARRIER_UNAVAILABLE"
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def _decided(carrier: Carrier) -> dict[UUID, str | None]:
@@ -122,7 +122,7 @@ def test_the_first_number_of_a_campaign_that_goes_by_telnyxs_own_id(
     assert decided[world.campaign.id] == "APPROVED"
     attach(world.phone_number, world.campaign)
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert fake.assigned() == {world.phone_number.number: world.campaign.tcr_campaign_id}
 
 
@@ -133,7 +133,7 @@ def test_a_record_without_a_status_is_waited_for(world: World, worker: Worker, f
     assert statuses(world.phone_number) == ["submitted"]
     fake.tells_status = True
     worker.settle()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 PAUSED = Reply(429, headers={"Retry-After": "7"})

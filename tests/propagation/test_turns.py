@@ -102,7 +102,9 @@ def test_no_tenant_takes_more_than_half_while_another_waits(world: World, single
     claim_due(singles, open_orders=10)
     assert _orders() == {world.organization.id: 5, world.stranger.organization.id: 4}
     claim_due(singles, open_orders=10)
-    assert _orders() == {world.organization.id: 6, world.stranger.organization.id: 4}, "Now nobody else waits."
+    assert _orders() == {world.organization.id: 6, world.stranger.organization.id: 4}, (
+        "Now no other organization waits."
+    )
 
 
 def test_what_becomes_free_goes_to_the_tenant_that_has_fewer(world: World, singles: Carrier) -> None:

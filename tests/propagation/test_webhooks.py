@@ -25,12 +25,12 @@ from propagation.models import CarrierOrder
 from tests.support.api import assert_refused
 from tests.support.carrier_webhooks import CREDENTIALS, PRIVATE_KEY, Post, event
 from tests.support.fake_telnyx import FakeTelnyx
-from tests.support.propagation import Worker, attach, detach, is_anything_open, standing
+from tests.support.propagation import Worker, attach, detach, is_anything_open, line_option_status
 from tests.support.worlds import World
 
 
 class Busy:
-    """A carrier that is at work for ever."""
+    """A carrier that is at work forever."""
 
     name, batch_size = "default", 10
     lookup_size = page_size = page_step = 10
@@ -109,11 +109,11 @@ def notification(order_id: object, *, status: str = "COMPLETE") -> str:
 
 @pytest.mark.parametrize("status", ["COMPLETE", "FAILED", "NONSENSE"])
 def test_bandwidth_wakes_the_order_and_nothing_else(post: Post, order: CarrierOrder, world: World, status: str) -> None:
-    before = standing(world.phone_number)
+    before = line_option_status(world.phone_number)
     for _ in range(3):
         assert post.bandwidth(notification(order.id, status=status)).status_code == 200
         assert is_due(order)
-    assert standing(world.phone_number) == before == "pending"
+    assert line_option_status(world.phone_number) == before == "pending"
     assert order.ended_at is None
 
 
@@ -125,11 +125,11 @@ def test_telnyx_wakes_the_numbers_order_and_nothing_else(
     for _ in range(3):
         assert post.telnyx(told).status_code == 200
         assert is_due(order)
-    assert standing(world.phone_number) == "pending"
+    assert line_option_status(world.phone_number) == "pending"
     assert order.ended_at is None
 
 
-def test_what_is_not_ours_changes_nothing(post: Post, order: CarrierOrder, world: World) -> None:
+def test_a_foreign_notification_changes_nothing(post: Post, order: CarrierOrder, world: World) -> None:
     assert post.bandwidth(notification(uuid4())).status_code == 200
     assert post.bandwidth(notification("somebody's 17")).status_code == 200
     assert post.bandwidth("<Notification><OrderId>bw-1</OrderId></Notification>").status_code == 200
@@ -170,7 +170,7 @@ def test_each_is_logged(
 
 
 def test_telnyx_from_attach_to_detach(post: Post, world: World, settings: Settings) -> None:
-    """A slow carrier says by webhook that it is done; nobody waits for the next look."""
+    """A slow carrier announces the end by webhook, so that the order is polled at once."""
     settings.PROPAGATION_SETTLE_SECONDS = 0
     fake = FakeTelnyx()
     fake.add_campaign("CAAAAA1")
@@ -190,14 +190,14 @@ def test_telnyx_from_attach_to_detach(post: Post, world: World, settings: Settin
             # News that is not true changes nothing.
             assert post.telnyx(event(number.number)).status_code == 200
             worker.run()
-            assert standing(number) == pending
+            assert line_option_status(number) == pending
             fake.settle()
             CarrierOrder.objects.filter(ended_at=None).update(next_poll_at=timezone.now() + timedelta(hours=1))
             worker.run()
-            assert standing(number) == pending
+            assert line_option_status(number) == pending
             assert post.telnyx(event(number.number)).status_code == 200
             worker.run()
-            assert standing(number) == done
+            assert line_option_status(number) == done
         assert not is_anything_open()
         assert [method for method in fake.methods() if method != "GET"] == ["POST", "DELETE"]
     finally:

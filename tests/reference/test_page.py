@@ -1,4 +1,4 @@
-"""The reference page: readable as plain HTML, and asking nobody but this service."""
+"""The reference page: readable as plain HTML, without third-party requests."""
 
 import gzip
 import re

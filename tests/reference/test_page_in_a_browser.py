@@ -12,7 +12,7 @@ from tests.support.waiting import DEADLINE
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_every_operation_is_shown_and_nobody_else_is_asked(chromium: Browser, live_server: LiveServer) -> None:
+def test_every_operation_is_shown_without_third_party_requests(chromium: Browser, live_server: LiveServer) -> None:
     watched = Watched(new_page(chromium, viewport={"width": 1440, "height": 900}), live_server.url)
     page = watched.page
     page.goto(live_server.url)

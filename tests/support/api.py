@@ -1,4 +1,4 @@
-"""A client of /v1, and what its answers look like."""
+"""A client of /v1, and checks of its answers."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ class ApiClient:
         return self.post(f"/v1/phone-numbers/{phone_number_id}/campaign", {"campaign_id": str(campaign_id)})
 
     def post(self, path: str, body: Any, *, content_type: str = "application/json", **extra: Any) -> "Answer":
-        """POST with a JSON body, or with `body` as it is if it is text or bytes."""
+        """POST with a JSON body, or with `body` unchanged if it is text or bytes."""
         return self.client.post(path, data=body, content_type=content_type, **extra)
 
     def patch(self, phone_number_id: UUID | str, body: Any, *, content_type: str = "application/json") -> "Answer":

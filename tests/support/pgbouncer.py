@@ -11,7 +11,7 @@ import psycopg
 from devserver.processes import free_port
 from tests.support.postgresql import SECONDS, USER, Server, popen_arguments
 
-# As docs/scale.md has it. `connect_query` stands in for the timeouts that a client cannot send through pgbouncer.
+# As docs/scale.md has it. `connect_query` replaces the timeouts that a client cannot send through pgbouncer.
 INI = """\
 [databases]
 {name} = host=127.0.0.1 port={server_port} dbname={name} connect_query='SET lock_timeout = ''10s''; \

@@ -135,12 +135,12 @@ def propagated_at(account: str, number: PhoneNumber, campaign: Campaign) -> Phon
     number.refresh_from_db()
     attach(number, campaign)
     Worker(carrier_of(account)).settle()
-    assert standing(number) == "propagated"
+    assert line_option_status(number) == "propagated"
     return number
 
 
-def standing(phone_number: PhoneNumber) -> str | None:
-    """What the number's row says of the carrier now."""
+def line_option_status(phone_number: PhoneNumber) -> str | None:
+    """The number's status at the carrier."""
     phone_number.refresh_from_db()
     return phone_number.carrier_line_option_status
 
@@ -153,7 +153,7 @@ def entries(phone_number: PhoneNumber) -> list[dict[str, Any]]:
 
 
 def statuses(phone_number: PhoneNumber) -> list[str]:
-    """How each entry of its history stands, oldest first."""
+    """The status of each entry of its history, oldest first."""
     return [entry["status"] for entry in entries(phone_number)]
 
 

@@ -61,11 +61,11 @@ def valid_body(name: str, method: str, world: World) -> dict[str, object] | None
 
 
 def path_of(name: str, world: World, *, of: str) -> str:
-    """The path of a route to a thing of the world's own organization, of the stranger, or of nobody."""
+    """The path of a route to a thing of the world's own organization, of the stranger, or a missing one."""
     key, _plain = make_key(world.organization if of == "own" else world.stranger.organization)
     owner = world if of == "own" else world.stranger
     things = {"phone": owner.phone_number.id, "campaign": owner.campaign.id, "brand": owner.brand.id, "api": key.id}
-    thing = uuid4() if of == "nobody" else things.get(name.partition("-")[0].rstrip("s"), uuid4())
+    thing = uuid4() if of == "missing" else things.get(name.partition("-")[0].rstrip("s"), uuid4())
     return "/" + "/".join(str(thing) if "<" in part else part for part in PATHS[name].split("/"))
 
 

@@ -19,7 +19,7 @@ _OPTIONS = {"label": "--name", "scopes": "--scope", "expires_at": "--expires-in"
 
 
 class Command(BaseCommand):
-    """Standard output carries the key and nothing else, so that a script can take it; words go to standard error."""
+    """Standard output has only the key, so that a script can read it; messages go to standard error."""
 
     help = "Create an API key for an organization. The key is printed once, on standard output."
 

@@ -39,7 +39,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Return the stock parameters. Raises NoDatabase where the settings were made without DATABASE_URL."""
         if self.settings_dict["NAME"] == "" and not self.settings_dict["OPTIONS"].get("service"):
-            raise NoDatabase("DATABASE_URL names no database. It looks like postgres://user:password@host:5432/name")
+            raise NoDatabase("DATABASE_URL names no database. The format is postgres://user:password@host:5432/name")
         return super().get_connection_params()
 
     def close_if_health_check_failed(self) -> None:

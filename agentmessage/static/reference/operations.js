@@ -1,4 +1,4 @@
-// Every operation, by Scalar, with all of it off that would ask somebody else.
+// Every operation, by Scalar, without its third-party requests.
 const place = document.querySelector("#operations");
 if (globalThis.Scalar) {
   Scalar.createApiReference(place, {

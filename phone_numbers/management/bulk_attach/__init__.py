@@ -1,1 +1,1 @@
-"""The parts of `manage.py attach_campaign`: where its rows come from, how they are run, and what is told of them."""
+"""The parts of `manage.py attach_campaign`: where its rows come from, how they are run, and what is reported."""

@@ -82,7 +82,7 @@ class BadValue(ValueError):
 
 
 def read_number(text: str) -> str:
-    """Return a number as it is stored. Raises BadValue."""
+    """Return a number in its stored form. Raises BadValue."""
     try:
         return to_e164(text)
     except ValidationError as error:

@@ -50,7 +50,7 @@ class Report:
 
     @property
     def total(self) -> int:
-        """How many rows have been told of."""
+        """Return how many rows have been reported."""
         return self.counts.total()
 
     @property
@@ -86,7 +86,7 @@ class Report:
                 self._writer.write((line.place, line.number, "unfinished", code, message, "", ""))
 
     def finish(self, *, rolled_back: bool) -> None:
-        """Puts the CSV in its place. `rolled_back`: what was told as attached was taken back."""
+        """Puts the CSV in its place. `rolled_back`: what was reported as attached was rolled back."""
         if rolled_back:
             self.counts[Outcome.ROLLED_BACK] = self.counts.pop(Outcome.ATTACHED, 0)
         if self._file is None or self._path is None:
@@ -225,7 +225,7 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
 
 @contextmanager
 def _interrupt_noticed() -> Iterator[Callable[[], bool]]:
-    """Tells whether SIGINT has come. A second one interrupts at once."""
+    """Records whether SIGINT has arrived. A second one interrupts at once."""
     noticed: list[int] = []
 
     def note(signum: int, _frame: FrameType | None) -> None:

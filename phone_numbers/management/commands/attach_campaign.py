@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
     help = (
         "Attach campaigns to many numbers of one organization: from a CSV, from arguments, or everything that is on "
-        "another campaign. Each row goes by the rules of a single attach and gets a result of its own; running it "
+        "another campaign. Each row goes by the rules of a single attach and gets its own result; running it "
         "again changes nothing that is done."
     )
 
@@ -59,19 +59,19 @@ class Command(BaseCommand):
                             "tcr_campaign_id; or a Bandwidth TN export; - for standard input")  # fmt: skip
         source.add_argument("--number", action="append", metavar="+1…", help="may be repeated; needs --campaign")
         source.add_argument("--from-campaign", metavar="ID", help="every number that is on it; needs --campaign")
-        source.add_argument("--previewed", metavar="REPORT.csv", help="what the report of a dry run says would be "
-                            "attached, as far as it is still where the dry run saw it")  # fmt: skip
-        parser.add_argument("--campaign", metavar="ID", help="for every row, whatever the file says")
-        parser.add_argument("--dry-run", action="store_true", help="the same report and exit code; nothing is written")
-        parser.add_argument("--atomic", action="store_true", help="one failed row, and nothing is attached")
+        source.add_argument("--previewed", metavar="REPORT.csv", help="the rows that the report of a dry run shows as "
+                            "attached, if it is still where the dry run found it")  # fmt: skip
+        parser.add_argument("--campaign", metavar="ID", help="for every row, overriding the file")
+        parser.add_argument("--dry-run", action="store_true", help="the same report and exit code, nothing written")
+        parser.add_argument("--atomic", action="store_true", help="attach nothing if any row fails")
         parser.add_argument("--reason", metavar="TEXT", help="why, for the history of every number")
         parser.add_argument("--report", metavar="FILE.csv", help="line, number, outcome, code, message of every row")
         parser.add_argument(
             "--batch-size", type=int, default=10_000, metavar="ROWS", help="rows in one transaction (10000)"
         )
         parser.add_argument("--lock-timeout", type=float, default=5.0, metavar="SECONDS",
-                            help="how long a locked number is waited for before it is BUSY (5)")  # fmt: skip
-        parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
+                            help="seconds to wait for a locked number before it is BUSY (5)")  # fmt: skip
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
     def handle(self, **options: Any) -> None:
         if options["batch_size"] < 1 or options["lock_timeout"] <= 0:
@@ -224,12 +224,12 @@ def _open(name: str) -> "TextIOWrapper[Any]":
 
 
 def _refuse_as_output(name: str, file: "TextIOWrapper[Any]") -> None:
-    """Refuse a report that would overwrite the file that is read, under whatever path."""
+    """Refuse a report that would overwrite the input file, under any path."""
     path = Path(name)
     for output in (path, Report.draft_of(path)):
-        with contextlib.suppress(OSError):  # There is no such file yet, or opening it says what is wrong.
+        with contextlib.suppress(OSError):  # There is no such file yet, or opening it reports the error.
             if os.path.samestat(output.stat(), os.fstat(file.fileno())):
-                raise CommandError(f"--report {name}: this is the file that is read.", returncode=USAGE)
+                raise CommandError(f"--report {name}: this is the input file.", returncode=USAGE)
 
 
 def _open_report(name: str | None, organization_id: UUID) -> Report:

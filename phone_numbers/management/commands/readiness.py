@@ -19,10 +19,10 @@ _EXIT_CODES = {True: 0, False: 3, None: 4}
 class Command(BaseCommand):
     """The exit code is the answer: 0 can send, 3 cannot, 4 unknown; 1 for a number that does not exist."""
 
-    help = "Say whether a number can send now. Exits with 0 (it can), 3 (it cannot) or 4 (not known)."
+    help = "Report whether a number can send now. Exits with 0 (it can), 3 (it cannot) or 4 (not known)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("number", help="a phone number the way people write it, or a short code")
+        parser.add_argument("number", help="a phone number in any common notation, or a short code")
         parser.add_argument("--json", action="store_true", help="print one JSON object, as the API does")
 
     def handle(self, **options: Any) -> None:

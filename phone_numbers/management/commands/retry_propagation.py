@@ -20,27 +20,27 @@ _SHOW_EVERY = 1000
 class Command(BaseCommand):
     """Interrupted, it can be run again: what was sent is no longer failed."""
 
-    help = "Send failed propagations to the carrier again, after whatever made them fail has been mended."
+    help = "Send failed propagations to the carrier again, after the cause of the failures has been corrected."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
-        parser.add_argument("--campaign", metavar="ID", help="only onto this campaign")
-        parser.add_argument("--code", choices=FailureCode.values, help="only those that failed so")
+        parser.add_argument("--campaign", metavar="ID", help="only attaches to this campaign")
+        parser.add_argument("--code", choices=FailureCode.values, help="only failures with this code")
         parser.add_argument("--number", action="append", metavar="+1…", help="only this one; may be repeated")
-        parser.add_argument("--dry-run", action="store_true", help="count them, send nothing")
+        parser.add_argument("--dry-run", action="store_true", help="count the failures without retrying")
 
     def handle(self, **options: Any) -> None:
         """Raises CommandError for a --campaign that is not an ID."""
         failed = _failed(options)
         if options["dry_run"]:
-            self.stdout.write(f"{failed.count():,} would be sent again")
+            self.stdout.write(f"{failed.count():,} would be retried")
             return
         sent = left = 0
         for attachment_id, number in failed.values_list("id", "phone_number__number").iterator():
             try:
                 retry_attachment(attachment_id=attachment_id)
             except NotFailed:
-                # Somebody else was faster.
+                # Another process retried it first.
                 continue
             except (DomainError, OperationalError) as error:
                 left += 1
@@ -49,9 +49,9 @@ class Command(BaseCommand):
             sent += 1
             if sent % _SHOW_EVERY == 0 and options["verbosity"] > 0:
                 self.stderr.write(f"{sent:,} …", style_func=str)
-        self.stdout.write(f"{sent:,} sent again")
+        self.stdout.write(f"{sent:,} retried")
         if left:
-            raise CommandError(f"{left:,} could not be sent again.")
+            raise CommandError(f"{left:,} could not be retried.")
 
 
 def _failed(options: dict[str, Any]) -> QuerySet[CampaignAttachment]:

@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("order_id", type=UUID, metavar="ORDER_ID", help="the order, as in the admin or the log")
-        parser.add_argument("--reason", default="", metavar="TEXT", help="is shown with the failure")
+        parser.add_argument("--reason", default="", metavar="TEXT", help="shown with the failure")
 
     def handle(self, **options: Any) -> None:
         """Raises CommandError for an order that is unknown or closed."""

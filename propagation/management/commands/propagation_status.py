@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = "Numbers by state, the oldest pending one, rates, and failures by code."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one object instead of tables")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
     def handle(self, **options: Any) -> None:
         statuses, stats = numbers_by_status(), current_stats()

@@ -33,8 +33,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
         add_account(parser)
-        parser.add_argument("--dry-run", action="store_true", help="the same report; nothing is corrected")
-        parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
+        parser.add_argument("--dry-run", action="store_true", help="the same report, without correcting anything")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         parser.add_argument(
             "--force",
             action="store_true",

@@ -33,7 +33,7 @@ _MAX_GRACE_SECONDS = 55.0
 class Command(BaseCommand):
     """Procrastinate's own worker ends, with exit status 0, when its database restarts."""
 
-    help = "Run jobs until SIGTERM or SIGINT. While PostgreSQL is away, it reconnects for as long as that takes."
+    help = "Run jobs until SIGTERM or SIGINT. Reconnects while PostgreSQL is unavailable."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             type=_seconds,
             default=_GRACE_SECONDS,
             metavar="SECONDS",
-            help=f"how long running jobs may take to end once the worker is asked to stop (default: "
+            help=f"how long running jobs may take to finish after a stop signal (default: "
             f"{_GRACE_SECONDS:g}, at most {_MAX_GRACE_SECONDS:g}); after that, or when asked again, it ends without "
             f"them, and another worker repeats them",
         )

@@ -21,8 +21,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
         add_account(parser)
-        parser.add_argument("--dry-run", action="store_true", help="say what would change; nothing is written")
-        parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
+        parser.add_argument("--dry-run", action="store_true", help="report what would change, without writing anything")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         parser.add_argument(
             "--force",
             action="store_true",
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             counts = {"asked": asked, "changed": report.changed, "left": report.left, "unreadable": unread}
             self.stdout.write(json.dumps({**counts, "excess": extent.excess, "campaigns": rows}))
         else:
-            self.stdout.write(f"{asked:,} campaigns asked after, {report.changed:,} changed")
+            self.stdout.write(f"{asked:,} campaigns checked, {report.changed:,} changed")
             if unread:
                 self.stdout.write(f"{unread:,} without an answer")
             if extent.excess is not None:

@@ -1,4 +1,4 @@
-// Attach a campaign to a number that has none, look at it, detach it again. With Node 20 or newer, whether or not it
+// Attach a campaign to a number that has none, check its status, detach it again. With Node 20 or newer, whether or not it
 // knows TypeScript:
 //   curl -s -o agentmessage.d.ts http://127.0.0.1:8000/v1/types.d.ts
 //   npx --yes --package typescript@5 tsc --strict --target es2022 --module nodenext quickstart.mts && node quickstart.mjs

@@ -1,4 +1,4 @@
-"""Attach a campaign to a number that has none, look at it, detach it again. Python 3.11, nothing to install."""
+"""Attach a campaign to a number that has none, check its status, detach it again. Python 3.11, nothing to install."""
 
 import json
 import os

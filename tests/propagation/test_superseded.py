@@ -1,4 +1,4 @@
-"""Moves and detaches while the carrier is still at an older order: the newest one wins, there and here."""
+"""Moves and detaches while an older order is open: the newest one wins, here and at the carrier."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.release import release_phone_number
 from propagation.models import CarrierOrder
-from tests.support.propagation import ACTOR, HOUR, Worker, attach, detach, entries, hurry, standing, statuses
+from tests.support.propagation import ACTOR, HOUR, Worker, attach, detach, entries, hurry, line_option_status, statuses
 from tests.support.worlds import World
 
 OPEN = Faults(order_seconds=HOUR)
@@ -24,7 +24,7 @@ def test_a_move_while_the_old_order_is_in_flight(world: World, worker: Worker, s
     assert simulator.store.statistics()["orders"] == 1
     worker.settle()
     assert statuses(world.phone_number) == ["superseded", "propagated"]
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert simulator.store.numbers() == {world.phone_number.number: world.other_campaign.tcr_campaign_id}
     assert simulator.store.statistics()["orders"] == 2
 
@@ -53,7 +53,7 @@ def test_a_detach_while_the_attach_is_in_flight(world: World, worker: Worker, si
     detach(world.phone_number)
     worker.settle()
     assert statuses(world.phone_number) == ["superseded", "propagated"]
-    assert standing(world.phone_number) is None
+    assert line_option_status(world.phone_number) is None
     assert simulator.store.numbers() == {}
 
 
@@ -66,7 +66,7 @@ def test_an_attach_while_the_detach_is_in_flight(world: World, worker: Worker, s
     attach(world.phone_number, world.campaign)
     worker.settle()
     assert statuses(world.phone_number) == ["propagated", "superseded", "propagated"]
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert simulator.store.numbers() == {world.phone_number.number: world.campaign.tcr_campaign_id}
 
 
@@ -88,7 +88,7 @@ def test_a_late_end_of_a_superseded_attach_changes_nothing(
     assert PhoneNumber.objects.filter(id=world.phone_number.id).values().get() == before
 
 
-def test_what_was_overtaken_before_it_was_sent_is_never_sent(
+def test_an_attachment_superseded_before_the_claim_is_never_sent(
     world: World, worker: Worker, simulator: SimulatorServer
 ) -> None:
     attach(world.phone_number, world.campaign)
@@ -98,7 +98,7 @@ def test_what_was_overtaken_before_it_was_sent_is_never_sent(
     assert simulator.store.statistics()["orders"] == 1
 
 
-def test_what_is_overtaken_between_claim_and_call_is_never_sent(
+def test_an_attachment_superseded_after_the_claim_is_never_sent(
     world: World, worker: Worker, simulator: SimulatorServer
 ) -> None:
     attach(world.phone_number, world.campaign)
@@ -133,12 +133,12 @@ def test_a_released_number_that_another_organization_takes(
         organization=world.stranger.organization, state=NumberState.ASSIGNED
     )
     worker.run()
-    assert standing(world.phone_number) is None
+    assert line_option_status(world.phone_number) is None
     assert simulator.store.numbers() == {}
     world.phone_number.refresh_from_db()
     attach(world.phone_number, world.stranger.campaign)
     worker.run()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
 
 
 def test_two_workers_at_once(world: World, worker: Worker, simulator: SimulatorServer) -> None:
@@ -150,7 +150,7 @@ def test_two_workers_at_once(world: World, worker: Worker, simulator: SimulatorS
     second.jobs = list(worker.jobs)
     second.work()
     worker.work()
-    assert standing(world.phone_number) == "propagated"
+    assert line_option_status(world.phone_number) == "propagated"
     assert simulator.store.statistics() == {"orders": 1, "numbers": 1}
     assert entries(world.phone_number)[0]["attempts"] == 1
 
