@@ -129,6 +129,7 @@ def test_creates_every_row_with_every_column(ids: Ids) -> None:
         "suspended_at": None,
         "expiration_date": None,
         "number_pool": False,
+        "mno_metadata": {},
         "created_at": now,
         "updated_at": now,
     }
@@ -182,6 +183,9 @@ def test_creates_every_row_with_every_column(ids: Ids) -> None:
         "actor_kind": ActorKind.COMMAND,
         "actor_id": "load_inventory",
         "request_id": None,
+        "reason": None,
+        "batch_id": None,
+        "carrier_steps": None,
         "created_at": now,
         "status": "pending",
         "attempts": 0,
