@@ -128,8 +128,8 @@ class CampaignAdmin(RowAdmin):
     actions_detail = ("move_numbers",)
 
     def has_history(self, row: Campaign) -> bool:
-        """Whether numbers are on it."""
-        return _numbers_of(row).exists()
+        """Whether numbers are or were on it."""
+        return _numbers_of(row).exists() or row.departures.exists()
 
     def describe(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
         """Return its brand, its limit, and its numbers by what the carrier knows of them."""
@@ -138,7 +138,7 @@ class CampaignAdmin(RowAdmin):
         numbers = _numbers_of(row)
         address = f"{reverse('admin:numbers_phonenumber_changelist')}?campaign__id__exact={row.id}"
         rows = [
-            [link(f"{address}&carrier_line_option_status__exact={status}", capfirst(status)), counted(some)]
+            [link(f"{address}&carrier_side={status}", capfirst(status)), counted(some)]
             for status in ("propagated", "pending", "failed")
             if (some := numbers.filter(carrier_line_option_status=status)).exists()
         ]

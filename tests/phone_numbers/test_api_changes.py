@@ -274,6 +274,7 @@ def test_history_is_newest_first_and_says_who(world: World, api: ApiClient) -> N
             "previous_campaign_id": entry.previous_campaign_id and str(entry.previous_campaign_id),
             "actor": {"kind": "api_key", "id": str(key.id)},
             "request_id": request_id,
+            "reason": None,
             "created_at": _moment(entry.created_at.isoformat()),
             "propagated_at": None,
             "failure": None,

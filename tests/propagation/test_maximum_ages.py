@@ -226,7 +226,7 @@ def test_an_operator_retries_wherever_the_number_is_now(
     if way == "command":
         said = StringIO()
         call_command("retry_propagation", stdout=said)
-        assert said.getvalue() == "1 sent again\n"
+        assert said.getvalue() == "1 retried\n"
     else:
         response = operate(sign_in(superuser=True), "retry_selected", number)
         assert outcomes(response) == [(number.number, "sent again", "")]
@@ -262,7 +262,7 @@ def test_a_row_that_the_command_could_not_send_is_exit_code_1(
         with copy.cursor() as cursor:
             cursor.execute("SELECT 1 FROM numbers_phonenumber WHERE id = %s FOR UPDATE", [world.phone_number.id])
         said = StringIO()
-        with pytest.raises(CommandError, match="1 could not be sent again"):
+        with pytest.raises(CommandError, match="1 could not be retried"):
             call_command("retry_propagation", stdout=StringIO(), stderr=said)
         assert world.phone_number.number in said.getvalue()
     finally:

@@ -43,7 +43,7 @@ class Command(BaseCommand):
             help="import the numbers on no campaign too, though the account has brands of other organizations",
         )
         parser.add_argument("--dry-run", action="store_true", help="the same report; nothing is written")
-        parser.add_argument("--json", action="store_true", help="one object on standard output instead of words")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
     def handle(self, **options: Any) -> None:
         """Raises CommandError if nothing was changed, and with what can be done."""
