@@ -122,7 +122,7 @@ class MoveWarnings:
                 MoveWarning(
                     WarningCode.MOVED_OFTEN,
                     f"{_are(self._often)} attached for the third time in {_OFTEN_DAYS} days. T-Mobile may charge 1,000 "
-                    f"dollars for program evasion, such as the frequent replacement of numbers ({FEE_SOURCE}).",
+                    f"dollars for program evasion, unauthorized number replacement included ({FEE_SOURCE}).",
                     self._often,
                 )
             )
