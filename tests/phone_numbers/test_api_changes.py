@@ -192,7 +192,7 @@ def _status(world: World, api: ApiClient) -> dict[str, Any]:
 
 
 def test_the_status_of_an_attachment(world: World, api: ApiClient) -> None:
-    nothing = {
+    nothing: dict[str, Any] = {
         "campaign_id": None,
         "status": None,
         "attached_at": None,
