@@ -244,7 +244,7 @@ class Environment:
             _read_accounts,
         ),
         None,
-        "several accounts instead of `CARRIER_URL` ([docs/propagation.md](docs/propagation.md))",
+        "several accounts instead of `CARRIER_URL` ([docs/carriers.md](docs/carriers.md))",
         secret=True,
     )
     CARRIER_REQUESTS_PER_SECOND = Setting(
