@@ -299,7 +299,7 @@ def test_the_database_of_another_version_is_refused_and_kept(open_folder: Path, 
     (sentence,) = ended.stderr.splitlines()
     assert "another version of the service, with migrations that this one does not have (numbers.0099_gone)" in sentence
     ((count,),) = command(data_dir, "SELECT count(*) FROM numbers_phonenumber")
-    assert count == 33
+    assert count == 36
 
     remedy = sentence.rpartition("To start over with an empty one: ")[2]
     assert remedy == f"rm -r '{data_dir / 'postgresql'}'"
