@@ -29,12 +29,17 @@ hypothesis.settings.load_profile("any machine")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail what would be skipped if REQUIRE_ALL=1: where everything is installed, a skip hides a missing step."""
+    """Fail what would be skipped although what it needs is installed: a skip would hide a missing step.
+
+    `REQUIRE_ALL=1` fails every skip, `REQUIRE_ALL=chromium,nginx` those whose reason names one of these.
+    """
     report = yield
-    if report.skipped and os.environ.get("REQUIRE_ALL") == "1" and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.longrepr = f"REQUIRE_ALL=1, but this test was not run. {reason}"
+    required = os.environ.get("REQUIRE_ALL", "").lower()
+    if report.skipped and required and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if required == "1" or any(name in reason.lower() for name in required.split(",")):
+            report.outcome = "failed"
+            report.longrepr = f"REQUIRE_ALL={required}, but this test was not run. {reason}"
     return report
 
 
