@@ -171,7 +171,7 @@ class AssignmentPage:
 
 
 class Registration(StrEnum):
-    """Where a campaign stands with TCR."""
+    """A campaign's status at TCR."""
 
     PENDING = "PENDING"
     ACTIVE = "ACTIVE"

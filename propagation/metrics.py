@@ -7,7 +7,7 @@ from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from propagation.services.stats import LastReading, accounts_in_use, current_stats, numbers_by_status
+from propagation.services.stats import LastReading, accounts_in_use, current_stats, last_readings, numbers_by_status
 
 # The one statistic that reads all numbers: seconds for ten million of them.
 _MAX_AGE_SECONDS = 300.0
@@ -39,8 +39,8 @@ def collect_propagation() -> Iterable[Metric]:
             ended.add_metric([account, str(rate.minutes), "succeeded"], rate.succeeded)
             ended.add_metric([account, str(rate.minutes), "failed"], rate.failed)
     yield from (unsettled, failed, oldest, waiting, open_orders, overdue, ended)
-    stats = current_stats()
-    yield from _drift(stats.readings, stats.at)
+    # Of all accounts, a removed one that has no failures left included.
+    yield from _drift(last_readings(), stats.at)
     yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=stats.workers)
     if stats.last_heartbeat is not None:
         silent = stats.seconds_since(stats.last_heartbeat)

@@ -37,7 +37,7 @@ def describe_number(phone_number: PhoneNumber, request: HttpRequest) -> dict[str
 
 
 def standing_of(phone_number: PhoneNumber) -> str:
-    """Return where the number stands with the carrier, in words."""
+    """Describe the number's status at the carrier in words."""
     attachment, status = phone_number.current_attachment, phone_number.carrier_line_option_status
     if not phone_number.is_assigned and status is None:
         return f"{capfirst(NumberState(phone_number.state).label)}."

@@ -131,7 +131,7 @@ def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:
 
 
 def record_report(*, order_id: UUID, lease: datetime, report: OrderReport, poll_seconds: float) -> None:
-    """Record the carrier's report of an order that is no longer open, and close the order.
+    """Record the carrier's final report on an order, and close the order.
 
     It stays open while some of its numbers are unfinished, and is polled again after so many seconds. Raises LeaseLost.
     """

@@ -59,7 +59,7 @@ def test_the_palette_finds_a_number_by_its_last_digits(console: Page) -> None:
 
 @pytest.mark.parametrize("width", [390, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off_and_nobody_else_is_asked(width: int, scheme: str, console: Page) -> None:
+def test_nothing_is_cut_off_and_no_third_party_is_asked(width: int, scheme: str, console: Page) -> None:
     origin = console.url.removesuffix("/admin/")
     watched = Watched(console, origin)
     console.set_viewport_size({"width": width, "height": 844})

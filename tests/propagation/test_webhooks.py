@@ -131,7 +131,7 @@ def test_telnyx_wakes_the_numbers_order_and_nothing_else(
 
 def test_a_foreign_notification_changes_nothing(post: Post, order: CarrierOrder, world: World) -> None:
     assert post.bandwidth(notification(uuid4())).status_code == 200
-    assert post.bandwidth(notification("somebody's 17")).status_code == 200
+    assert post.bandwidth(notification("another's 17")).status_code == 200
     assert post.bandwidth("<Notification><OrderId>bw-1</OrderId></Notification>").status_code == 200
     assert post.telnyx(event(world.stranger.phone_number.number)).status_code == 200
     assert post.telnyx({"data": {"event_type": "message.received", "payload": None}}).status_code == 200
