@@ -84,7 +84,7 @@ def create_api_key(
             outlive `granted_by`.
         MissingScope: `granted_by` lacks one of the scopes.
     """
-    if refused := dict(_refusals(label, scopes, expires_at)):
+    if refused := dict(_errors(label, scopes, expires_at)):
         raise ValidationFailed(details=refused)
     if granted_by is not None and not set(scopes) <= set(granted_by.scopes):
         raise MissingScope
@@ -107,8 +107,8 @@ def create_api_key(
     return key, new.plain
 
 
-def _refusals(label: str, scopes: Sequence[str], expires_at: datetime | None) -> Iterator[tuple[str, str]]:
-    """Yield a sentence about each field of a new key that cannot be accepted."""
+def _errors(label: str, scopes: Sequence[str], expires_at: datetime | None) -> Iterator[tuple[str, str]]:
+    """Yield a message about each field of a new key that cannot be accepted."""
     try:
         validate_label(label)
     except ValidationError as error:

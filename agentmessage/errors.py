@@ -1,4 +1,4 @@
-"""Domain errors: a code, a sentence, and details. They know no HTTP: `agentmessage.api.errors` has the statuses."""
+"""Domain errors: a code, a message, and details. They know no HTTP: `agentmessage.api.errors` has the statuses."""
 
 import json
 from collections.abc import Mapping
@@ -43,14 +43,14 @@ class ErrorCode(StrEnum):
 
 
 class DomainError(Exception):
-    """What a service refuses: a code, one sentence, and in `details` one sentence for each field that is to blame."""
+    """What a service refuses: a code, a message, and in `details` a message for each invalid field."""
 
     code: ClassVar[ErrorCode]
 
     def __init__(self, message: str | None = None, *, details: Mapping[str, str] | None = None) -> None:
-        self.sentence = message or self.code.message
+        self.message = message or self.code.message
         self.details = dict(details) if details else None
-        super().__init__(self.sentence)
+        super().__init__(self.message)
 
 
 class NotFound(DomainError):
@@ -66,7 +66,7 @@ class ValidationFailed(DomainError):
 
 
 class InvalidInput(DomainError):
-    """The endpoint does not take this field, query parameter or cursor; the sentence says which."""
+    """The endpoint does not take this field, query parameter or cursor; the message says which."""
 
     code = ErrorCode.INVALID_INPUT
 

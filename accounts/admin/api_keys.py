@@ -136,8 +136,8 @@ class ApiKeyAdmin(RowAdmin):
                     expires_at=fields["expires_at"],
                 )
             except ValidationFailed as refused:
-                for field, sentence in (refused.details or {}).items():
-                    form.add_error(field, f"{sentence}.")
+                for field, message in (refused.details or {}).items():
+                    form.add_error(field, f"{message}.")
             else:
                 self.log_addition(request, key, [{"added": {}}])
                 return self._show_once(request, key, plain)

@@ -1,4 +1,4 @@
-"""Keys at the door: 401 in one form of words, 403 for a scope, both before the body is looked at."""
+"""Authentication: one 401 message for every bad key, 403 for a missing scope, both before the body is read."""
 
 from datetime import timedelta
 

@@ -31,7 +31,7 @@ def test_only_the_digest_and_the_prefix_are_kept(organization: Organization) -> 
     assert row["last_used_at"] is row["expires_at"] is row["revoked_at"] is None
 
 
-def test_every_field_that_is_refused_has_its_sentence(organization: Organization) -> None:
+def test_each_refused_field_has_a_message(organization: Organization) -> None:
     now = timezone.now()
     with pytest.raises(ValidationFailed) as refused:
         create_api_key(organization_id=organization.id, label="\t", scopes=["numbers:read", ""], expires_at=now)

@@ -69,7 +69,7 @@ def age(campaign: Campaign, *, days: int) -> Campaign:
 
 @pytest.fixture
 def busy(world: World) -> World:
-    """A world in which every figure of the home page counts something."""
+    """A world in which every stat of the home page counts something."""
     brand = world.brand
     for code, count in ((FailureCode.REJECTED, 3), (FailureCode.NOT_CONFIGURED, 2)):
         for _ in range(count):

@@ -141,8 +141,8 @@ def test_a_number_that_changed_meanwhile_is_left_alone(action: str, world: World
     attach(back, world.campaign)
     before = [PhoneNumber.objects.filter(id=number.id).values().get() for number in numbers]
     done = admin_client.post(begun["Location"], fields | {"confirm": "yes"}, follow=True)
-    told = [why for _number, outcome, why in outcomes(done) if outcome in ("failed", "left alone")]
-    assert told[:2] == [CHANGED_MEANWHILE] * 2
+    reasons = [why for _number, outcome, why in outcomes(done) if outcome in ("failed", "left alone")]
+    assert reasons[:2] == [CHANGED_MEANWHILE] * 2
     after = [PhoneNumber.objects.filter(id=number.id).values().get() for number in numbers]
     assert after[:2] == before[:2]
     # It has another attachment now, which has not failed.

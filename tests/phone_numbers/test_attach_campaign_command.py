@@ -140,9 +140,9 @@ def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) 
     assert _counts(dry) == _answer(attached=2, unchanged=1, failed=15, dry_run=True)
     rows = _rows(report)
     assert rows == dry_rows
-    told = {int(row["line"]): (row["outcome"], row["code"], row["message"]) for row in rows}
+    reported = {int(row["line"]): (row["outcome"], row["code"], row["message"]) for row in rows}
     expected = {place: words for place, (_, words) in enumerate(lines, start=2) if words is not None}
-    assert {place: told[place] for place in expected} == expected
+    assert {place: reported[place] for place in expected} == expected
     assert _campaign_of(world.phone_number) == world.campaign.id
     assert not (tmp_path / "out.csv.part").exists()
 
@@ -462,8 +462,8 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         assert process.returncode == 130
         assert json.loads(out)["attached"] == done == 30
         assert b"Interrupted after 30 rows: what is done stays done; run it again to go on." in err
-        told = [(row["outcome"], row["code"]) for row in _rows(report)]
-        assert told == [("attached", "")] * 30 + [("unfinished", "NOT_TRIED")] * 30
+        reported = [(row["outcome"], row["code"]) for row in _rows(report)]
+        assert reported == [("attached", "")] * 30 + [("unfinished", "NOT_TRIED")] * 30
     else:
         assert done == len(_rows(tmp_path / "out.csv.part")) == 20
     again = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=DEADLINE)

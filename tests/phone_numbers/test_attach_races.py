@@ -171,12 +171,12 @@ def test_a_reader_never_sees_a_number_without_a_campaign_during_a_move(world: Wo
     def read() -> set[UUID | None]:
         seen: list[UUID | None] = []
 
-        def look() -> bool:
+        def both_seen() -> bool:
             seen.append(PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=world.phone_number.id))
             return len(seen) > 40 and campaigns <= set(seen)
 
         try:
-            wait_until(look, "both campaigns have been seen")
+            wait_until(both_seen, "both campaigns have been seen")
         finally:
             done.set()
         return set(seen)

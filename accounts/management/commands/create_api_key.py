@@ -54,8 +54,8 @@ class Command(BaseCommand):
             )
         except ValidationFailed as refused:
             details = refused.details or {}
-            sentences = (f"{_OPTIONS[field]}: {sentence}." for field, sentence in details.items())
-            raise CommandError("\n".join(sentences)) from refused
+            messages = (f"{_OPTIONS[field]}: {message}." for field, message in details.items())
+            raise CommandError("\n".join(messages)) from refused
         self.stdout.write(plain)
         self.stderr.write(
             f"Key {key.prefix}… of {organization.name} ({organization.slug})\n"

@@ -63,7 +63,7 @@ class Report:
         outcome = Outcome.FAILED if result is None else result.outcome
         code, message = line.code, line.message
         if result is not None and result.error is not None:
-            code, message = result.error.code, result.error.sentence
+            code, message = result.error.code, result.error.message
         elif outcome is Outcome.BUSY:
             code, message = "BUSY", "another transaction held the number; run it again"
         self.counts[outcome] += 1
@@ -209,7 +209,7 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
         if rows
         else ()
     )
-    told: list[tuple[UUID | str, UUID | None, RowResult]] = []
+    pairs: list[tuple[UUID | str, UUID | None, RowResult]] = []
     for line in batch:
         result = None if line.row is None else next(results)
         if is_dry and line.is_repeat and result is not None and result.outcome is Outcome.ATTACHED:
@@ -217,9 +217,9 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
             result = UNCHANGED
         report.add(line, result)
         if line.row is not None and result is not None:
-            told.append((line.row.phone_number, line.row.campaign_id, result))
+            pairs.append((line.row.phone_number, line.row.campaign_id, result))
     if run.is_dry:
-        report.moves.add(previewed(told))
+        report.moves.add(previewed(pairs))
     report.keep()
 
 

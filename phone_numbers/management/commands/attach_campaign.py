@@ -170,7 +170,7 @@ def _lines(
             return read_csv(bar.reading(file), names=names, campaign_id=campaign_id)
         except UnreadableFile as error:
             raise CommandError(f"{options['csv'] or options['previewed']}: {error}.", returncode=USAGE) from error
-    assert campaign_id is not None  # noqa: S101  (Looked at before.)
+    assert campaign_id is not None  # noqa: S101  (Checked before.)
     if options["number"] is not None:
         return _argument_lines(options["number"], campaign_id)
     origin = _campaign(names, options["from_campaign"], "--from-campaign")

@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 continue
             except (DomainError, OperationalError) as error:
                 left += 1
-                self.stderr.write(f"{number}: {error.sentence if isinstance(error, DomainError) else error}")
+                self.stderr.write(f"{number}: {error.message if isinstance(error, DomainError) else error}")
                 continue
             sent += 1
             if sent % _SHOW_EVERY == 0 and options["verbosity"] > 0:
