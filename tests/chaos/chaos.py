@@ -248,7 +248,7 @@ def _world() -> tuple[list[Any], list[Any]]:
 
     organization = OrganizationFactory.create()
     campaigns = [
-        CampaignFactory.create(organization=organization, tcr_campaign_id=f"C{index:06d}") for index in range(3)
+        CampaignFactory.create(brand__organization=organization, tcr_campaign_id=f"C{index:06d}") for index in range(3)
     ]
     return PhoneNumberFactory.create_batch(NUMBERS, organization=organization), campaigns
 

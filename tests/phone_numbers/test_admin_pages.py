@@ -12,8 +12,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils.html import strip_tags
 
-from accounts.models import Organization
-from accounts.scopes import Scope
+from accounts.models import Organization, Scope
 from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.e164 import as_written
@@ -84,7 +83,7 @@ def test_a_number_leads_with_its_state_in_words(world: World, admin_client: Clie
     assert _status_text(admin_client, number) == "Propagated: the carrier confirmed it 2 d ago."
     detach(number)
     assert _status_text(admin_client, number).startswith("Being taken off its campaign for ")
-    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    stock = PhoneNumberFactory.create(in_stock=True)
     assert _status_text(admin_client, stock) == "Available: in stock, no organization."
 
 
@@ -125,7 +124,7 @@ def test_only_what_is_possible_is_offered(world: World, admin_client: Client) ->
     assert not _show(admin_client, number).context["may_delete"], "history keeps it"
     fail_attachment(CampaignAttachment.objects.get().id)
     assert _actions(admin_client, number) == {"attach", "detach", "retry", "release"}
-    assert _actions(admin_client, PhoneNumberFactory.create(organization=None, state="AVAILABLE")) == set()
+    assert _actions(admin_client, PhoneNumberFactory.create(in_stock=True)) == set()
     assert _actions(sign_in("view_phonenumber"), number) == set()
 
 

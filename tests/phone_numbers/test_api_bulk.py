@@ -7,7 +7,7 @@ import pytest
 
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus
-from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from phone_numbers.models import CampaignAttachment, PhoneNumber
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import PhoneNumberFactory
 from tests.support.worlds import World
@@ -27,13 +27,9 @@ def _everything() -> tuple[list[Any], list[Any]]:
 
 def _mixed(world: World) -> tuple[list[str], list[dict[str, Any]]]:
     """Numbers of every kind, and what each of them gets."""
-    there = PhoneNumberFactory.create(
-        organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
-    )
-    moving = PhoneNumberFactory.create(
-        organization=world.organization, campaign=world.other_campaign, carrier_line_option_status="pending"
-    )
-    porting = PhoneNumberFactory.create(organization=world.organization, state=NumberState.PENDING)
+    there = PhoneNumberFactory.create(campaign=world.campaign, propagated=True)
+    moving = PhoneNumberFactory.create(campaign=world.other_campaign, propagated=True)
+    porting = PhoneNumberFactory.create(organization=world.organization, porting=True)
     missing = {"code": "NOT_FOUND", "message": "not found"}
     rows: list[tuple[object, dict[str, Any]]] = [
         (world.phone_number.id, {"outcome": "attached"}),
