@@ -18,11 +18,9 @@ from django.db.models import CharField, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.errors import MissingScope
-from accounts.models import ApiKey
-from accounts.scopes import Scope
-from agentmessage.db.compiled import CompiledQueryset, Param
-from agentmessage.errors import NotFound, ValidationFailed, shown
+from accounts.models import ApiKey, Scope
+from agentmessage.db.prepared import CompiledQueryset, Param
+from agentmessage.errors import MissingScope, NotFound, ValidationFailed, shown
 from agentmessage.validators import validate_label
 
 # `last_used_at` is updated at most this often.

@@ -77,6 +77,55 @@ class PreconditionFailed(DomainError):
     code = ErrorCode.PRECONDITION_FAILED
 
 
+class ChangedMeanwhile(PreconditionFailed):
+    """The number is no longer on the campaign on which it was seen when the change was confirmed."""
+
+    def __init__(self) -> None:
+        super().__init__("changed meanwhile: the number is no longer where it was when this was confirmed")
+
+
+class CampaignNotActive(DomainError):
+    """The campaign's status is anything but ACTIVE (rule 3 of the attach)."""
+
+    code = ErrorCode.CAMPAIGN_NOT_ACTIVE
+
+
+class BrandNotVerified(DomainError):
+    """The campaign's brand is neither VERIFIED nor VETTED_VERIFIED (rule 4 of the attach)."""
+
+    code = ErrorCode.BRAND_NOT_VERIFIED
+
+
+class NumberNotAssigned(DomainError):
+    """The number is in any state but ASSIGNED (rule 6 of the attach)."""
+
+    code = ErrorCode.NUMBER_NOT_ASSIGNED
+
+
+class NumberTypeNotEligible(DomainError):
+    """Numbers of this type are not attached here (checked after rule 6, where types are restricted)."""
+
+    code = ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE
+
+
+class CampaignNumberLimit(DomainError):
+    """The campaign has as many numbers as its limit allows (checked after rule 6, where it is enforced)."""
+
+    code = ErrorCode.CAMPAIGN_NUMBER_LIMIT
+
+
+class NotFailed(DomainError):
+    """There is no failed propagation to retry."""
+
+    code = ErrorCode.NOT_FAILED
+
+
+class MissingScope(DomainError):
+    """The caller's key cannot grant a scope that it does not have itself."""
+
+    code = ErrorCode.FORBIDDEN
+
+
 def shown(value: object) -> str:
     """Return a value as JSON, in one line and not too long, with invisible characters escaped."""
     if isinstance(value, dict | list):

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from agentmessage.db.locks import wait_for_turn
+from agentmessage.db.session import wait_for_turn
 from agentmessage.ids import uuid7
 from inventory.reading import Inventory, entries
 from inventory.schema import MODELS, Stored

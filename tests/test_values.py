@@ -14,8 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Model
 from django.test import Client
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber

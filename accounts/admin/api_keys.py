@@ -17,8 +17,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilte
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import create_api_key, revoke_api_key
 from agentmessage.admin.base import RowAdmin, selected_ids
 from agentmessage.admin.forms import ReasonForm

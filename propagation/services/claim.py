@@ -13,12 +13,11 @@ from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
-from agentmessage.db.locks import wait_for_turn
+from agentmessage.db.session import database_now, wait_for_turn
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier, OrderAction
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberType
-from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import array_literal
 from phone_numbers.services.transitions import log_transition
 from propagation.models import CarrierOrder

@@ -7,8 +7,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import generate_key, revoke_api_key
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import make_key

@@ -11,8 +11,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import digest_of
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import OrganizationFactory

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import ApiKey, Organization
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Organization, Scope
 from accounts.services import create_api_key, digest_of, find_usable_key, revoke_api_key
 from agentmessage.errors import NotFound, ValidationFailed
 from agentmessage.ids import uuid7

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, LineOptionStatus, NumberState, PhoneNumber
 from tests.support.api import ApiClient, assert_refused

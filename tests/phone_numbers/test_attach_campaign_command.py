@@ -81,7 +81,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) -> None:
     second = PhoneNumberFactory.create(organization=world.organization)
-    porting = PhoneNumberFactory.create(organization=world.organization, state=NumberState.PENDING)
+    porting = PhoneNumberFactory.create(organization=world.organization, porting=True)
     expired = world.other_campaign
     expired.status = CampaignStatus.EXPIRED
     expired.save()
@@ -207,9 +207,7 @@ def test_a_bandwidth_export(world: World, slug: str, tmp_path: Path) -> None:
 
 
 def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) -> None:
-    on = PhoneNumberFactory.create_batch(
-        5, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
-    )
+    on = PhoneNumberFactory.create_batch(5, campaign=world.campaign, propagated=True)
     PhoneNumber.objects.filter(id=on[0].id).update(state=NumberState.QUARANTINED)
     arguments = ("--organization", slug, "--from-campaign", world.campaign.id, "--campaign", world.other_campaign.id)
     ended = _run(*arguments, "--batch-size", 2, "--json")
@@ -221,10 +219,8 @@ def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) ->
 
 def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A customer moves a number after it was listed, and another is moved to a second organization."""
-    moved, sold, stays = PhoneNumberFactory.create_batch(
-        3, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
-    )
-    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    moved, sold, stays = PhoneNumberFactory.create_batch(3, campaign=world.campaign, propagated=True)
+    third = CampaignFactory.create(brand=world.brand)
 
     def after_the_customer(**arguments: Any) -> Any:
         attach(moved, third)
@@ -243,7 +239,7 @@ def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monke
 
 def test_what_was_previewed_is_what_is_attached(world: World, slug: str, tmp_path: Path) -> None:
     fresh, on, moved, porting = PhoneNumberFactory.create_batch(4, organization=world.organization)
-    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    third = CampaignFactory.create(brand=world.brand)
     attach(on, third)
     PhoneNumber.objects.filter(id=porting.id).update(state=NumberState.PENDING)
     numbers = [number for row in (fresh, on, moved, porting) for number in ("--number", row.number)]

@@ -11,8 +11,8 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.actors import Actor
+from agentmessage.errors import NumberNotAssigned
 from campaigns.models import Campaign
-from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services import assignment, attach
 from tests.support.factories import CampaignFactory
@@ -94,7 +94,7 @@ def meet_before_writing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _move_sixteen_at_once(world: World) -> list[object]:
-    campaigns = [CampaignFactory.create(organization=world.organization, brand=world.brand) for _ in range(THREADS)]
+    campaigns = [CampaignFactory.create(brand=world.brand) for _ in range(THREADS)]
     return _at_once([_attach(world, campaign) for campaign in campaigns])
 
 

@@ -20,7 +20,7 @@ from agentmessage.errors import DomainError
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus, CarrierStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services.attach import apply_attach
+from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.bulk_attach import (
     Outcome,
     Row,
@@ -87,9 +87,7 @@ def _build(plan: Plan) -> tuple[UUID, list[Row]]:
     for mine, status, carrier_status, identity_status in plan.campaigns:
         organization = (us if mine else them).organization
         brand = BrandFactory.create(organization=organization, identity_status=identity_status)
-        campaigns.append(
-            CampaignFactory.create(organization=organization, brand=brand, status=status, carrier_status=carrier_status)
-        )
+        campaigns.append(CampaignFactory.create(brand=brand, status=status, carrier_status=carrier_status))
     numbers = []
     for mine, state, current in plan.numbers:
         organization = (us if mine else them).organization
@@ -144,15 +142,15 @@ def _one_by_one(organization_id: UUID, rows: list[Row]) -> Outcomes:
     for row in rows:
         before = CampaignAttachment.objects.count()
         try:
-            with transaction.atomic():
-                assert isinstance(row.phone_number, UUID)
-                assert row.campaign_id is not None
-                apply_attach(
-                    organization_id=organization_id,
-                    phone_number_id=row.phone_number,
-                    campaign_id=row.campaign_id,
-                    actor=ACTOR,
-                )
+            assert isinstance(row.phone_number, UUID)
+            assert row.campaign_id is not None
+            attach_campaign(
+                organization_id=organization_id,
+                phone_number_id=row.phone_number,
+                campaign_id=row.campaign_id,
+                actor=ACTOR,
+                durable=False,
+            )
         except DomainError as error:
             outcomes.append(("failed", error.code.value))
         else:
@@ -353,13 +351,12 @@ def _race(world: World, numbers: list[PhoneNumber]) -> list[object]:
 
     def single() -> None:
         for turn in range(40):
-            with transaction.atomic():
-                apply_attach(
-                    organization_id=world.organization.id,
-                    phone_number_id=numbers[turn % len(numbers)].id,
-                    campaign_id=campaigns[turn % 2],
-                    actor=ACTOR,
-                )
+            attach_campaign(
+                organization_id=world.organization.id,
+                phone_number_id=numbers[turn % len(numbers)].id,
+                campaign_id=campaigns[turn % 2],
+                actor=ACTOR,
+            )
 
     with ThreadPoolExecutor(4) as pool:
         order = sorted(numbers, key=lambda number: number.id)

@@ -8,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.management.arguments import organization
-from accounts.models import Organization
-from accounts.scopes import Scope
+from accounts.models import Organization, Scope
 from accounts.services import create_api_key
 from agentmessage.errors import ValidationFailed
 from agentmessage.validators import LABEL_LENGTH

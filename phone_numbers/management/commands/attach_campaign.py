@@ -32,8 +32,7 @@ from phone_numbers.management.bulk_attach.csv_lines import (
     read_csv,
     read_number,
 )
-from phone_numbers.management.bulk_attach.previewed import previewed_lines
-from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
+from phone_numbers.management.bulk_attach.run import End, Report, Run, previewed_lines, run_lines
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk_attach import Outcome, Row
 from phone_numbers.services.locking import Seen

@@ -7,9 +7,8 @@ from django.db import OperationalError
 from django.db.models import F, QuerySet
 
 from accounts.management.arguments import organization
-from agentmessage.errors import DomainError
+from agentmessage.errors import DomainError, NotFailed
 from agentmessage.ids import parse_uuid
-from phone_numbers.errors import NotFailed
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from phone_numbers.services.retry import retry_attachment
