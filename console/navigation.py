@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.admin import site
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.http import HttpRequest
@@ -27,6 +28,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[type[Model], str, str], ...]], ...] = (
             (ApiKey, "API keys", "key"),
             (Operator, "Operators", "badge"),
             (Group, "Groups", "group"),
+            (LogEntry, "Changes", "edit_note"),
         ),
     ),
 )

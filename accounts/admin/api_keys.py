@@ -57,6 +57,7 @@ class ApiKeyAdmin(RowAdmin):
     """The keys of all organizations."""
 
     list_display = ("label", "prefix", "organization", "scope_list", "key_status", "last_used_at", "created_at")
+    export_also = ("expires_at", "revoked_at")
     list_select_related = ("organization",)
     list_filter = (("organization", AutocompleteSelectFilter), KeyStatusFilter)
     search_fields = ("label__icontains", "prefix__startswith", "organization__name__icontains")

@@ -24,7 +24,8 @@ def describe_number(phone_number: PhoneNumber, request: HttpRequest) -> dict[str
     """Return the context of the page."""
     may_see_history = request.user.has_perm("numbers.view_campaignattachment")
     timeline = list(_timeline(phone_number)) if may_see_history else None
-    history = reverse("admin:numbers_campaignattachment_changelist")
+    history = "admin:numbers_campaignattachment"
+    of_number = f"?phone_number__id__exact={phone_number.id}"
     return {
         "written": as_written(phone_number.number),
         "status_text": describe_status(phone_number),
@@ -32,7 +33,8 @@ def describe_number(phone_number: PhoneNumber, request: HttpRequest) -> dict[str
         "campaign_page": phone_number.campaign_id
         and reverse("admin:campaigns_campaign_change", args=[phone_number.campaign_id]),
         "timeline": None if timeline is None else timeline[:_SHOWN],
-        "whole_history": f"{history}?q={phone_number.id}" if timeline and len(timeline) > _SHOWN else None,
+        "whole_history": reverse(f"{history}_changelist") + of_number if timeline and len(timeline) > _SHOWN else None,
+        "history_csv": reverse(f"{history}_export") + of_number if timeline else None,
     }
 
 

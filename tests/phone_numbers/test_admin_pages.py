@@ -110,7 +110,7 @@ def test_the_timeline_says_who_when_why_and_what_the_carrier_said(world: World, 
     assert newest["failure"].startswith("REJECTED")
     assert "Superseded" in second["status"]
     assert len(rest) == 18
-    assert shown.context["whole_history"].endswith(f"?q={world.phone_number.id}")
+    assert shown.context["whole_history"].endswith(f"?phone_number__id__exact={world.phone_number.id}")
     exact = f'title="{entry.created_at:%Y-%m-%d %H:%M:%S} UTC"'
     assert exact in shown.content.decode()
 

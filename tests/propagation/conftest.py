@@ -11,7 +11,7 @@ from pytest_django import Settings
 from accounts.models import Scope
 from campaigns.models import Campaign
 from carriers.simulated.adapter import SimulatedCarrier
-from carriers.simulated.clock import Clock
+from carriers.simulated.faults import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
 from propagation.services.calling import RateLimiter
