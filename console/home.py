@@ -136,10 +136,10 @@ def _readings() -> Iterator[dict[str, Any]]:
     for reading in last_readings():
         found = {"differed": reading.drifted, "left": reading.left, "without an answer": reading.unreadable}
         yield {
-            "label": f"{_READINGS[CarrierReading.Subject(reading.subject)]}, {reading.account}",
+            "label": f"{_READINGS[CarrierReading.Subject(reading.subject)]}, {reading.carrier}",
             "value": format_html(
                 "{}: {}",
-                relative(reading.ended_at),
+                reading.ended_at and relative(reading.ended_at),
                 ", ".join(f"{count:,} {word}" for word, count in found.items() if count) or "no drift",
             ),
             "url": _page_of(CarrierReading, reading.id),

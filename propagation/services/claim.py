@@ -21,7 +21,7 @@ from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberTyp
 from phone_numbers.services.locking import array_literal
 from phone_numbers.services.transitions import log_transition
 from propagation.models import CarrierOrder
-from propagation.services.record import AttachmentFailure
+from propagation.services.record import AttachmentFailure, new_lease
 
 BATCH = 2_000
 # A number whose previous order is open waits for that order's end, which makes the number due at once. This is the
@@ -211,15 +211,14 @@ def _groups(ready: dict[tuple[UUID, UUID | None], list[UUID]], batch_size: int) 
 def _make_orders(carrier: Carrier, groups: Sequence[_Group]) -> list[tuple[UUID, datetime]]:
     if not groups:
         return []
-    now = database_now()
-    lease = now + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
+    lease = new_lease()
     orders = [
         CarrierOrder(
             organization_id=group.organization_id,
             carrier=carrier.name,
             action=(OrderAction.DETACH if group.campaign_id is None else OrderAction.ATTACH).value,
             campaign_id=group.campaign_id,
-            created_at=now,
+            created_at=Now(),
             next_poll_at=lease,
         )
         for group in groups

@@ -116,6 +116,11 @@ class Outcome:
     """None: as before."""
 
 
+def new_lease() -> datetime:
+    """Return the end of a lease that begins now. A worker holds an order for as long as its `next_poll_at` is that."""
+    return database_now() + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
+
+
 def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:
     """Lock an open order until the transaction ends, as the worker that holds `lease`; None: regardless of the lease.
 

@@ -119,7 +119,7 @@ def test_a_load_waits_for_an_attach_and_starts_from_its_outcome(world: World, po
 def test_without_the_lock_history_would_be_wrong(
     world: World, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "lock_staged_phone_numbers", lambda _cursor: None)
+    monkeypatch.setattr(loading, "lock_staged_phone_numbers", lambda: None)
     with an_attach_about_to_commit(world):
         loaded = start(pool, lambda: load(inventory_of(world)))
         wait_until(connections_waiting_for_locks, "the load waits for a lock")
@@ -139,7 +139,7 @@ def test_the_locks_come_before_everything_that_is_decided_or_written(world: Worl
         else "staging"
         if sql.lstrip().startswith(("CREATE TEMPORARY TABLE inventory_phone", "COPY inventory_phone", "ANALYZE"))
         else "number locks"
-        if "FOR NO KEY UPDATE OF p" in sql and "ORDER BY p.id" in sql
+        if "FOR NO KEY UPDATE" in sql and 'ORDER BY "numbers_phonenumber"."id"' in sql
         else "work"
         for sql in statements
     ]
