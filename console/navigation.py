@@ -56,4 +56,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for title, items in _GROUPS
     ]
+    if may_view(request, site, PhoneNumber) and may_view(request, site, CampaignAttachment):
+        report = {"title": "Campaign at a time", "icon": "event", "link": reverse("admin:campaign_at")}
+        groups[0]["items"].append(report)
     return [{"items": [{"title": "Home", "icon": "home", "link": reverse("admin:index")}]}, *groups]
