@@ -57,7 +57,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_truncate")
     truncate = connection.ops.sql_flush
     pytest.MonkeyPatch().setattr(
-        connection.ops, "sql_flush", lambda style, tables, **options: truncate(style, set(tables) - _KEPT, **options)
+        connection.ops,
+        "sql_flush",
+        lambda style, tables, **options: truncate(style, list(set(tables) - _KEPT), **options),
     )
     post_migrate.receivers.clear()
 
