@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, NoReturn
 from uuid import UUID
 
 import orjson
@@ -211,11 +211,28 @@ UUID_SCHEMA = {
 }
 
 
+class StrictField(serializers.Field[Any, Any, Any, Any]):
+    """One kind of JSON value, and one message for every other: DRF's own fields convert what they are sent."""
+
+    default_error_messages = {"required": "is required"}
+    kind: ClassVar[type] = object
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        """Raise ValidationError. Null is a value of another kind."""
+        super().fail("invalid" if key == "null" else key, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the value unchanged."""
+        if not isinstance(data, self.kind):
+            self.fail("invalid")
+        return data
+
+
 @extend_schema_field(UUID_SCHEMA)
-class UUIDField(serializers.Field[Any, Any, Any, Any]):
+class UUIDField(StrictField):
     """An ID, as `agentmessage.ids.parse_uuid` takes it: DRF's own field takes braces, bare hex and numbers too."""
 
-    default_error_messages = {"required": "is required", "null": NOT_A_UUID, "invalid": NOT_A_UUID}
+    default_error_messages = {"invalid": NOT_A_UUID}
 
     def to_internal_value(self, data: Any) -> UUID:
         """Return the ID."""
