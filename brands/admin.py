@@ -10,9 +10,9 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from agentmessage.admin.base import RowAdmin, link
 from agentmessage.admin.forms import RowForm
-from agentmessage.admin.lists import NamedFilter
+from agentmessage.admin.lists import STATUS_COLORS, NamedFilter
 from agentmessage.admin.unfold_typing import display
-from brands.models import VERIFIED, Brand, IdentityStatus
+from brands.models import VERIFIED, Brand
 
 _SHOWN = 20
 
@@ -64,7 +64,6 @@ class BrandAdmin(RowAdmin):
     instead_of_deleting = "A brand stays as long as a campaign does."
 
     def has_history(self, row: Brand) -> bool:
-        """Whether it has campaigns."""
         return row.campaigns.exists()
 
     def describe(self, request: HttpRequest, row: Brand) -> dict[str, Any]:
@@ -86,16 +85,7 @@ class BrandAdmin(RowAdmin):
             said = link(f"{reverse('admin:campaigns_campaign_changelist')}?brand__id__exact={row.id}", "All campaigns")
         return {"panels": [{"title": "Campaigns", "rows": rows, "said": said}]}
 
-    @display(
-        description="identity status",
-        ordering="identity_status",
-        label={
-            IdentityStatus.VERIFIED: "success",
-            IdentityStatus.VETTED_VERIFIED: "success",
-            IdentityStatus.UNVERIFIED: "danger",
-            IdentityStatus.SELF_DECLARED: "warning",
-        },
-    )
+    @display(description="identity status", ordering="identity_status", label=STATUS_COLORS)
     def identity(self, brand: Brand) -> str | None:
         """What TCR says, coloured by whether campaigns of the brand take numbers."""
         return brand.identity_status

@@ -15,9 +15,9 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from agentmessage.admin.base import RowAdmin, WithinOrganization, link
 from agentmessage.admin.forms import SameOrganizationForm
-from agentmessage.admin.lists import NamedFilter, counted
+from agentmessage.admin.lists import STATUS_COLORS, NamedFilter, counted
 from agentmessage.admin.unfold_typing import action, display
-from campaigns.models import Campaign, CampaignStatus, CarrierStatus
+from campaigns.models import Campaign, CarrierStatus
 from campaigns.selectors import ATTENTION, campaigns_in_use
 from campaigns.services import NOT_SUSPENDED
 
@@ -152,7 +152,6 @@ class CampaignAdmin(RowAdmin):
         return {"panels": [{"title": "Numbers", "rows": rows, "said": said}]}
 
     def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the operator may move numbers."""
         return request.user.has_perm("numbers.change_phonenumber")
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
@@ -163,7 +162,6 @@ class CampaignAdmin(RowAdmin):
 
     @action(description="Move all numbers to…", permissions=["move"], url_path="move", icon="move_up")
     def move_numbers(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Begin to attach another campaign to all its numbers."""
         campaign = self.get_row(request, object_id)
         return HttpResponseRedirect(reverse("admin:numbers_phonenumber_move", args=[campaign.id]))
 
@@ -203,30 +201,10 @@ class CampaignAdmin(RowAdmin):
             )
         return form
 
-    @display(
-        description="status",
-        ordering="status",
-        label={
-            CampaignStatus.ACTIVE: "success",
-            CampaignStatus.PENDING: "warning",
-            CampaignStatus.REJECTED: "danger",
-            CampaignStatus.EXPIRED: "danger",
-        },
-    )
+    @display(description="status", ordering="status", label=STATUS_COLORS)
     def tcr_status(self, campaign: Campaign) -> str:
-        """The status at TCR."""
         return campaign.status
 
-    @display(
-        description="carrier",
-        ordering="carrier_status",
-        label={
-            CarrierStatus.APPROVED: "success",
-            CarrierStatus.PENDING: "warning",
-            CarrierStatus.REJECTED: "danger",
-            CarrierStatus.SUSPENDED: "danger",
-        },
-    )
+    @display(description="carrier", ordering="carrier_status", label=STATUS_COLORS)
     def carrier(self, campaign: Campaign) -> str:
-        """The carrier's status."""
         return campaign.effective_carrier_status

@@ -42,7 +42,6 @@ class OrganizationAdmin(RowAdmin):
     instead_of_deleting = "Release its numbers and revoke its keys instead."
 
     def has_history(self, row: Organization) -> bool:
-        """Whether it has ever had anything."""
         return any(getattr(row, name).exists() for name in ("brands", "campaigns", "phone_numbers", "api_keys"))
 
     def describe(self, request: HttpRequest, row: Organization) -> dict[str, Any]:

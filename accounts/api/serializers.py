@@ -66,7 +66,6 @@ class _ScopesField(StrictField):
     default_error_messages = {"invalid": "must be a list of strings"}
 
     def to_internal_value(self, data: Any) -> list[str]:
-        """Return the scopes."""
         if not isinstance(data, list) or not all(isinstance(scope, str) for scope in data):
             self.fail("invalid")
         return data
@@ -79,7 +78,6 @@ class _MomentField(StrictField):
     default_error_messages = {"invalid": "must be a time in RFC 3339, with its offset, or null"}
 
     def to_internal_value(self, data: Any) -> datetime:
-        """Return the time in UTC."""
         if not isinstance(data, str) or not _MOMENT.fullmatch(data):
             self.fail("invalid")
         try:

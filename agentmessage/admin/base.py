@@ -50,17 +50,10 @@ def any_of(lookups: Iterable[str], value: object) -> Q:
 class ReadOnlyMixin:
     """Only show rows, whatever the permissions of the operator. Precedes the admin class."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
+    def _refuse(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _refuse
 
 
 class RowAdmin(ExportMixin):
@@ -110,7 +103,6 @@ class RowAdmin(ExportMixin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the fields of the row."""
         return [name for name in super().get_fields(request, obj) if name != REASON]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -137,7 +129,6 @@ class RowAdmin(ExportMixin):
         return {"title": "Recent changes", "rows": rows}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the class of the list."""
         return CappedChangeList
 
     def get_search_results(
@@ -225,7 +216,6 @@ class MomentRangeFilter(RangeDateTimeFilter):
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows within the range."""
         for end, lookup, whole_day in (("from", "gte", time.min), ("to", "lte", time.max)):
             moment = self._moment(end, whole_day)
             if moment is not None:

@@ -222,7 +222,6 @@ class StrictField(serializers.Field[Any, Any, Any, Any]):
         super().fail("invalid" if key == "null" else key, **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the value unchanged."""
         if not isinstance(data, self.kind):
             self.fail("invalid")
         return data
@@ -235,7 +234,6 @@ class UUIDField(StrictField):
     default_error_messages = {"invalid": NOT_A_UUID}
 
     def to_internal_value(self, data: Any) -> UUID:
-        """Return the ID."""
         value = parse_uuid(data)
         if value is None:
             self.fail("invalid")
@@ -248,7 +246,6 @@ class ChoiceField(serializers.ChoiceField):
     default_error_messages = {"invalid_choice": "must be one of {choices}"}
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the word."""
         if not isinstance(data, str) or data not in self.choices:
             self.fail("invalid_choice", choices=", ".join(self.choices))
         return data
@@ -261,7 +258,6 @@ class WholeNumberField(serializers.IntegerField):
     _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
     def to_internal_value(self, data: Any) -> int:
-        """Return the number."""
         if not self._DIGITS.fullmatch(data) or not self.min_value <= int(data) <= self.max_value:  # type: ignore[operator]  # Both bounds are given.
             self.fail("invalid", min_value=self.min_value, max_value=self.max_value)
         return int(data)

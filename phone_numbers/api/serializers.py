@@ -257,7 +257,6 @@ class _IdsField(StrictField):
     default_error_messages = {"invalid": f"must be a list of 1 to {BULK_LIMIT} ids"}
 
     def to_internal_value(self, data: Any) -> list[UUID]:
-        """Return the IDs."""
         if not isinstance(data, list) or not 1 <= len(data) <= BULK_LIMIT:
             self.fail("invalid")
         ids = [parse_uuid(item) for item in data]
