@@ -58,7 +58,7 @@ class BrandAdmin(RowAdmin):
     add_fieldsets = ((None, {"fields": ("organization", "name", "tcr_brand_id", "identity_status")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """A brand stays with its organization."""
+        """Keep a brand with its organization."""
         return () if obj is None else ("organization", "created_at", "updated_at", "id")
 
     instead_of_deleting = "A brand stays as long as a campaign does."
@@ -87,5 +87,5 @@ class BrandAdmin(RowAdmin):
 
     @display(description="identity status", ordering="identity_status", label=STATUS_COLORS)
     def identity(self, brand: Brand) -> str | None:
-        """What TCR says, coloured by whether campaigns of the brand take numbers."""
+        """Return the status at TCR; its color shows whether campaigns of the brand take numbers."""
         return brand.identity_status

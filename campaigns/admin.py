@@ -166,7 +166,7 @@ class CampaignAdmin(RowAdmin):
         return HttpResponseRedirect(reverse("admin:numbers_phonenumber_move", args=[campaign.id]))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """A campaign stays with its organization."""
+        """Keep a campaign with its organization."""
         suspension = ("mno_metadata", "suspended_by", "suspended_at")
         return suspension if obj is None else ("organization", *suspension, "created_at", "updated_at", "id")
 
@@ -190,7 +190,7 @@ class CampaignAdmin(RowAdmin):
     def get_form(
         self, request: HttpRequest, obj: Campaign | None = None, change: bool = False, **kwargs: Any
     ) -> "type[forms.ModelForm[Any]]":
-        """The form; on the page of a campaign it offers the brands of its organization only."""
+        """Offer only the brands of the campaign's organization."""
         form: type[forms.ModelForm[Any]] = super().get_form(request, obj, change, **kwargs)
         if obj is not None and "brand" in form.base_fields:
             form.base_fields["brand"].widget.widget = WithinOrganization(

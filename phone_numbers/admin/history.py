@@ -1,4 +1,4 @@
-"""The history of attachments: to read, from anywhere, and to change from nowhere."""
+"""The history of attachments, which is read-only."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 def with_actors(entries: QuerySet[CampaignAttachment]) -> QuerySet[CampaignAttachment]:
-    """The entries with `operator_name` and `key_label`, found in the same statement: an actor is no foreign key."""
+    """Add `operator_name` and `key_label` to the entries, in the same statement: an actor is not a foreign key."""
     as_id = Case(When(actor_id__regex=_UUID, then=Cast("actor_id", UUIDField())), output_field=UUIDField())
     return entries.alias(actor_uuid=as_id).annotate(
         operator_name=Subquery(Operator.objects.filter(id=OuterRef("actor_uuid")).values("username")),

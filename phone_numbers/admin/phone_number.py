@@ -110,7 +110,7 @@ class PhoneNumberAdmin(RowAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Everything but the label, how messages go, and the account while nothing binds the number to it."""
+        """Leave the label and the routing editable, and the account while nothing binds the number to it."""
         if obj is None:
             return ()
         return _FIXED if obj.may_change_account else ("carrier", *_FIXED)
@@ -174,7 +174,7 @@ class PhoneNumberAdmin(RowAdmin):
 
     @display(description="current attachment", empty_value="-")
     def current_entry(self, phone_number: PhoneNumber) -> str | None:
-        """The entry of history that says how the number came to its campaign."""
+        """Link to the attachment that put the number on its campaign."""
         entry = phone_number.current_attachment
         if entry is None:
             return None
