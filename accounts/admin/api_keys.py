@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminErrorList, AdminForm
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, Q, QuerySet
 from django.db.models.functions import Now
@@ -67,12 +68,7 @@ class ApiKeyAdmin(RowAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return everything but the label, once the key exists."""
-        if obj is None:
-            return ()
-        return (
-            "id", "organization", "prefix", "scope_list", "key_status",
-            "created_at", "last_used_at", "expires_at", "revoked_at",
-        )  # fmt: skip
+        return () if obj is None else tuple(name for name in flatten_fieldsets(self.fieldsets) if name != "label")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: keys are revoked, and history refers to them."""
