@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from agentmessage.ids import uuid7
@@ -85,7 +85,7 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="accounts_apikey_newest"),
+            models.Index(fields=["organization", "-created_at", "-id"], name="accounts_apikey_newest"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="accounts_apikey_organization_id"),

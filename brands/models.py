@@ -2,7 +2,7 @@
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Organization
@@ -42,7 +42,7 @@ class Brand(models.Model):
     class Meta:
         ordering = ["name", "id"]
         indexes = [
-            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="brands_brand_newest"),
+            models.Index(fields=["organization", "-created_at", "-id"], name="brands_brand_newest"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="brands_brand_organization_id"),

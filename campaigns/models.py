@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Organization
@@ -102,7 +102,7 @@ class Campaign(models.Model):
     class Meta:
         ordering = ["name", "id"]
         indexes = [
-            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="campaigns_campaign_newest"),
+            models.Index(fields=["organization", "-created_at", "-id"], name="campaigns_campaign_newest"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="campaigns_campaign_organization_id"),

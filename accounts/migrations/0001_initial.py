@@ -169,14 +169,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "API key",
                 "ordering": ["-created_at", "-id"],
-                "indexes": [
-                    models.Index(
-                        models.F("organization"),
-                        models.OrderBy(models.F("created_at"), descending=True),
-                        models.OrderBy(models.F("id"), descending=True),
-                        name="accounts_apikey_newest",
-                    )
-                ],
+                "indexes": [models.Index(fields=["organization", "-created_at", "-id"], name="accounts_apikey_newest")],
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="accounts_apikey_organization_id"),
                     models.CheckConstraint(

@@ -74,14 +74,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
-                "indexes": [
-                    models.Index(
-                        models.F("organization"),
-                        models.OrderBy(models.F("created_at"), descending=True),
-                        models.OrderBy(models.F("id"), descending=True),
-                        name="brands_brand_newest",
-                    )
-                ],
+                "indexes": [models.Index(fields=["organization", "-created_at", "-id"], name="brands_brand_newest")],
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="brands_brand_organization_id"),
                     models.UniqueConstraint(

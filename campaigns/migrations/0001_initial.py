@@ -155,12 +155,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["name", "id"],
                 "indexes": [
-                    models.Index(
-                        models.F("organization"),
-                        models.OrderBy(models.F("created_at"), descending=True),
-                        models.OrderBy(models.F("id"), descending=True),
-                        name="campaigns_campaign_newest",
-                    )
+                    models.Index(fields=["organization", "-created_at", "-id"], name="campaigns_campaign_newest")
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="campaigns_campaign_organization_id"),

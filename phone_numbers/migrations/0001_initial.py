@@ -261,9 +261,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("organization"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
+                fields=["organization", "-created_at", "-id"],
                 condition=models.Q(("state", "ASSIGNED")),
                 name="numbers_phonenumber_newest",
             ),
@@ -271,20 +269,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("organization"),
-                models.F("campaign"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
-                name="numbers_phonenumber_campaign",
+                fields=["organization", "campaign", "-created_at", "-id"], name="numbers_phonenumber_campaign"
             ),
         ),
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("organization"),
-                models.F("number_type"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
+                fields=["organization", "number_type", "-created_at", "-id"],
                 condition=models.Q(("state", "ASSIGNED"), models.Q(("number_type", "local"), _negated=True)),
                 name="numbers_phonenumber_type",
             ),
@@ -292,10 +283,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("carrier_line_option_status"),
-                models.F("organization"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
+                fields=["carrier_line_option_status", "organization", "-created_at", "-id"],
                 name="numbers_phonenumber_status",
             ),
         ),
@@ -408,20 +396,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="campaignattachment",
-            index=models.Index(
-                models.F("phone_number"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
-                name="numbers_attachment_newest",
-            ),
+            index=models.Index(fields=["phone_number", "-created_at", "-id"], name="numbers_attachment_newest"),
         ),
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("carrier"),
-                models.F("organization"),
-                models.F("next_attempt_at"),
-                models.F("id"),
+                fields=["carrier", "organization", "next_attempt_at", "id"],
                 condition=models.Q(("next_attempt_at__isnull", False)),
                 name="numbers_attachment_due",
             ),
@@ -429,16 +409,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("order_id"),
-                condition=models.Q(("order_id__isnull", False)),
-                name="numbers_attachment_of_order",
+                fields=["order_id"], condition=models.Q(("order_id__isnull", False)), name="numbers_attachment_of_order"
             ),
         ),
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("batch_id"),
-                models.F("id"),
+                fields=["batch_id", "id"],
                 condition=models.Q(("batch_id__isnull", False)),
                 name="numbers_attachment_batch",
             ),
@@ -446,8 +423,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("campaign"),
-                models.F("id"),
+                fields=["campaign", "id"],
                 condition=models.Q(
                     ("next_attempt_at__isnull", True),
                     models.Q(
@@ -465,8 +441,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("failure_code"),
-                models.F("id"),
+                fields=["failure_code", "id"],
                 condition=models.Q(("status", "failed")),
                 name="numbers_attachment_failed",
             ),
@@ -480,8 +455,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("previous_campaign"),
-                models.F("created_at"),
+                fields=["previous_campaign", "created_at"],
                 condition=models.Q(("previous_campaign__isnull", False)),
                 name="numbers_attachment_departure",
             ),
@@ -671,7 +645,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="bulkoperation",
             index=models.Index(
-                models.F("updated_at"),
+                fields=["updated_at"],
                 condition=models.Q(("phase__in", ("previewing", "running"))),
                 name="numbers_bulkoperation_working",
             ),
