@@ -46,9 +46,15 @@ class Organization(models.Model):
     class Meta:
         ordering = ["name", "id"]
         constraints = [
-            models.CheckConstraint(condition=~Q(name=""), name="accounts_organization_name_not_empty"),
             models.CheckConstraint(
-                condition=Q(slug__regex=r"^[a-z0-9][a-z0-9-]*$"), name="accounts_organization_slug_form"
+                condition=~Q(name=""),
+                name="accounts_organization_name_not_empty",
+                violation_error_message="An organization has a name.",
+            ),
+            models.CheckConstraint(
+                condition=Q(slug__regex=r"^[a-z0-9][a-z0-9-]*$"),
+                name="accounts_organization_slug_form",
+                violation_error_message="Small letters, digits and hyphens only, and a letter or digit first.",
             ),
         ]
 

@@ -9,23 +9,11 @@ from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from agentmessage.admin.base import RowAdmin, link
-from agentmessage.admin.forms import RowForm
 from agentmessage.admin.lists import STATUS_COLORS, NamedFilter
 from agentmessage.admin.unfold_typing import display
 from brands.models import VERIFIED, Brand
 
 _SHOWN = 20
-
-
-class BrandForm(RowForm):
-    """A brand."""
-
-    constraint_messages = {
-        "brands_brand_name_not_empty": ("name", "A brand has a name."),
-        "brands_brand_identity_status_known": ("identity_status", "TCR has no such status."),
-        "brands_brand_tcr_brand_id_form": ("tcr_brand_id", "B and 6 to 11 capitals or digits, as in BABC123."),
-        "brands_brand_tcr_brand_id_once": ("tcr_brand_id", "The organization has a brand of this id already."),
-    }
 
 
 class VerifiedFilter(NamedFilter):
@@ -43,7 +31,6 @@ class VerifiedFilter(NamedFilter):
 class BrandAdmin(RowAdmin):
     """The brands of all organizations."""
 
-    form = BrandForm
     list_display = ("name", "organization", "tcr_brand_id", "identity", "created_at")
     list_select_related = ("organization",)
     list_filter = (("organization", AutocompleteSelectFilter), VerifiedFilter, "identity_status")

@@ -26,21 +26,6 @@ class CampaignForm(SameOrganizationForm):
     """A campaign."""
 
     same_organization = ("brand",)
-    constraint_messages = {
-        "campaigns_campaign_name_not_empty": ("name", "A campaign has a name."),
-        "campaigns_campaign_usecase_known": ("usecase", "TCR has no such use case."),
-        "campaigns_campaign_status_known": ("status", "TCR has no such status."),
-        "campaigns_campaign_carrier_status_known": ("carrier_status", "There is no such status."),
-        "campaigns_campaign_tcr_campaign_id_form": (
-            "tcr_campaign_id",
-            "C and 6 to 11 capitals or digits, as in CABC123.",
-        ),
-        "campaigns_campaign_tcr_campaign_id_once": (
-            "tcr_campaign_id",
-            "The organization has a campaign of this id already.",
-        ),
-        "campaigns_campaign_suspension_reason": ("suspension_reason", "A suspension that ends has a reason."),
-    }
 
     class Meta:
         help_texts = {

@@ -160,16 +160,25 @@ class PhoneNumber(models.Model):
                 condition=Q(number__regex=r"^\+[1-9][0-9]{6,14}$")
                 | Q(number_type=NumberType.SHORT_CODE, number__regex=r"^[1-9][0-9]{4,5}$"),
                 name="numbers_phonenumber_number_e164",
+                violation_error_message="E.164, as in +19195550100: a plus and 7 to 15 digits. "
+                "A short code has 5 or 6 digits and that type.",
             ),
             models.CheckConstraint(
-                condition=Q(number_type__in=NumberType.values), name="numbers_phonenumber_number_type_known"
+                condition=Q(number_type__in=NumberType.values),
+                name="numbers_phonenumber_number_type_known",
+                violation_error_message="There is no such type.",
             ),
-            models.CheckConstraint(condition=Q(state__in=NumberState.values), name="numbers_phonenumber_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=NumberState.values),
+                name="numbers_phonenumber_state_known",
+                violation_error_message="There is no such state.",
+            ),
             models.CheckConstraint(
                 condition=Q(state=NumberState.AVAILABLE, organization__isnull=True)
                 | Q(state__in=[NumberState.PENDING, NumberState.ASSIGNED], organization__isnull=False)
                 | Q(state__in=[NumberState.QUARANTINED, NumberState.LOST]),
                 name="numbers_phonenumber_state_organization",
+                violation_error_message="An available number has no organization; a pending or assigned one has.",
             ),
             # A composite foreign key does not check a row whose organization is NULL, so this does.
             models.CheckConstraint(

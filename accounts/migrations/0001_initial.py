@@ -116,11 +116,14 @@ class Migration(migrations.Migration):
                 "ordering": ["name", "id"],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True), name="accounts_organization_name_not_empty"
+                        condition=models.Q(("name", ""), _negated=True),
+                        name="accounts_organization_name_not_empty",
+                        violation_error_message="An organization has a name.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("slug__regex", "^[a-z0-9][a-z0-9-]*$")),
                         name="accounts_organization_slug_form",
+                        violation_error_message="Small letters, digits and hyphens only, and a letter or digit first.",
                     ),
                 ],
             },

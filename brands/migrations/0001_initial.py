@@ -78,20 +78,26 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="brands_brand_organization_id"),
                     models.UniqueConstraint(
-                        fields=("organization", "tcr_brand_id"), name="brands_brand_tcr_brand_id_once"
+                        fields=("organization", "tcr_brand_id"),
+                        name="brands_brand_tcr_brand_id_once",
+                        violation_error_message="The organization has a brand of this id already.",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True), name="brands_brand_name_not_empty"
+                        condition=models.Q(("name", ""), _negated=True),
+                        name="brands_brand_name_not_empty",
+                        violation_error_message="A brand has a name.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("identity_status__in", ["SELF_DECLARED", "UNVERIFIED", "VERIFIED", "VETTED_VERIFIED"])
                         ),
                         name="brands_brand_identity_status_known",
+                        violation_error_message="TCR has no such status.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("tcr_brand_id__regex", "^B[A-Z0-9]{6,11}$")),
                         name="brands_brand_tcr_brand_id_form",
+                        violation_error_message="B and 6 to 11 capitals or digits, as in BABC123.",
                     ),
                 ],
             },

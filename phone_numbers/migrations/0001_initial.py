@@ -326,6 +326,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="numbers_phonenumber_number_e164",
+                violation_error_message="E.164, as in +19195550100: a plus and 7 to 15 digits. A short code has 5 or 6 digits and that type.",
             ),
         ),
         migrations.AddConstraint(
@@ -333,6 +334,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("number_type__in", ["local", "toll_free", "short_code"])),
                 name="numbers_phonenumber_number_type_known",
+                violation_error_message="There is no such type.",
             ),
         ),
         migrations.AddConstraint(
@@ -340,6 +342,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED", "LOST"])),
                 name="numbers_phonenumber_state_known",
+                violation_error_message="There is no such state.",
             ),
         ),
         migrations.AddConstraint(
@@ -352,6 +355,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="numbers_phonenumber_state_organization",
+                violation_error_message="An available number has no organization; a pending or assigned one has.",
             ),
         ),
         migrations.AddConstraint(
