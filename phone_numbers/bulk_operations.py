@@ -75,7 +75,7 @@ class BulkOperation(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index("updated_at", name="numbers_bulkoperation_working", condition=Q(phase__in=WORKING)),
+            models.Index(fields=["updated_at"], name="numbers_bulkoperation_working", condition=Q(phase__in=WORKING)),
         ]
 
     def __str__(self) -> str:

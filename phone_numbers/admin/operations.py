@@ -25,6 +25,7 @@ from unfold.utils import display_for_label
 from accounts.models import Operator, Organization
 from agentmessage.admin.base import ReadOnlyMixin, RowAdmin, link
 from agentmessage.admin.forms import ReasonForm
+from agentmessage.admin.lists import STATUS_COLORS
 from agentmessage.admin.unfold_typing import display
 from agentmessage.api.envelope import request_id_of
 from agentmessage.errors import ErrorCode, ValidationFailed
@@ -54,7 +55,6 @@ _SHOWN = 100
 # How long a page waits for numbers that another transaction holds.
 _LOCK_SECONDS = 0.3
 _FILTERS = "_changelist_filters"  # Django's own name for it.
-_COLOURS = {"changed": "success", "unchanged": "info", "failed": "danger", "busy": "danger"}
 _UNDOABLE = (BulkAction.ATTACH, BulkAction.DETACH, BulkAction.UNDO)
 _NOT_DONE = (RowOutcome.FAILED, RowOutcome.BUSY)
 
@@ -147,7 +147,6 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
 
     @display(description="numbers")
     def progress(self, operation: BulkOperation) -> str:
-        """Return how many numbers have their outcome, of how many."""
         return f"{operation.rows_done:,} of {operation.rows_total:,}"
 
     def get_urls(self) -> list[URLPattern]:
@@ -342,5 +341,5 @@ def _link(row: BulkOperationRow) -> str:
 
 
 def _label(outcome: str, word: str) -> str:
-    label: str = display_for_label(word, "-", {word: _COLOURS[outcome]})
+    label: str = display_for_label(word, "-", {word: STATUS_COLORS[outcome]})
     return label
