@@ -65,8 +65,6 @@ class CampaignDecision(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
-NETWORKS = {"10017": "AT&T", "10035": "T-Mobile"}
-"""The mobile networks by their IDs at the registry."""
 OTHER_NETWORKS = "other"
 """The networks of which a carrier speaks as one."""
 
@@ -310,12 +308,7 @@ class Carrier(Protocol):
         Raises CarrierRefused, CarrierUnavailable.
         """
 
-    def close(self) -> None:
-        """Close the connections. The next call opens new ones."""
-
-
-class CarrierAccount(Carrier, Protocol):
-    """A carrier that also lists what the account has, for an import."""
+    # What the account has, for an import.
 
     def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """Yield the numbers of the account, as `assignment_pages` does, if that lists only those on campaigns.
@@ -328,6 +321,9 @@ class CarrierAccount(Carrier, Protocol):
 
     def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
         """Yield the campaigns of these brands. Raises ListUnavailable, CarrierRefused, CarrierUnavailable."""
+
+    def close(self) -> None:
+        """Close the connections. The next call opens new ones."""
 
 
 LOCAL_NUMBERS = frozenset({"local"})

@@ -20,7 +20,7 @@ from accounts.models import Organization
 from agentmessage.ids import uuid7
 from brands.models import TCR_BRAND_ID, Brand, IdentityStatus
 from campaigns.models import TCR_CAMPAIGN_ID, Campaign, CarrierStatus, Usecase
-from carriers.base import Assignment, AssignmentState, CarrierAccount, ListedBrand, ListedCampaign
+from carriers.base import Assignment, AssignmentState, Carrier, ListedBrand, ListedCampaign
 from inventory.carrier_pages import forget_pages, read_list
 from inventory.load import load_entries
 from inventory.merge import Counts, InventoryCounts
@@ -68,7 +68,7 @@ class ImportReport:
     unreadable: int
 
 
-def account_brands(carrier: CarrierAccount, slug: str) -> list[tuple[ListedBrand, str | None]]:
+def account_brands(carrier: Carrier, slug: str) -> list[tuple[ListedBrand, str | None]]:
     """Return the account's brands, each with the slug of the organization that has it: this one, or else another.
 
     Raises ListUnavailable, CarrierRefused, CarrierUnavailable.
@@ -83,7 +83,7 @@ def account_brands(carrier: CarrierAccount, slug: str) -> list[tuple[ListedBrand
 
 def import_from_carrier(
     *,
-    carrier: CarrierAccount,
+    carrier: Carrier,
     slug: str,
     tcr_brand_ids: Collection[str],
     with_unassigned: bool = False,

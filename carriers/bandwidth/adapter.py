@@ -5,7 +5,6 @@ Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -14,18 +13,14 @@ from urllib.parse import SplitResult, quote
 from xml.etree.ElementTree import Element
 
 from carriers.bandwidth import tendlc, xml_format
-from carriers.bandwidth.address import Address
-from carriers.bandwidth.oauth import Token
+from carriers.bandwidth.account import Address, Token
 from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
 from carriers.bandwidth.xml_format import Order, OrderError
 from carriers.base import (
-    DEFAULT_ACCOUNT,
-    LOCAL_NUMBERS,
     AssignmentPage,
     CampaignApproval,
     CarrierRefused,
     CarrierUnavailable,
-    Deadline,
     Failure,
     FailureKind,
     ListedBrand,
@@ -35,7 +30,7 @@ from carriers.base import (
     OrderRequest,
     Pace,
 )
-from carriers.http import Answer, HttpCaller
+from carriers.http import Answer, HttpCarrier
 
 _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
 _DETAILS = "TelephoneNumberResponse"
@@ -52,14 +47,12 @@ _TRANSIENT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY)
 _NO_SUCH_NUMBER_CODE = "12512"
 
 
-class BandwidthCarrier:
+class BandwidthCarrier(HttpCarrier):
     """Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164.
 
     `Address.read` says which addresses it takes.
     """
 
-    name = DEFAULT_ACCOUNT
-    number_types = LOCAL_NUMBERS
     lookup_size = 1
     page_size = page_step = tendlc.PAGE_SIZE
 
@@ -69,7 +62,7 @@ class BandwidthCarrier:
         self._base = address.account_base
         self._account = address.account
         self._has_ten_digits = address.version == "1"
-        self._caller = HttpCaller(pace=pace)
+        super().__init__(pace=pace)
         credentials = (address.user, address.secret)
         self._basic = credentials if address.version == "1" else None
         self._token = Token(url=address.token_url, credentials=credentials) if address.version == "2" else None
@@ -80,14 +73,7 @@ class BandwidthCarrier:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
         return cls(address=Address.read(url), pace=pace)
 
-    def until(self, deadline: Deadline) -> Self:
-        """See `Carrier`."""
-        bound = copy(self)
-        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
-        return bound
-
     def submit(self, order: OrderRequest) -> OrderReport:
-        """See `Carrier`."""
         sent, unsupported = self._formatted(order.numbers)
         if not sent:
             return OrderReport(failures=unsupported)
@@ -115,7 +101,6 @@ class BandwidthCarrier:
         raise exception
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """See `Carrier`."""
         report = self._find(order)
         if report is None:
             return None
@@ -200,15 +185,13 @@ class BandwidthCarrier:
         return tendlc.pages(self._get_json, self._list_access, position)
 
     def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `CarrierAccount`. The list of assignments has them all."""
+        """See `Carrier`. The list of assignments has them all."""
         return iter(())
 
     def brands(self) -> Iterator[ListedBrand]:
-        """See `CarrierAccount`."""
         return tendlc.brands(self._get_json, self._list_access)
 
     def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-        """See `CarrierAccount`."""
         return tendlc.campaigns(self._get_json, self._list_access, tcr_brand_ids)
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
@@ -235,14 +218,6 @@ class BandwidthCarrier:
         if len(denied) == len(xml_format.CAMPAIGN_KINDS):
             raise denied[0]
         return None
-
-    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
-        """See `Carrier`. Campaigns go by their TCR ID."""
-        return [] if campaign_id is None else [campaign_id]
-
-    def close(self) -> None:
-        """See `Carrier`."""
-        self._caller.close()
 
     def _order(self, order: OrderRequest, carrier_order_id: str) -> Order | None:
         answer = self._call("GET", f"{self._base}/tnoptions/{quote(carrier_order_id, safe='')}")

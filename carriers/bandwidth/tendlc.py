@@ -106,7 +106,7 @@ def pages(get: Get, access: Access, position: int) -> Iterator[AssignmentPage]:
 
 
 def brands(get: Get, access: Access) -> Iterator[ListedBrand]:
-    """See `CarrierAccount.brands`."""
+    """See `Carrier.brands`."""
     for record in _records(get, access, "tendlc/brands"):
         match record:
             case {"brandId": str() as brand_id, **fields}:
@@ -116,7 +116,7 @@ def brands(get: Get, access: Access) -> Iterator[ListedBrand]:
 
 
 def campaigns(get: Get, access: Access, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-    """See `CarrierAccount.campaigns`. All are read: the filter by brand takes a part of an ID for the whole."""
+    """See `Carrier.campaigns`. All are read: the filter by brand takes a part of an ID for the whole."""
     for record in _records(get, access, "tendlc/campaigns"):
         match record:
             case {"campaignId": str() as campaign_id, "brandId": str() as brand_id, **fields} if (

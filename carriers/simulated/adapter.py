@@ -1,31 +1,23 @@
 """The adapter of the simulated carrier (`carriers.simulated`)."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from copy import copy
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
 
 from carriers.base import (
-    DEFAULT_ACCOUNT,
-    LOCAL_NUMBERS,
-    AssignmentPage,
     CampaignApproval,
     CampaignDecision,
     CarrierRefused,
     CarrierUnavailable,
-    Deadline,
     Failure,
     FailureKind,
-    ListedBrand,
-    ListedCampaign,
-    ListUnavailable,
     OrderReport,
     OrderRequest,
     Pace,
     carriers_words,
 )
-from carriers.http import Answer, HttpCaller
+from carriers.http import Answer, HttpCarrier
 
 DEFAULT_BATCH = 1000
 _KINDS = {
@@ -36,16 +28,13 @@ _KINDS = {
 }
 
 
-class SimulatedCarrier:
+class SimulatedCarrier(HttpCarrier):
     """`simulated://[host[:port]][?batch=1000]`; without a host the one that `make run` starts beside port 8000."""
-
-    name = DEFAULT_ACCOUNT
-    number_types = LOCAL_NUMBERS
 
     def __init__(self, *, base: str, pace: Pace, batch_size: int = DEFAULT_BATCH) -> None:
         self.batch_size = self.lookup_size = self.page_size = self.page_step = batch_size
         self._base = base
-        self._caller = HttpCaller(pace=pace)
+        super().__init__(pace=pace)
 
     @classmethod
     def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
@@ -55,14 +44,7 @@ class SimulatedCarrier:
             raise ValueError("batch must be a number from 1 to 10000.")
         return cls(base=f"http://{url.hostname or '127.0.0.1'}:{url.port or 8001}", pace=pace, batch_size=int(batch))
 
-    def until(self, deadline: Deadline) -> Self:
-        """See `Carrier`."""
-        bound = copy(self)
-        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
-        return bound
-
     def submit(self, order: OrderRequest) -> OrderReport:
-        """See `Carrier`."""
         answer = self._call(
             "POST",
             "/orders",
@@ -83,14 +65,12 @@ class SimulatedCarrier:
         raise CarrierRefused(Failure(FailureKind.REJECTED, _message(answer), str(answer.status)))
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """See `Carrier`."""
         answer = self._call("GET", f"/orders/{quote(order.order_id)}")
         if _is_absent(answer):
             return None
         return _report(_fine(answer))
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """See `Carrier`."""
         for some in _batches(numbers, self.batch_size):
             found = _fine(self._call("POST", "/numbers/search", {"numbers": list(some)})).get("numbers")
             if not isinstance(found, dict):
@@ -99,7 +79,6 @@ class SimulatedCarrier:
                 yield number, found.get(number)
 
     def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
-        """See `Carrier`."""
         for some in _batches(numbers, self.batch_size):
             lost = _fine(self._call("POST", "/numbers/lost", {"numbers": list(some)})).get("numbers")
             if not isinstance(lost, list):
@@ -107,24 +86,7 @@ class SimulatedCarrier:
             for number in some:
                 yield number, number not in lost
 
-    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `Carrier`. A lookup takes as many numbers as a page would have."""
-        raise ListUnavailable
-
-    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `CarrierAccount`. The simulator takes every number."""
-        raise ListUnavailable
-
-    def brands(self) -> Iterator[ListedBrand]:
-        """See `CarrierAccount`. The simulator has none."""
-        raise ListUnavailable
-
-    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-        """See `CarrierAccount`. The simulator takes every campaign."""
-        raise ListUnavailable
-
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
-        """See `Carrier`."""
         answer = self._call("GET", f"/campaigns/{quote(tcr_campaign_id)}")
         if _is_absent(answer):
             return None
@@ -137,14 +99,6 @@ class SimulatedCarrier:
             return CampaignApproval(CampaignDecision(str(content.get("status"))), words)
         except ValueError:
             raise _unreadable() from None
-
-    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
-        """See `Carrier`. Campaigns go by their TCR ID."""
-        return [] if campaign_id is None else [campaign_id]
-
-    def close(self) -> None:
-        """See `Carrier`."""
-        self._caller.close()
 
     def _call(self, method: str, path: str, body: object = None) -> Answer:
         content = None if body is None else json.dumps(body).encode()

@@ -176,9 +176,11 @@ def read_error(answer: Answer) -> Error:
     raise unreadable()
 
 
-def is_success(answer: Answer) -> bool:
-    """Whether Telnyx has done what was asked."""
-    return 200 <= answer.status < 300
+def body_of(answer: Answer) -> bytes:
+    """Return the body of an answer to what Telnyx has done. Raises what `raise_error` does for any other."""
+    if not 200 <= answer.status < 300:
+        raise_error(answer)
+    return answer.body
 
 
 def is_unknown(answer: Answer) -> bool:

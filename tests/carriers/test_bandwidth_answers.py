@@ -10,9 +10,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from carriers.bandwidth.account import Address, Token
 from carriers.bandwidth.adapter import BandwidthCarrier
-from carriers.bandwidth.address import Address
-from carriers.bandwidth.oauth import Token
 from carriers.base import (
     CampaignDecision,
     CarrierRefused,

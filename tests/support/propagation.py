@@ -18,6 +18,7 @@ from carriers.base import (
     OrderReport,
     OrderRequest,
 )
+from carriers.http import HttpCarrier
 from carriers.simulated.faults import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
@@ -170,7 +171,7 @@ def fail_attachment(attachment_id: UUID, code: FailureCode = FailureCode.REJECTE
     record_failures({attachment_id: failure})
 
 
-class Meanwhile:
+class Meanwhile(HttpCarrier):
     """A carrier during whose calls something else happens once: after it has acted, before the answer arrives."""
 
     def __init__(self, carrier: Carrier, happens: Callable[[], None]) -> None:
