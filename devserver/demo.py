@@ -20,10 +20,9 @@ from accounts.scopes import Scope
 from accounts.services import create_api_key, find_usable_key
 from agentmessage.environment import env
 from agentmessage.make_run import Running
-from devserver.data_folder import publish, write_private
-from devserver.errors import DevServerError
-from devserver.postgresql.cluster import start_over
-from devserver.postgresql.server import Server
+from devserver.cluster import start_over
+from devserver.data_folder import DevServerError, publish, write_private
+from devserver.postgresql import Server
 from devserver.processes import Children, free_port, pause, wait_for_any
 from phone_numbers.models import PhoneNumber
 
