@@ -30,7 +30,7 @@ from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from phone_numbers.services.clock import database_now
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.calling import RateLimited, wait_for_campaign_lookup
-from propagation.services.drift import run_limit
+from propagation.services.drift import Extent, run_limit
 from propagation.services.record import AttachmentFailure
 
 T = TypeVar("T")
@@ -104,16 +104,19 @@ def open_reading(
     return reading
 
 
-def end_reading(reading: CarrierReading, *, compared: int, drifted: int, left: int) -> None:
+def end_reading(reading: CarrierReading, extent: Extent, *, is_forced: bool) -> None:
     """Record what came of the reading, and delete what it has read; of a dry run, delete everything."""
     if reading.is_dry_run:
         reading.delete()
         return
     with transaction.atomic(durable=True):
         reading.answers.all().delete()
-        reading.compared, reading.drifted, reading.left = compared, drifted, left
-        reading.save(update_fields=["compared", "drifted", "left"])
-        CarrierReading.objects.filter(id=reading.id).update(ended_at=Now())
+        CarrierReading.objects.filter(id=reading.id).update(
+            compared=extent.compared,
+            drifted=extent.drifted,
+            left=0 if extent.excess is None or is_forced else extent.drifted,
+            ended_at=Now(),
+        )
 
 
 class Asker:

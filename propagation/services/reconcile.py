@@ -108,8 +108,7 @@ def reconcile(
         report.left += done.reason is not None
         if on_finding is not None:
             on_finding(done)
-    stopped = extent.drifted if is_stopped else 0
-    end_reading(reading, compared=extent.compared, drifted=extent.drifted, left=stopped)
+    end_reading(reading, extent, is_forced=force)
     return report
 
 

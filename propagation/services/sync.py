@@ -72,8 +72,7 @@ def sync_campaigns(
         return None
     Reader(reading, carrier, asker=Asker(deadline)).read()
     report = _record_all(reading, _comparable(reading), dry_run=dry_run, force=force, on_decision=on_decision)
-    stopped = 0 if report.extent.excess is None or force else report.extent.drifted
-    end_reading(reading, compared=report.extent.compared, drifted=report.extent.drifted, left=stopped)
+    end_reading(reading, report.extent, is_forced=force)
     return report
 
 
