@@ -13,6 +13,7 @@ from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs
 
 import httpx2
+import orjson
 
 from carriers.base import (
     DEFAULT_ACCOUNT,
@@ -25,6 +26,7 @@ from carriers.base import (
     ListedCampaign,
     ListUnavailable,
     Pace,
+    unreadable,
 )
 
 TOTAL_SECONDS = 30.0
@@ -48,6 +50,17 @@ class Answer:
         """Whether its content type is of this format ("json", "xml"), or absent."""
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         return not media_type or media_type.endswith(("/" + format_name, "+" + format_name))
+
+    def read_object(self) -> dict[str, Any]:
+        """Return the JSON object of the body. Raises CarrierUnavailable for anything else."""
+        try:
+            # Refuses a nest that is too deep, where json would not.
+            content = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise unreadable() from None
+        if not isinstance(content, dict):
+            raise unreadable()
+        return content
 
     @property
     def is_challenge(self) -> bool:

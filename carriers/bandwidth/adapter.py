@@ -29,6 +29,7 @@ from carriers.base import (
     OrderReport,
     OrderRequest,
     Pace,
+    unreadable,
 )
 from carriers.http import Answer, HttpCarrier
 
@@ -81,7 +82,7 @@ class BandwidthCarrier(HttpCarrier):
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             element = xml_format.parse(answer.body, _RESPONSE).find(_ORDER)
             if element is None:
-                raise xml_format.unreadable()
+                raise unreadable()
             placed = report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
             return tendlc.with_registration(self._get_json, self._list_access, order, placed)
         if answer.status == HTTPStatus.CONFLICT:
@@ -125,7 +126,7 @@ class BandwidthCarrier(HttpCarrier):
         listed = self._order(order, found.order_id)
         if listed is None:
             # A list that has it and an order that is not there: it may be on its way. None would place it again.
-            raise xml_format.unreadable()
+            raise unreadable()
         return report_of(listed, sent, unsupported)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -227,7 +228,7 @@ class BandwidthCarrier(HttpCarrier):
             raise _exception_for(answer)
         found = _ours(xml_format.read_order(xml_format.parse(answer.body, _ORDER)), order)
         if found.order_id.lower() != carrier_order_id.lower():
-            raise xml_format.unreadable()
+            raise unreadable()
         return found
 
     def _formatted(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
@@ -280,7 +281,7 @@ class BandwidthCarrier(HttpCarrier):
 def _ours(answered: Order, order: OrderRequest) -> Order:
     """Raises CarrierUnavailable for an order that bears another id than ours."""
     if (answered.customer_order_id or order.order_id).lower() != order.order_id.lower():
-        raise xml_format.unreadable()
+        raise unreadable()
     return answered
 
 
@@ -289,7 +290,7 @@ def _is_absent(answer: Answer, *roots: str) -> bool:
     if answer.status != HTTPStatus.NOT_FOUND:
         return False
     if not answer.is_declared_as("xml"):
-        raise xml_format.unreadable()
+        raise unreadable()
     xml_format.parse(answer.body, *roots)
     return True
 

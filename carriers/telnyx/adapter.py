@@ -34,7 +34,7 @@ from carriers.base import (
 from carriers.http import Answer, HttpCarrier, read_options, read_origin
 from carriers.telnyx import campaigns, json_format
 from carriers.telnyx.campaigns import PAGE_SIZE, CampaignIds
-from carriers.telnyx.json_format import Assignment, AssignmentStatus, body_of, is_unknown, raise_error
+from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_unknown, raise_error
 
 HOST = "api.telnyx.com"
 
@@ -229,7 +229,7 @@ class TelnyxCarrier(HttpCarrier):
                 answer = self._call("POST", "phone_number_campaigns", content)
             if _has_code(answer, _DUPLICATE):
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
-        assignment = json_format.read_assignment(body_of(answer), number=number)
+        assignment = json_format.read_assignment(answer, number=number)
         if not _is_on(assignment, tcr_campaign_id, campaign_id):
             # Taken, but it does not show yet.
             return OrderReport(is_open=True)
@@ -245,10 +245,9 @@ class TelnyxCarrier(HttpCarrier):
         answer = self._call("DELETE", _path(number))
         if is_unknown(answer):
             return OrderReport()
-        body = body_of(answer)
         if answer.status == 204:
             return OrderReport(is_open=True)
-        assignment = json_format.read_assignment(body, number=number)
+        assignment = json_format.read_assignment(answer, number=number)
         # It may still show the record as it was before.
         return _after_detach(assignment) or OrderReport(is_open=True)
 
@@ -268,17 +267,17 @@ class TelnyxCarrier(HttpCarrier):
         answer = self._get(_path(number))
         if is_unknown(answer):
             return None
-        assignment = json_format.read_assignment(body_of(answer), number=number)
+        assignment = json_format.read_assignment(answer, number=number)
         self._campaigns.note(assignment)
         return assignment
 
     def _page(self, number: int) -> json_format.Page:
         params = {"page": str(number), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
-        return json_format.read_page(body_of(self._get("phone_number_campaigns", params)))
+        return json_format.read_page(self._get("phone_number_campaigns", params))
 
-    def _get_number_page(self, params: Mapping[str, str]) -> bytes:
+    def _get_number_page(self, params: Mapping[str, str]) -> Answer:
         params = {"page[size]": str(_NUMBERS_A_PAGE), **params}
-        return body_of(self._call("GET", "phone_numbers", params=params, base=self._root))
+        return self._call("GET", "phone_numbers", params=params, base=self._root)
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         return self._call("GET", path, params=params)

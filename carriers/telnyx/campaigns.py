@@ -22,10 +22,11 @@ from carriers.base import (
     Registration,
     carriers_date,
     carriers_name,
+    unreadable,
 )
 from carriers.http import Answer
 from carriers.telnyx import json_format
-from carriers.telnyx.json_format import Assignment, KnownCampaign, body_of, is_unknown
+from carriers.telnyx.json_format import Assignment, KnownCampaign, is_unknown
 
 Records = Callable[[str, Mapping[str, str]], Iterator[object]]
 """Yields the records of a list below /v2/10dlc/."""
@@ -141,7 +142,7 @@ class CampaignIds:
             own_id = self.learn(tcr_campaign_id, tcr_brand_id)
             campaign = None if own_id is None else self._ask("campaign", own_id)
         if campaign is not None and campaign.tcr_campaign_id not in (None, tcr_campaign_id):
-            raise json_format.unreadable()
+            raise unreadable()
         return campaign
 
     def _tcr_id(self, campaign_id: str) -> str | None:
@@ -159,7 +160,7 @@ class CampaignIds:
             return None
         if is_unknown(answer):
             return None
-        campaign = json_format.read_campaign(body_of(answer))
+        campaign = json_format.read_campaign(answer)
         self.note(campaign)
         return campaign
 
@@ -173,7 +174,7 @@ class CampaignIds:
             if is_unknown(answer):
                 return
             before = total
-            records, total = json_format.read_records(body_of(answer))
+            records, total = json_format.read_records(answer)
             if page > 1 and total != before:
                 # What was looked for may have slipped between two pages.
                 raise CarrierUnavailable("Telnyx's list changed while it was read.", was_sent=False)

@@ -4,6 +4,7 @@ One bad answer costs one row: it is skipped and counted. A reading that was inte
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from time import sleep
@@ -59,6 +60,10 @@ Row = tuple[Any, ...]
 """The ID of a number or campaign, then how the carrier names it."""
 Answers = Mapping[str, str | CampaignApproval | None]
 """By number or TCR ID. What is absent, the carrier does not say."""
+
+
+def ignore(_reported: object) -> None:
+    """Do nothing with what a run reports."""
 
 
 class OutOfTime(Exception):
@@ -165,24 +170,17 @@ class Asker:
         sleep(min(seconds, left, _MAX_PAUSE_SECONDS))
 
 
+@dataclass(frozen=True)
 class Reader:
     """Reads for one reading, until it is complete.
 
     Every step is committed together with how far it got. `progress` is called with the number of rows it concerned.
     """
 
-    def __init__(
-        self,
-        reading: CarrierReading,
-        carrier: Carrier,
-        *,
-        asker: Asker,
-        progress: Callable[[int], None] | None = None,
-    ) -> None:
-        self._reading = reading
-        self._carrier = carrier
-        self._asker = asker
-        self._progress = progress
+    _reading: CarrierReading
+    _carrier: Carrier
+    _asker: Asker
+    _progress: Callable[[int], object] = ignore
 
     def read(self) -> None:
         """Complete the reading. Raises OutOfTime, TooManyErrors, ReadingTaken."""
@@ -243,7 +241,7 @@ class Reader:
             if page.next_position is None:
                 self._add_unlisted(skipped)
             self._advance(position=page.next_position, skipped=skipped)
-        self._report(len(page.assignments))
+        self._progress(len(page.assignments))
 
     def _add_unlisted(self, skipped: int) -> None:
         """Store that numbers are on no campaign that the list lacks. The attached among them are looked up first.
@@ -300,7 +298,7 @@ class Reader:
             stored = [_answer(key, row_id, answers.get(name), is_known=name in answers) for row_id, name, *_ in rows]
             self._store(key, stored, asked_at)
             self._advance(last_id=rows[-1][0])
-        self._report(len(rows))
+        self._progress(len(rows))
 
     def _campaigns(self, rows: Sequence[Row]) -> Answers:
         return dict(self._carrier.assignments([row[1] for row in rows]))
@@ -336,10 +334,6 @@ class Reader:
             raise ReadingTaken
         for name, value in changes.items():
             setattr(reading, name, value)
-
-    def _report(self, rows: int) -> None:
-        if self._progress is not None:
-            self._progress(rows)
 
 
 def _answer(key: str, row_id: UUID, said: str | CampaignApproval | None, *, is_known: bool) -> CarrierAnswer:
