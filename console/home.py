@@ -19,7 +19,7 @@ from django.utils.html import format_html
 
 from agentmessage.admin.lists import CappedCount
 from agentmessage.admin.moments import relative
-from console.figures import BRANDS, CAMPAIGNS, NUMBERS, SLOW_ORDERS, count_figures, list_url, may_view, shown
+from console.stats import BRANDS, CAMPAIGNS, NUMBERS, SLOW_ORDERS, count_stats, list_url, may_view, shown
 from phone_numbers.failures import FAILURES, UNKNOWN, FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from propagation.models import CarrierOrder, CarrierReading
@@ -38,7 +38,7 @@ def home_context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     """Return what the home page shows to this operator."""
     sees_numbers = may_view(request, site, PhoneNumber)
     sees_orders = may_view(request, site, CarrierOrder)
-    counts = count_figures(request, site, (*NUMBERS, *CAMPAIGNS, *BRANDS, SLOW_ORDERS))
+    counts = count_stats(request, site, (*NUMBERS, *CAMPAIGNS, *BRANDS, SLOW_ORDERS))
     health = [*(_carrier() if sees_orders else ()), *shown(counts, [SLOW_ORDERS])]
     if sees_numbers:
         health += _oldest_pending()

@@ -3,6 +3,7 @@
 from django.db import connection, transaction
 
 from accounts.actors import Actor
+from agentmessage.db.session import database_now
 from inventory.conflicts import refuse_conflicts
 from inventory.merge import InventoryCounts, merge_phone_numbers, merge_rows
 from inventory.reading import Inventory, read_inventory
@@ -16,7 +17,6 @@ from inventory.staging import (
     unstage,
     wait_for_other_loads,
 )
-from phone_numbers.services.clock import database_now
 
 # After so many changes the planner's statistics are wrong.
 _ANALYZE_FROM = 1_000

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q, Value
 
-from agentmessage.db.locks import wait_for_turn
+from agentmessage.db.session import wait_for_turn
 from agentmessage.ids import uuid7
 from inventory.models import StagedPhoneNumber
 from inventory.reading import Inventory, entries

@@ -14,9 +14,9 @@ from django.db import connection
 from django.db.models import F, Value
 from django.db.models.functions import Greatest, Now
 
+from agentmessage.db.session import database_now
 from carriers.base import Carrier, CarrierUnavailable
 from carriers.choose import Limits, build_carrier, default_limits
-from phone_numbers.services.clock import database_now
 from propagation.models import CarrierRateLimit
 
 # A second's worth of requests may go out at once, ahead of an even pace.

@@ -11,8 +11,8 @@ from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, 
 from django.db.models.functions import Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
+from agentmessage.db.session import database_now
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services.clock import database_now
 from propagation.models import CarrierOrder, CarrierReading
 
 MINUTES = (1, 60)

@@ -19,7 +19,7 @@ from inventory import load as loading
 from inventory.merge import Counts
 from inventory.reading import InventoryRefused
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services.attach import apply_attach, attach_campaign
+from phone_numbers.services.attach import attach_campaign
 from tests.support.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
 from tests.support.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
@@ -80,11 +80,12 @@ def an_attach_about_to_commit(world: World) -> Iterator[None]:
 
     def attach() -> None:
         with transaction.atomic():
-            apply_attach(
+            attach_campaign(
                 organization_id=world.organization.id,
                 phone_number_id=world.phone_number.id,
                 campaign_id=world.campaign.id,
                 actor=ACTOR,
+                durable=False,
             )
             attached.set()
             assert go_on.wait(DEADLINE)
@@ -207,7 +208,7 @@ def refusal_after_deleting(row: Model, document: dict[str, Any], pool: ThreadPoo
 
 
 def test_a_campaign_that_is_deleted_meanwhile_is_missing(world: World, pool: ThreadPoolExecutor) -> None:
-    campaign = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    campaign = CampaignFactory.create(brand=world.brand)
     document = inventory_of(world, campaign_id=str(campaign.id))
     assert refusal_after_deleting(campaign, document, pool) == {
         "organizations[0].phone_numbers[0].campaign_id": f'"{campaign.id}" is not a campaign of this organization'
