@@ -24,27 +24,27 @@ Place = tuple[int | str, ...]
 
 
 class Problem(NamedTuple):
-    """A place in the document, and a sentence about it that names the value."""
+    """A place in the document, and a message about it that names the value."""
 
     place: Place
-    sentence: str
+    message: str
 
 
 class InventoryRefused(ValidationFailed):
     """The inventory cannot be loaded, and nothing was changed.
 
-    `details` maps places (`organizations[0].phone_numbers[17].number`) to sentences, the first twenty of them; `hidden`
+    `details` maps places (`organizations[0].phone_numbers[17].number`) to messages, the first twenty of them; `hidden`
     is the number of the others. A document that cannot be read at all has no details.
     """
 
     message = "the inventory is refused"
 
     def __init__(self, message: str | None = None, *, problems: Iterable[Problem] = ()) -> None:
-        sentences: dict[str, str] = {}
+        messages: dict[str, str] = {}
         for problem in problems:
-            sentences.setdefault(_path(problem.place), problem.sentence)
-        super().__init__(message, details=dict(islice(sentences.items(), MOST_SHOWN)))
-        self.hidden = max(0, len(sentences) - MOST_SHOWN)
+            messages.setdefault(_path(problem.place), problem.message)
+        super().__init__(message, details=dict(islice(messages.items(), MOST_SHOWN)))
+        self.hidden = max(0, len(messages) - MOST_SHOWN)
 
 
 def read_inventory(document: bytes) -> Inventory:
@@ -97,13 +97,13 @@ def _refuse_malformed(text: str) -> None:
     """
     repeats = False
 
-    def look(pairs: list[tuple[str, Any]]) -> None:
+    def note_repeats(pairs: list[tuple[str, Any]]) -> None:
         nonlocal repeats
         repeats = repeats or len(dict(pairs)) != len(pairs)
 
     try:
         # Nothing is kept of the document: only its form is of interest. `str`, since a long number would take its time.
-        json.loads(text, object_pairs_hook=look, parse_int=str)
+        json.loads(text, object_pairs_hook=note_repeats, parse_int=str)
         if repeats:
             tree = json.loads(text, object_pairs_hook=_Pairs, parse_int=str)
             raise InventoryRefused(problems=_repeated_keys(tree, ()))
@@ -179,7 +179,7 @@ def _problem(error: ErrorDetails) -> Problem:
             return Problem(place, f"{shown(error['input'])} is not {wanted}")
         case "string_pattern_mismatch":
             return Problem(place, f"{shown(error['input'])} {NOT_A_UUID}")
-        case _:  # "value_error": a sentence of a validator of the schema.
+        case _:  # "value_error": a message of a validator of the schema.
             return Problem(place, f"{shown(error['input'])} {error['ctx']['error']}")
 
 

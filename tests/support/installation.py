@@ -14,9 +14,8 @@ from typing import Any
 
 import orjson
 
+from devserver.cluster import find_programs, new_account
 from devserver.demo import INVENTORY
-from devserver.postgresql.account import new_account
-from devserver.postgresql.cluster import find_programs
 from devserver.processes import ending_with_us
 from tests.support.owners import ROOT, environment
 from tests.support.postgresql import Server, programs
