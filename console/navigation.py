@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts.models import ApiKey, Operator, Organization
 from brands.models import Brand
 from campaigns.models import Campaign
-from console.figures import BADGES, count_figures, list_url, may_view
+from console.stats import BADGES, count_stats, list_url, may_view
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from propagation.models import CarrierOrder, CarrierReading
 
@@ -41,8 +41,8 @@ def mark(request: HttpRequest) -> str:  # noqa: ARG001  (Unfold passes it.)
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of links that the operator may follow."""
-    counts = count_figures(request, site, BADGES)
-    badges = {figure.model: str(counts[figure]) for figure in BADGES if counts.get(figure)}
+    counts = count_stats(request, site, BADGES)
+    badges = {stat.model: str(counts[stat]) for stat in BADGES if counts.get(stat)}
     groups: list[dict[str, Any]] = [
         {
             "title": title,

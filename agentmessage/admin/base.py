@@ -187,8 +187,8 @@ class RowAdmin(ExportMixin):
         if not (found := list(_protecting(rows))):
             return False
         named = f"“{rows[0]}”" if len(rows) == 1 else "These rows"
-        sentence = f"{named} cannot be deleted, because of {', '.join(found)}. {self.instead_of_deleting}"
-        self.message_user(request, sentence.strip(), messages.ERROR)
+        message = f"{named} cannot be deleted, because of {', '.join(found)}. {self.instead_of_deleting}"
+        self.message_user(request, message.strip(), messages.ERROR)
         return True
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from agentmessage.admin.unfold_typing import ModelAdmin
-from agentmessage.db.timeouts import allow_bulk_statements
+from agentmessage.db.session import allow_bulk_statements
 from agentmessage.files import CsvWriter
 
 log = structlog.get_logger(__name__)

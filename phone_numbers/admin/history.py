@@ -140,5 +140,5 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     def matches(self, word: str) -> Q:
-        """An actor's id is text here, so it is looked for as an id and as text."""
+        """Search an actor's ID, which is text here, as a UUID and as text."""
         return super().matches(word) | Q(actor_id=word)

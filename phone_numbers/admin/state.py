@@ -28,7 +28,7 @@ def describe_number(phone_number: PhoneNumber, request: HttpRequest) -> dict[str
     of_number = f"?phone_number__id__exact={phone_number.id}"
     return {
         "written": as_written(phone_number.number),
-        "standing": standing_of(phone_number),
+        "status_text": describe_status(phone_number),
         "readiness": read_readiness(PhoneNumber.objects.all(), id=phone_number.id),
         "campaign_page": phone_number.campaign_id
         and reverse("admin:campaigns_campaign_change", args=[phone_number.campaign_id]),
@@ -38,7 +38,7 @@ def describe_number(phone_number: PhoneNumber, request: HttpRequest) -> dict[str
     }
 
 
-def standing_of(phone_number: PhoneNumber) -> str:
+def describe_status(phone_number: PhoneNumber) -> str:
     """Describe the number's status at the carrier in words."""
     attachment, status = phone_number.current_attachment, phone_number.carrier_line_option_status
     if not phone_number.is_assigned and status is None:
@@ -72,8 +72,8 @@ def _timeline(phone_number: PhoneNumber) -> Iterator[dict[str, Any]]:
     entries = with_actors(phone_number.attachments.select_related("campaign", "previous_campaign"))
     for entry in entries.order_by("-created_at", "-id")[: _SHOWN + 1]:
         is_open = entry.status in (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
-        is_overtaken = is_open and entry.id != phone_number.current_attachment_id
-        status = AttachmentStatus.SUPERSEDED if is_overtaken else AttachmentStatus(entry.status)
+        is_superseded = is_open and entry.id != phone_number.current_attachment_id
+        status = AttachmentStatus.SUPERSEDED if is_superseded else AttachmentStatus(entry.status)
         codes = (entry.failure_code, entry.failure_carrier_code, entry.failure_message)
         yield {
             "address": reverse("admin:numbers_campaignattachment_change", args=[entry.id]),
