@@ -121,11 +121,12 @@ def test_all_pages_come_out_beyond_the_cap_of_the_list(db: None, admin_client: C
 
 def test_nulls_of_the_order_are_neither_lost_nor_repeated(world: World, admin_client: Client) -> None:
     """Page boundaries within equal values, within NULLs, and between the two."""
-    make_numbers(PAGE + 1)
-    some = PhoneNumber.objects.filter(number__endswith="1")
-    some.update(label="one", organization=world.organization, state="ASSIGNED")
+    make_numbers(PAGE + 300)
+    made = PhoneNumber.objects.filter(number__startswith="+19193").order_by("number").values("id")
+    PhoneNumber.objects.filter(id__in=made[:PAGE]).update(organization=world.organization, state="ASSIGNED")
+    PhoneNumber.objects.filter(id__in=made[: PAGE // 10]).update(label="one")
     expected = PhoneNumber.objects.count()
-    for query in ("?o=2", "?o=-2", "?o=-6.2.-1"):
+    for query in ("?o=2", "?o=-2", "?o=6", "?o=-6.2.-1"):
         rows = exported(admin_client, PhoneNumber, query)
         assert len(rows) == len({row["id"] for row in rows}) == expected
         key = "organization" if "6" not in query else "label"
