@@ -28,7 +28,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[type[Model], str, str], ...]], ...] = (
             (ApiKey, "API keys", "key"),
             (Operator, "Operators", "badge"),
             (Group, "Groups", "group"),
-            (LogEntry, "Changes", "edit_note"),
+            (LogEntry, "Log entries", "edit_note"),
         ),
     ),
 )

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
@@ -65,6 +66,7 @@ MODELS: dict[type[models.Model], tuple[Roles, Roles, Roles, Roles]] = {
     ApiKey: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
     Operator: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
     Group: (VIEWERS, SUPERUSERS, SUPERUSERS, SUPERUSERS),
+    LogEntry: (VIEWERS, NOBODY, NOBODY, NOBODY),
 }
 # For whom an action of a list writes something.
 ACTIONS: dict[tuple[type[models.Model], str], Roles] = {
@@ -117,6 +119,7 @@ class Console(World):
             CarrierReading: CarrierReading.objects.create(carrier="simulated", subject="numbers"),
             Organization: self.organization, ApiKey: self.key, Operator: another,
             Group: Group.objects.get(name=VIEWER),
+            LogEntry: LogEntry.objects.log_actions(another.id, [self.phone_number], CHANGE, single_object=True),
         }  # fmt: skip
         self.without_history: dict[type[models.Model], models.Model] = {
             PhoneNumber: PhoneNumberFactory.create(organization=self.organization),
@@ -209,9 +212,11 @@ def _models(console: Console) -> Iterator[Row]:
     for model, (view, add, change, delete) in MODELS.items():
         name, row = f"{model._meta.app_label}_{model._meta.model_name}", console.rows[model].pk
         added, changed = bodies.get(model, ({}, {}))
-        for suffix in ("changelist", "change", "history"):
-            yield Row("GET", f"{name}_{suffix}", view, args=() if suffix == "changelist" else (row,))
-        yield Row("POST", f"{name}_changelist", view)
+        for suffix in ("changelist", "export"):
+            yield Row("GET", f"{name}_{suffix}", view)
+            yield Row("POST", f"{name}_{suffix}", view)
+        for suffix in ("change", "history"):
+            yield Row("GET", f"{name}_{suffix}", view, args=(row,))
         yield Row("POST", f"{name}_history", view, args=(row,))
         yield Row("GET", f"{name}_add", add)
         yield Row("POST", f"{name}_add", add, writers=add, body=added)
@@ -231,6 +236,7 @@ def _site(console: Console) -> Iterator[Row]:
     kind = ContentType.objects.get_for_model(PhoneNumber).pk
     for method in ("GET", "POST"):
         yield Row(method, "index", STAFF)
+        yield Row(method, "campaign_at", VIEWERS)
         yield Row(method, "password_change", STAFF)
         yield Row(method, "search", STAFF, query="?s=New")
         yield Row(method, "app_list", STAFF, args=("numbers",))

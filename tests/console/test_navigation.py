@@ -26,7 +26,7 @@ def test_the_navigation_is_grouped_by_what_operators_do(admin_client: Client) ->
         "Numbers": ["Phone numbers", "History", "Campaign at a time"],
         "Campaigns": ["Campaigns", "Brands"],
         "Carrier": ["Carrier orders", "Reconciliation"],
-        "Access": ["Organizations", "API keys", "Operators", "Groups", "Changes"],
+        "Access": ["Organizations", "API keys", "Operators", "Groups", "Log entries"],
     }
     for group in admin_client.get(reverse("admin:index")).context["sidebar_navigation"]:
         for item in group["items"]:
@@ -45,7 +45,7 @@ def test_it_leads_nowhere_the_operator_may_not_go(db: None) -> None:
         "API keys",
         "Operators",
         "Groups",
-        "Changes",
+        "Log entries",
     ]
 
 
