@@ -3,6 +3,7 @@
 from django.db import connection, transaction
 
 from accounts.actors import Actor
+from agentmessage.db.session import database_now
 from inventory.conflicts import refuse_conflicts
 from inventory.merge import InventoryCounts, merge_phone_numbers, merge_rows
 from inventory.reading import Inventory, read_inventory
@@ -16,7 +17,6 @@ from inventory.staging import (
     unstage,
     wait_for_other_loads,
 )
-from phone_numbers.services.clock import database_now
 
 # After so many changes the planner's statistics are wrong.
 _ANALYZE_FROM = 1_000
@@ -68,9 +68,9 @@ def _write(inventory: Inventory, *, actor: Actor, report: Report) -> InventoryCo
         wait_for_other_loads()
         staged = stage_phone_numbers(cursor, inventory, report=report)
         report(Stage.WRITING, 0, 0)
-        lock_staged_phone_numbers(cursor)
+        lock_staged_phone_numbers()
         stored = lock_stored_rows(inventory, staged)
-        refuse_conflicts(cursor, inventory, stored, campaigns=staged.campaigns)
+        refuse_conflicts(inventory, stored, campaigns=staged.campaigns)
         now = database_now()
         rows = {kind: merge_rows(inventory, kind, stored, now=now) for kind in MODELS}
         phone_numbers, attached, detached = merge_phone_numbers(cursor, actor=actor, now=now, total=staged.total)

@@ -125,7 +125,7 @@ def _begin(request: HttpRequest, freeze: Callable[[], BulkOperation]) -> HttpRes
     try:
         operation = freeze()
     except ValidationFailed as error:
-        messages.error(request, error.sentence)
+        messages.error(request, error.message)
         return HttpResponseRedirect(_changelist(request.GET.urlencode()))
     _run_at_once(operation)
     filters = f"?{urlencode({_FILTERS: request.GET.urlencode()})}" if request.GET else ""

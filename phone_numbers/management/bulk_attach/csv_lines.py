@@ -29,7 +29,7 @@ from phone_numbers.services.bulk_attach import Row
 # Where the search for the second quotation mark of a pair ends. It holds for the process, which is one command.
 csv.field_size_limit(64 * 1024)
 _LONGEST_LINE = 1024 * 1024
-# The header is looked for in this many lines.
+# The header must be within this many lines.
 _HEAD = 50
 _DELIMITERS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -74,10 +74,10 @@ def bad_line(place: int, cell: str, code: str, message: str) -> Line:
 
 
 class BadValue(ValueError):
-    """A code of the report, and a sentence that names the value."""
+    """A code of the report, and a message that quotes the value."""
 
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
 
 
@@ -113,8 +113,8 @@ class CampaignNames:
         if campaign_id := parse_uuid(name):
             return campaign_id
         if not _TCR.fullmatch(name.upper()):
-            sentence = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
-            raise BadValue(LineCode.BAD_ID, f"{shown(text)} {sentence}")
+            message = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
+            raise BadValue(LineCode.BAD_ID, f"{shown(text)} {message}")
         found = self._by_tcr_id.get(name.upper())
         if found is None:
             raise BadValue(ErrorCode.NOT_FOUND, f"{shown(text)} is not a TCR campaign ID of this organization")
@@ -122,7 +122,7 @@ class CampaignNames:
 
 
 class UnreadableFile(Exception):
-    """The file as a whole cannot be read; the sentence says why."""
+    """The file as a whole cannot be read; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +271,8 @@ def _read_cells(
 ) -> Line:
     number = _cell(cells, columns.number)
     if len(cells) > columns.count and _is_filled(cells[columns.count :]):
-        sentence = f"has {len(cells)} cells and the header {columns.count}; quote cells that have {columns.delimiter!r}"
-        return bad_line(place, number, LineCode.BAD_COLUMNS, f"the line {sentence}")
+        message = f"has {len(cells)} cells and the header {columns.count}; quote cells that have {columns.delimiter!r}"
+        return bad_line(place, number, LineCode.BAD_COLUMNS, f"the line {message}")
     if columns.action is not None and _cell(cells, columns.action).lower() in _DETACH:
         return bad_line(place, number, LineCode.BAD_ACTION, "the line detaches; this command attaches")
     try:
