@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from accounts.actors import ActorKind
 from agentmessage.admin.base import link
 from console.attachments import Answer, Confirmation, PastTimeField, State, read_answers
-from console.figures import may_view
+from console.stats import may_view
 from phone_numbers.admin.history import actor_of, with_actors
 from phone_numbers.e164 import LONGEST_WRITTEN, as_written, to_e164
 from phone_numbers.models import CampaignAttachment, PhoneNumber

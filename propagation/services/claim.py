@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
-from agentmessage.db.session import database_now, wait_for_turn
+from agentmessage.db.session import wait_for_turn
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier, OrderAction
 from phone_numbers.failures import FailureCode
