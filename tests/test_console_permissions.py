@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
@@ -64,7 +65,8 @@ MODELS: dict[type[models.Model], tuple[Roles, Roles, Roles, Roles]] = {
     Organization: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),
     ApiKey: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
     Operator: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
-    Group: (VIEWERS, SUPERUSERS, SUPERUSERS, SUPERUSERS),
+    Group: (VIEWERS, SUPERUSERS, SUPERUSERS, NOBODY),
+    LogEntry: (VIEWERS, NOBODY, NOBODY, NOBODY),
 }
 # For whom an action of a list writes something.
 ACTIONS: dict[tuple[type[models.Model], str], Roles] = {
@@ -116,14 +118,15 @@ class Console(World):
             BulkOperation: self.operation(BulkAction.DETACH, another), CarrierOrder: order,
             CarrierReading: CarrierReading.objects.create(carrier="simulated", subject="numbers"),
             Organization: self.organization, ApiKey: self.key, Operator: another,
-            Group: Group.objects.get(name=VIEWER),
+            Group: Group.objects.get(name=VIEWER), LogEntry: LogEntry.objects.log_actions(
+                another.pk, [self.phone_number], CHANGE, "Renamed.", single_object=True
+            ),
         }  # fmt: skip
         self.without_history: dict[type[models.Model], models.Model] = {
             PhoneNumber: PhoneNumberFactory.create(organization=self.organization),
             Campaign: CampaignFactory.create(organization=self.organization, brand=self.brand),
             Brand: BrandFactory.create(organization=self.organization),
             Organization: OrganizationFactory.create(),
-            Group: Group.objects.create(name="unused"),
         }
 
     def operation(self, action: BulkAction, operator: Operator | None = None, **fields: Any) -> BulkOperation:
@@ -209,9 +212,11 @@ def _models(console: Console) -> Iterator[Row]:
     for model, (view, add, change, delete) in MODELS.items():
         name, row = f"{model._meta.app_label}_{model._meta.model_name}", console.rows[model].pk
         added, changed = bodies.get(model, ({}, {}))
-        for suffix in ("changelist", "change", "history"):
-            yield Row("GET", f"{name}_{suffix}", view, args=() if suffix == "changelist" else (row,))
-        yield Row("POST", f"{name}_changelist", view)
+        for suffix in ("change", "history"):
+            yield Row("GET", f"{name}_{suffix}", view, args=(row,))
+        for method in ("GET", "POST"):
+            yield Row(method, f"{name}_changelist", view)
+            yield Row(method, f"{name}_export", view)
         yield Row("POST", f"{name}_history", view, args=(row,))
         yield Row("GET", f"{name}_add", add)
         yield Row("POST", f"{name}_add", add, writers=add, body=added)
@@ -233,6 +238,7 @@ def _site(console: Console) -> Iterator[Row]:
         yield Row(method, "index", STAFF)
         yield Row(method, "password_change", STAFF)
         yield Row(method, "search", STAFF, query="?s=New")
+        yield Row(method, "campaign_at", VIEWERS)
         yield Row(method, "app_list", STAFF, args=("numbers",))
         # No row has a page outside the console.
         yield Row(method, "view_on_site", NOBODY, args=(kind, console.phone_number.id))
