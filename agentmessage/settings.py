@@ -232,6 +232,8 @@ UNFOLD = {
     "SITE_HEADER": "AgentMessage numbers",
     "SITE_ICON": "console.navigation.mark",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "console.navigation.mark"}],
+    "STYLES": ["console.navigation.stylesheet"],
+    "SCRIPTS": ["console.navigation.script"],
     # Shades of the reference page's color, which is 600; its dark theme's is 400.
     "COLORS": {
         "primary": {

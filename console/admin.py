@@ -21,6 +21,7 @@ class LogEntryAdmin(ReadOnlyMixin, RowAdmin):
     # By ID, which is as old as the entry and has an index.
     ordering = ("-id",)
     search_fields = ("object_id__exact",)
+    when_empty = "What operators change here is listed with who and why."
     id_lookups = ("object_id",)
     search_help_text = "ID of what was changed"
     fields = ("action_time", "user", "kind", "object_repr", "object_id", "change")

@@ -39,6 +39,16 @@ def mark(request: HttpRequest) -> str:  # noqa: ARG001  (Unfold passes it.)
     return static("reference/mark.svg")
 
 
+def stylesheet(request: HttpRequest) -> str:  # noqa: ARG001  (As above.)
+    """Return the address of the console's own styles."""
+    return static("console/console.css")
+
+
+def script(request: HttpRequest) -> str:  # noqa: ARG001  (As above.)
+    """Return the address of the console's own script."""
+    return static("console/console.js")
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of links that the operator may follow."""
     counts = count_stats(request, site, BADGES)

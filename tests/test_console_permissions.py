@@ -65,7 +65,7 @@ MODELS: dict[type[models.Model], tuple[Roles, Roles, Roles, Roles]] = {
     Organization: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),
     ApiKey: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
     Operator: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
-    Group: (VIEWERS, SUPERUSERS, SUPERUSERS, SUPERUSERS),
+    Group: (VIEWERS, SUPERUSERS, SUPERUSERS, NOBODY),
     LogEntry: (VIEWERS, NOBODY, NOBODY, NOBODY),
 }
 # For whom an action of a list writes something.
@@ -118,15 +118,15 @@ class Console(World):
             BulkOperation: self.operation(BulkAction.DETACH, another), CarrierOrder: order,
             CarrierReading: CarrierReading.objects.create(carrier="simulated", subject="numbers"),
             Organization: self.organization, ApiKey: self.key, Operator: another,
-            Group: Group.objects.get(name=VIEWER),
-            LogEntry: LogEntry.objects.log_actions(another.id, [self.phone_number], CHANGE, single_object=True),
+            Group: Group.objects.get(name=VIEWER), LogEntry: LogEntry.objects.log_actions(
+                another.pk, [self.phone_number], CHANGE, "Renamed.", single_object=True
+            ),
         }  # fmt: skip
         self.without_history: dict[type[models.Model], models.Model] = {
             PhoneNumber: PhoneNumberFactory.create(organization=self.organization),
             Campaign: CampaignFactory.create(organization=self.organization, brand=self.brand),
             Brand: BrandFactory.create(organization=self.organization),
             Organization: OrganizationFactory.create(),
-            Group: Group.objects.create(name="unused"),
         }
 
     def operation(self, action: BulkAction, operator: Operator | None = None, **fields: Any) -> BulkOperation:
@@ -212,11 +212,11 @@ def _models(console: Console) -> Iterator[Row]:
     for model, (view, add, change, delete) in MODELS.items():
         name, row = f"{model._meta.app_label}_{model._meta.model_name}", console.rows[model].pk
         added, changed = bodies.get(model, ({}, {}))
-        for suffix in ("changelist", "export"):
-            yield Row("GET", f"{name}_{suffix}", view)
-            yield Row("POST", f"{name}_{suffix}", view)
         for suffix in ("change", "history"):
             yield Row("GET", f"{name}_{suffix}", view, args=(row,))
+        for method in ("GET", "POST"):
+            yield Row(method, f"{name}_changelist", view)
+            yield Row(method, f"{name}_export", view)
         yield Row("POST", f"{name}_history", view, args=(row,))
         yield Row("GET", f"{name}_add", add)
         yield Row("POST", f"{name}_add", add, writers=add, body=added)

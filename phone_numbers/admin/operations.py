@@ -142,6 +142,7 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
     # By ID, which is as old as the operation and has an index.
     ordering = ("-id",)
     search_fields = ("operator__username__startswith",)
+    when_empty = "Choose numbers in their list and an action."
     id_lookups = ("id", "campaign_id")
     search_help_text = "Beginning of the operator's name, or the ID of the operation or its campaign"
 
