@@ -10,15 +10,15 @@ from django.db.backends.utils import CursorWrapper
 from accounts.models import Organization
 from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
-from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
+from inventory.reading import Inventory, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
 from phone_numbers.models import only_account
 
 
-def refuse_conflicts(
+def find_conflicts(
     cursor: CursorWrapper, inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]
-) -> None:
-    """Raise InventoryRefused with every conflict, in the order of the document.
+) -> list[Problem]:
+    """Return every conflict, in the order of the document.
 
     `campaigns` are those of the staged numbers, each with the organization that names it.
     """
@@ -33,8 +33,7 @@ def refuse_conflicts(
         *_phone_numbers(cursor),
         *_campaigns_of_phone_numbers(cursor, inventory, stored, campaigns),
     ]
-    if problems:
-        raise InventoryRefused(problems=sorted(problems, key=_position))
+    return sorted(problems, key=_position)
 
 
 def _position(problem: Problem) -> tuple[int, int, int]:

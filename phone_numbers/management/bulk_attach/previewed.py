@@ -3,8 +3,9 @@
 import csv
 from collections.abc import Iterable, Iterator
 
+from agentmessage.csv_records import UnreadableFile
 from agentmessage.ids import parse_uuid
-from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, UnreadableFile, bad_line
+from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
 from phone_numbers.management.bulk_attach.run import HEADER
 from phone_numbers.services.bulk_attach import Outcome, Row
 from phone_numbers.services.locking import Seen
