@@ -67,8 +67,8 @@ class InventoryImportAdmin(OperatorJobAdmin):
         """Take a file, and lead to its preview."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = UploadForm(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
+        form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+        if form.is_valid():
             file = form.cleaned_data["file"]
             try:
                 job = begin_import(operator=operator_of(request), file_name=file.name, document=file.read())

@@ -148,8 +148,8 @@ def test_what_is_stored_is_compared_too(load: Loader, settings: object) -> None:
     attach(number, load.world.campaign)
     assert load.refusal(f"organization,number,carrier account\n\nACME,{number.number},other\n") == [
         (
-            'line 3, carrier: "other" cannot replace "default" while the number is on a campaign or on its way off one; '
-            "detach it, and move it once the carrier has confirmed"
+            'line 3, carrier: "other" cannot replace "default" while the number is on a campaign or on its way off '
+            "one; detach it, and move it once the carrier has confirmed"
         )
     ]
 
