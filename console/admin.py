@@ -148,7 +148,7 @@ class InventoryImportAdmin(OperatorJobAdmin):
             "refused": {"headers": ["Place", "Reason"], "rows": list(map(list, refused))},
             "changes": {
                 "headers": ["Place", "Row", "Change"],
-                "rows": [[place, name, message or "new"] for place, name, message in changes],
+                "rows": list(map(list, changes)),
             },
             "shown": SHOWN,
         }

@@ -95,7 +95,7 @@ def _keep(job: InventoryImport, preview: Preview) -> None:
     ImportRow.objects.bulk_create(problems, batch_size=_BATCH)
     ImportRow.objects.bulk_create(
         ImportRow(job=job, is_refused=False, place=path_of(place), name=name, message=description)
-        for (place, _kind, _id, name, _differences), description in preview.shown
+        for (place, _kind, _id, name, *_), description in preview.shown
     )
 
 
@@ -109,15 +109,14 @@ class _Log:
 
     def add(self, change: Change, description: str) -> None:
         """Add a change."""
-        said = f"Imported from {self._job.file_name}{description and ': '}{description}.{self._reason}"
-        flag = ADDITION if change.differences is None else CHANGE
+        said = f"Imported from {self._job.file_name}: {description}.{self._reason}"
         self._entries.append(
             LogEntry(
                 user_id=self._job.operator_id,
                 content_type=ContentType.objects.get_for_model(_MODELS[change.kind]),
                 object_id=str(change.id),
                 object_repr=change.name[:200],
-                action_flag=flag,
+                action_flag=ADDITION if change.is_new else CHANGE,
                 change_message=said,
             )
         )

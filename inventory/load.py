@@ -100,7 +100,9 @@ def apply_file(
             total -= unstage_entries(cursor, places)
         now = database_now()
         note = None if preview is None else preview.note
-        rows = {kind: merge_rows(inventory, kind, stored, now=now, note=note) for kind in MODELS}
+        # A CSV names organizations and changes none.
+        named = [] if parsed.lines else inventory
+        rows = {kind: merge_rows(named, kind, stored, now=now, note=note) for kind in MODELS}
         phone_numbers, attached, detached = plan_phone_numbers(cursor, now=now, total=total)
         counts = InventoryCounts(**rows, phone_numbers=phone_numbers, attached=attached, detached=detached)
         if preview is not None:

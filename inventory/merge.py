@@ -47,8 +47,8 @@ class InventoryCounts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the document has no entries."""
-        return self.organizations == Counts(0, 0, 0)
+        """Whether the file has no entries."""
+        return self.organizations == self.phone_numbers == Counts(0, 0, 0)
 
     @property
     def changed(self) -> int:
@@ -58,13 +58,14 @@ class InventoryCounts:
 
 
 class Change(NamedTuple):
-    """What a load does to one row: the old and new values of what differs, by their column. None: the row is new."""
+    """What a load does to one row: the old and new values of what differs, by their column."""
 
     place: Place
     kind: str
     id: UUID
     name: str
-    differences: dict[str, tuple[Any, Any]] | None
+    is_new: bool
+    differences: dict[str, tuple[Any, Any]]
 
 
 Note = Callable[[Change], None]
@@ -88,15 +89,14 @@ def merge_rows(inventory: Inventory, kind: str, stored: Stored, *, now: datetime
         if "organization_id" in columns:
             values["organization_id"] = organization["id"]
         row = stored[kind].get(entry["id"])
+        old = {key: getattr(row, key, None) for key in values}
+        differences = {key: (old[key], value) for key, value in values.items() if old[key] != value}
         if row is None:
             # New rows keep the order of the document.
             values["created_at"] = now + timedelta(microseconds=position)
             created.append(model(**_DEFAULTS.get(kind, {}) | values))
-            differences = None
-        elif differences := {
-            key: (getattr(row, key), value) for key, value in values.items() if getattr(row, key) != value
-        }:
-            differing = {key: value for key, (_old, value) in differences.items()}
+        elif differences:
+            differing = {key: values[key] for key in differences}
             if "updated_at" in columns:
                 differing["updated_at"] = now
             for key, value in differing.items():
@@ -106,7 +106,7 @@ def merge_rows(inventory: Inventory, kind: str, stored: Stored, *, now: datetime
         else:
             continue
         if note is not None:
-            note(Change(place, kind, entry["id"], entry.get("name", organization["slug"]), differences))
+            note(Change(place, kind, entry["id"], entry["name"], row is None, differences))
     model._default_manager.bulk_create(created, batch_size=_BATCH)
     if updated:
         # These rows exist and are locked, so that each is a conflict. `bulk_update` takes several times as long.
@@ -233,7 +233,7 @@ def planned_changes(cursor: CursorWrapper) -> Iterator[Change]:
         pairs = zip(_COMPARED, values, values[len(_COMPARED) :], strict=False)
         differences = {name: (old, new) for name, old, new in pairs if old != new}
         place = ("organizations", organization, "phone_numbers", index)
-        yield Change(place, "phone_numbers", phone_number_id, number, None if is_new else differences)
+        yield Change(place, "phone_numbers", phone_number_id, number, is_new, differences)
 
 
 def write_phone_numbers(cursor: CursorWrapper, *, actor: Actor, now: datetime) -> None:

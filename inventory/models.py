@@ -68,7 +68,7 @@ class ImportRow(models.Model):
     is_refused = models.BooleanField()
     place = models.TextField()
     name = models.TextField(default="")
-    # Why it is refused, or the old and the new values. Empty: the row is new.
+    # Why it is refused, or the old and the new values.
     message = models.TextField()
 
     class Meta:

@@ -12,6 +12,8 @@ from inventory.reading import LINE, Place, Problem
 from inventory.schema import MODELS
 
 SHOWN = 200
+# Of a new row these are its name, which is shown beside the rest.
+_NAMING = ("id", "name", "number")
 
 
 class PreviewOutdated(Exception):
@@ -33,7 +35,7 @@ class Preview:
 
     @property
     def digest(self) -> str:
-        """Return the digest of all changes. The document says what new rows are, so their places are enough."""
+        """Return the digest of all changes."""
         found: str = self._digest.hexdigest()
         return found
 
@@ -44,7 +46,7 @@ class Preview:
 
     def note(self, change: Change) -> None:
         """Add a change."""
-        self._digest.update(repr((change.place, change.differences)).encode())
+        self._digest.update(repr((change.place, change.is_new, change.differences)).encode())
         if self.log is None and len(self.shown) >= SHOWN:
             return
         description = self._describe(change)
@@ -59,11 +61,12 @@ class Preview:
             raise PreviewOutdated
 
     def _describe(self, change: Change) -> str:
-        differences = (change.differences or {}).items()
-        return "; ".join(
-            f"{name.removesuffix('_id').replace('_', ' ')}: {self._named(old)} → {self._named(new)}"
-            for name, (old, new) in differences
-        )
+        said = []
+        for column, (old, new) in change.differences.items():
+            if not (change.is_new and column in _NAMING):
+                origin = "" if change.is_new else f"{self._named(old)} → "
+                said.append(f"{column.removesuffix('_id').replace('_', ' ')}: {origin}{self._named(new)}")
+        return f"new: {'; '.join(said)}" if change.is_new and said else "; ".join(said) or "new"
 
     def _named(self, value: object) -> str:
         if not isinstance(value, UUID):

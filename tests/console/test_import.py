@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -68,14 +69,12 @@ def test_a_csv_is_previewed_row_by_row_and_confirmed(world: World, admin_client:
     slug, number = world.organization.slug, world.phone_number
     same = PhoneNumberFactory.create(organization=world.organization, label="Same")
     before = all_rows()
+    new = f"new: organization: {world.organization}; number type: local; state: ASSIGNED; carrier: default"
     content = f"{HEADER}{slug},(312) 555-0101,New\n{slug},{number.number},Front desk\n{slug},{same.number},Same\n"
     seen = preview(admin_client, content)
-    assert counts(seen) == {
-        "Organizations": ["0", "0", "1", "0"],
-        "Phone numbers": ["1", "1", "1", "0"],
-    }
+    assert counts(seen) == {"Phone numbers": ["1", "1", "1", "0"]}
     assert seen.context["changes"]["rows"] == [
-        ["line 2", "+13125550101", "new"],
+        ["line 2", "+13125550101", f"{new}; label: New"],
         ["line 3", number.number, "label: none → Front desk"],
     ]
     assert "Import 2 rows" in seen.content.decode()
@@ -89,7 +88,7 @@ def test_a_csv_is_previewed_row_by_row_and_confirmed(world: World, admin_client:
     assert PhoneNumber.objects.get(number="+13125550101").organization == world.organization
     logged = LogEntry.objects.exclude(content_type__model="inventoryimport").order_by("change_message")
     assert [(entry.user, entry.object_repr, entry.change_message, entry.is_addition()) for entry in logged] == [
-        (admin_user, "+13125550101", "Imported from numbers.csv. Reason: New desk", True),
+        (admin_user, "+13125550101", f"Imported from numbers.csv: {new}; label: New. Reason: New desk", True),
         (
             admin_user,
             number.number,
@@ -121,7 +120,11 @@ def test_a_document_is_previewed_with_the_campaigns_of_its_numbers(admin_client:
         "Campaigns": ["2", "0", "0", "0"],
         "Phone numbers": ["2", "0", "0", "0"],
     }
-    assert seen.context["changes"]["rows"][-2] == ["organizations[0].phone_numbers[0]", "+15555550100", "new"]
+    assert seen.context["changes"]["rows"][-2] == [
+        "organizations[0].phone_numbers[0]",
+        "+15555550100",
+        "new: organization: Acme; number type: local; state: ASSIGNED; carrier: default; campaign: One",
+    ]
     assert not Organization.objects.exists()
     done = confirm(admin_client, seen)
     job = done.context["job"]
@@ -290,12 +293,13 @@ def test_a_file_that_is_no_inventory_is_refused_in_words(content: bytes, sentenc
 def test_a_file_above_the_limit_is_refused_and_not_kept(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "_MAX_BYTES", 100_000)
     kept: list[int] = []
-    receive = uploads.TemporaryFileUploadHandler.receive_data_chunk
-    monkeypatch.setattr(
-        uploads.TemporaryFileUploadHandler,
-        "receive_data_chunk",
-        lambda self, data, start: (kept.append(len(data)), receive(self, data, start))[1],
-    )
+    receive = TemporaryFileUploadHandler.receive_data_chunk
+
+    def received(self: TemporaryFileUploadHandler, data: bytes, start: int) -> bytes | None:
+        kept.append(len(data))
+        return receive(self, data, start)
+
+    monkeypatch.setattr(TemporaryFileUploadHandler, "receive_data_chunk", received)
     response = upload(admin_client, b"x" * 1_000_000)
     assert response.context["upload"].errors == {
         "file": [
