@@ -1,4 +1,4 @@
-"""Organizations, their API keys, and the operators who use the admin."""
+"""Organizations, their API keys and scopes, and the operators who use the admin."""
 
 from datetime import datetime
 
@@ -8,7 +8,6 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.scopes import Scope
 from agentmessage.ids import uuid7
 from agentmessage.validators import LABEL_LENGTH, validate_label, validate_name
 
@@ -55,6 +54,17 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Scope(models.TextChoices):
+    """One permission of an API key. A key has the scopes that were granted to it and no others."""
+
+    NUMBERS_READ = "numbers:read"
+    NUMBERS_WRITE = "numbers:write"
+    CAMPAIGNS_READ = "campaigns:read"
+    BRANDS_READ = "brands:read"
+    APIKEYS_READ = "apikeys:read"
+    APIKEYS_WRITE = "apikeys:write"
 
 
 class ApiKey(models.Model):

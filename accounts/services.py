@@ -18,11 +18,9 @@ from django.db.models import CharField, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.errors import MissingScope
-from accounts.models import ApiKey
-from accounts.scopes import Scope
-from agentmessage.db.compiled import CompiledQueryset, Param
-from agentmessage.errors import NotFound, ValidationFailed, shown
+from accounts.models import ApiKey, Scope
+from agentmessage.db.prepared import CompiledQueryset, Param
+from agentmessage.errors import MissingScope, NotFound, ValidationFailed, shown
 from agentmessage.validators import validate_label
 
 # `last_used_at` is updated at most this often.
@@ -84,7 +82,7 @@ def create_api_key(
             outlive `granted_by`.
         MissingScope: `granted_by` lacks one of the scopes.
     """
-    if refused := dict(_refusals(label, scopes, expires_at)):
+    if refused := dict(_errors(label, scopes, expires_at)):
         raise ValidationFailed(details=refused)
     if granted_by is not None and not set(scopes) <= set(granted_by.scopes):
         raise MissingScope
@@ -107,8 +105,8 @@ def create_api_key(
     return key, new.plain
 
 
-def _refusals(label: str, scopes: Sequence[str], expires_at: datetime | None) -> Iterator[tuple[str, str]]:
-    """Yield a sentence about each field of a new key that cannot be accepted."""
+def _errors(label: str, scopes: Sequence[str], expires_at: datetime | None) -> Iterator[tuple[str, str]]:
+    """Yield a message about each field of a new key that cannot be accepted."""
     try:
         validate_label(label)
     except ValidationError as error:

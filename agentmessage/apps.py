@@ -33,7 +33,7 @@ class LateAdminConfig(SimpleAdminConfig):
     default_site = "console.sites.ConsoleSite"
 
     def ready(self) -> None:
-        """Registers the checks, which look at what has been imported by then."""
+        """Register the checks, which inspect what has been imported by then."""
         register(check_dependencies, Tags.admin)
         register(_check_admin_app, Tags.admin)
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 from django.core.checks import Warning as CheckWarning
-from django.db import connections
 
 from agentmessage.db.configuration import TIMEOUTS
+from agentmessage.db.session import call
 from agentmessage.environment import LOCAL_HOSTS, env
 
 
@@ -81,14 +81,12 @@ def check_timeouts(
     """Check that waits are limited: behind pgbouncer this service cannot set timeouts for its connections."""
     if not settings.DATABASE_PGBOUNCER or "default" not in (databases or ()):
         return []
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT name FROM pg_settings WHERE name = ANY (%s) AND setting = '0'", [list(TIMEOUTS)])
-        missing = sorted(name for (name,) in cursor)
     return [
         CheckWarning(
             f"Behind pgbouncer {name} is not set: a request may wait, or hold its locks, forever.",
             hint="Set it in pgbouncer.ini, in connect_query (docs/scale.md).",
             id="agentmessage.W002",
         )
-        for name in missing
+        for name in sorted(TIMEOUTS)
+        if call("current_setting", name) == "0"
     ]

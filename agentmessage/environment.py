@@ -323,7 +323,7 @@ class Environment:
         """Add the variables of a `.env` file to the environment, whose own values win, and check every setting.
 
         Raises:
-            ImproperlyConfigured: In one sentence, for the first value that breaks its rule.
+            ImproperlyConfigured: The message names the first value that breaks its rule.
         """
         self.remove_blank()
         if self.READ_ENV_FILE:
@@ -350,7 +350,7 @@ env = Environment()
 
 @contextmanager
 def exit_on_bad_settings() -> Iterator[None]:
-    """End the process with one sentence instead of a traceback if its settings cannot be imported."""
+    """End the process with a message instead of a traceback if its settings cannot be imported."""
     try:
         yield
     except ImproperlyConfigured as error:

@@ -1,4 +1,4 @@
-"""Domain errors: a code, a sentence, and details. They know no HTTP: `agentmessage.api.errors` has the statuses."""
+"""Domain errors: a code, a message, and details. They know no HTTP: `agentmessage.api.errors` has the statuses."""
 
 import json
 from collections.abc import Mapping
@@ -43,14 +43,14 @@ class ErrorCode(StrEnum):
 
 
 class DomainError(Exception):
-    """What a service refuses: a code, one sentence, and in `details` one sentence for each field that is to blame."""
+    """What a service refuses: a code, a message, and in `details` a message for each invalid field."""
 
     code: ClassVar[ErrorCode]
 
     def __init__(self, message: str | None = None, *, details: Mapping[str, str] | None = None) -> None:
-        self.sentence = message or self.code.message
+        self.message = message or self.code.message
         self.details = dict(details) if details else None
-        super().__init__(self.sentence)
+        super().__init__(self.message)
 
 
 class NotFound(DomainError):
@@ -66,7 +66,7 @@ class ValidationFailed(DomainError):
 
 
 class InvalidInput(DomainError):
-    """The endpoint does not take this field, query parameter or cursor; the sentence says which."""
+    """The endpoint does not take this field, query parameter or cursor; the message says which."""
 
     code = ErrorCode.INVALID_INPUT
 
@@ -75,6 +75,55 @@ class PreconditionFailed(DomainError):
     """The resource is not in the state that the caller's precondition names. Nothing was changed."""
 
     code = ErrorCode.PRECONDITION_FAILED
+
+
+class ChangedMeanwhile(PreconditionFailed):
+    """The number is no longer on the campaign on which it was seen when the change was confirmed."""
+
+    def __init__(self) -> None:
+        super().__init__("changed meanwhile: the number is no longer where it was when this was confirmed")
+
+
+class CampaignNotActive(DomainError):
+    """The campaign's status is anything but ACTIVE (rule 3 of the attach)."""
+
+    code = ErrorCode.CAMPAIGN_NOT_ACTIVE
+
+
+class BrandNotVerified(DomainError):
+    """The campaign's brand is neither VERIFIED nor VETTED_VERIFIED (rule 4 of the attach)."""
+
+    code = ErrorCode.BRAND_NOT_VERIFIED
+
+
+class NumberNotAssigned(DomainError):
+    """The number is in any state but ASSIGNED (rule 6 of the attach)."""
+
+    code = ErrorCode.NUMBER_NOT_ASSIGNED
+
+
+class NumberTypeNotEligible(DomainError):
+    """Numbers of this type are not attached here (checked after rule 6, where types are restricted)."""
+
+    code = ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE
+
+
+class CampaignNumberLimit(DomainError):
+    """The campaign has as many numbers as its limit allows (checked after rule 6, where it is enforced)."""
+
+    code = ErrorCode.CAMPAIGN_NUMBER_LIMIT
+
+
+class NotFailed(DomainError):
+    """There is no failed propagation to retry."""
+
+    code = ErrorCode.NOT_FAILED
+
+
+class MissingScope(DomainError):
+    """The caller's key cannot grant a scope that it does not have itself."""
+
+    code = ErrorCode.FORBIDDEN
 
 
 def shown(value: object) -> str:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TextIO
 
-# As many bytes as `binary_format` looks at.
+# The number of bytes that `binary_format` examines.
 SIGNATURE_LENGTH = 8
 _SIGNATURES = {
     b"PK\x03\x04": "a ZIP archive or a spreadsheet",

@@ -20,7 +20,7 @@ _SHOWN = 20
 class BrandForm(RowForm):
     """A brand."""
 
-    sentences = {
+    constraint_messages = {
         "brands_brand_name_not_empty": ("name", "A brand has a name."),
         "brands_brand_identity_status_known": ("identity_status", "TCR has no such status."),
         "brands_brand_tcr_brand_id_form": ("tcr_brand_id", "B and 6 to 11 capitals or digits, as in BABC123."),

@@ -26,7 +26,7 @@ class CampaignForm(SameOrganizationForm):
     """A campaign."""
 
     same_organization = ("brand",)
-    sentences = {
+    constraint_messages = {
         "campaigns_campaign_name_not_empty": ("name", "A campaign has a name."),
         "campaigns_campaign_usecase_known": ("usecase", "TCR has no such use case."),
         "campaigns_campaign_status_known": ("status", "TCR has no such status."),

@@ -7,9 +7,8 @@ from uuid import UUID
 from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce, Now, TruncDate
 
-from agentmessage.db.compiled import CompiledQueryset, Param
-from agentmessage.db.prepared import instance
-from agentmessage.db.timeouts import waiting_for_lock
+from agentmessage.db.prepared import CompiledQueryset, Param, instance
+from agentmessage.db.session import waiting_for_lock
 from brands.models import Brand
 from campaigns.models import Campaign, CampaignStatus
 

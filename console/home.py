@@ -19,7 +19,7 @@ from django.utils.html import format_html
 
 from agentmessage.admin.lists import CappedCount
 from agentmessage.admin.moments import relative
-from console.figures import BRANDS, CAMPAIGNS, NUMBERS, SLOW_ORDERS, count_figures, list_url, may_view, shown
+from console.stats import BRANDS, CAMPAIGNS, NUMBERS, SLOW_ORDERS, count_stats, list_url, may_view, shown
 from phone_numbers.failures import FAILURES, UNKNOWN, FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
 from propagation.models import CarrierOrder, CarrierReading
@@ -38,7 +38,7 @@ def home_context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     """Return what the home page shows to this operator."""
     sees_numbers = may_view(request, site, PhoneNumber)
     sees_orders = may_view(request, site, CarrierOrder)
-    counts = count_figures(request, site, (*NUMBERS, *CAMPAIGNS, *BRANDS, SLOW_ORDERS))
+    counts = count_stats(request, site, (*NUMBERS, *CAMPAIGNS, *BRANDS, SLOW_ORDERS))
     health = [*(_carrier() if sees_orders else ()), *shown(counts, [SLOW_ORDERS])]
     if sees_numbers:
         health += _oldest_pending()
@@ -136,10 +136,10 @@ def _readings() -> Iterator[dict[str, Any]]:
     for reading in last_readings():
         found = {"differed": reading.drifted, "left": reading.left, "without an answer": reading.unreadable}
         yield {
-            "label": f"{_READINGS[CarrierReading.Subject(reading.subject)]}, {reading.account}",
+            "label": f"{_READINGS[CarrierReading.Subject(reading.subject)]}, {reading.carrier}",
             "value": format_html(
                 "{}: {}",
-                relative(reading.ended_at),
+                reading.ended_at and relative(reading.ended_at),
                 ", ".join(f"{count:,} {word}" for word, count in found.items() if count) or "no drift",
             ),
             "url": _page_of(CarrierReading, reading.id),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.admin import site
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.http import HttpRequest
@@ -12,7 +13,7 @@ from django.urls import reverse
 from accounts.models import ApiKey, Operator, Organization
 from brands.models import Brand
 from campaigns.models import Campaign
-from console.figures import BADGES, count_figures, list_url, may_view
+from console.stats import BADGES, count_stats, list_url, may_view
 from inventory.models import InventoryImport
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from propagation.models import CarrierOrder, CarrierReading
@@ -35,6 +36,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[type[Model], str, str], ...]], ...] = (
             (ApiKey, "API keys", "key"),
             (Operator, "Operators", "badge"),
             (Group, "Groups", "group"),
+            (LogEntry, "Changes", "edit_note"),
         ),
     ),
 )
@@ -47,8 +49,8 @@ def mark(request: HttpRequest) -> str:  # noqa: ARG001  (Unfold passes it.)
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of links that the operator may follow."""
-    counts = count_figures(request, site, BADGES)
-    badges = {figure.model: str(counts[figure]) for figure in BADGES if counts.get(figure)}
+    counts = count_stats(request, site, BADGES)
+    badges = {stat.model: str(counts[stat]) for stat in BADGES if counts.get(stat)}
     groups: list[dict[str, Any]] = [
         {
             "title": title,
@@ -62,4 +64,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for title, items in _GROUPS
     ]
+    if may_view(request, site, PhoneNumber) and may_view(request, site, CampaignAttachment):
+        report = {"title": "Campaign at a time", "icon": "event", "link": reverse("admin:campaign_at")}
+        groups[0]["items"].append(report)
     return [{"items": [{"title": "Home", "icon": "home", "link": reverse("admin:index")}]}, *groups]

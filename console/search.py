@@ -12,7 +12,7 @@ from accounts.models import ApiKey, Organization
 from agentmessage.ids import parse_uuid
 from brands.models import Brand
 from campaigns.models import Campaign
-from console.figures import may_view
+from console.stats import may_view
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from propagation.models import CarrierOrder
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 
 from accounts.sign_in import AdminSite
 
@@ -21,6 +21,17 @@ class ConsoleSite(AdminSite):
         from console.home import home_context
 
         return super().index(request, home_context(request, self) | (extra_context or {}))
+
+    def get_urls(self) -> list[Any]:
+        """Add the page that says which campaign a number was on at a time."""
+        return [path("campaign-at/", self.admin_view(self.campaign_at), name="campaign_at"), *super().get_urls()]
+
+    def campaign_at(self, request: HttpRequest) -> TemplateResponse:
+        """Show a number at a time."""
+        from console.report import report_context
+
+        context = self.each_context(request) | report_context(request, self)
+        return TemplateResponse(request, "console/campaign_at.html", context)
 
     def app_index(  # type: ignore[override]  # The stubs expect a page.
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None

@@ -15,8 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from accounts.models import Operator, Organization
-from accounts.scopes import Scope
+from accounts.models import Operator, Organization, Scope
 from accounts.services import create_api_key, find_usable_key
 from agentmessage.environment import env
 from agentmessage.make_run import Running

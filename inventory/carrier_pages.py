@@ -8,9 +8,9 @@ from functools import partial
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from agentmessage.db.session import database_now
 from carriers.base import Assignment, AssignmentPage, AssignmentState
 from inventory.models import CarrierPage
-from phone_numbers.services.clock import database_now
 from propagation.services.reading import Asker
 
 MAX_AGE = timedelta(hours=1)

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db.backends.utils import CursorWrapper
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q
 
 from accounts.models import Organization
 from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
+from inventory.models import StagedPhoneNumber
 from inventory.reading import Inventory, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
-from phone_numbers.models import only_account
+from phone_numbers.models import PhoneNumber, only_account
 
 
-def find_conflicts(
-    cursor: CursorWrapper, inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]
-) -> list[Problem]:
+def find_conflicts(inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]) -> list[Problem]:
     """Return every conflict, in the order of the document.
 
     `campaigns` are those of the staged numbers, each with the organization that names it.
@@ -30,8 +29,8 @@ def find_conflicts(
         *_tcr_ids(inventory, "campaigns"),
         *_tcr_ids_in_use(inventory, stored),
         *_brands_of_campaigns(inventory, stored),
-        *_phone_numbers(cursor),
-        *_campaigns_of_phone_numbers(cursor, inventory, stored, campaigns),
+        *_phone_numbers(),
+        *_campaigns_of_phone_numbers(inventory, stored, campaigns),
     ]
     return sorted(problems, key=_position)
 
@@ -99,100 +98,84 @@ def _known(inventory: Inventory, kind: str, stored: Stored) -> set[tuple[UUID, U
     return new | {(row.organization_id, row.id) for row in stored[kind].values()}
 
 
-# Phone numbers, of which there are many: SQL finds the staged ones at fault.
+# Phone numbers, of which there are many: the database finds the staged ones at fault.
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A statement that returns the place of an entry and the words of the sentence about its key."""
+    """Which staged numbers are at fault, and a sentence about their key with words of their rows."""
 
     key: str
     sentence: str
-    statement: str
+    at_fault: Q
+    words: tuple[str, ...] = ()
 
 
+def _calls(function: str) -> Func:
+    """Return the condition that a function of the database returns true for the stored number."""
+    return Func("phone_number_id", function=function, output_field=BooleanField())
+
+
+_IS_IN_USE, _IS_BOUND = _calls("numbers_phonenumber_is_in_use"), _calls("numbers_phonenumber_is_bound")
 _CHECKS = (
     _Check(
         "id",
         '"{}" is a number of another organization',
-        """
-        SELECT s.organization_index, s.entry_index, s.id
-        FROM inventory_phone_numbers s
-        JOIN numbers_phonenumber p ON p.id = s.id AND p.organization_id <> s.organization_id
-        """,
+        Q(phone_number__organization__isnull=False) & ~Q(phone_number__organization_id=F("organization_id")),
+        ("phone_number_id",),
     ),
     _Check(
         "number",
         '"{}" is the number of the ID {}, which has to get another number first',
-        """
-        SELECT s.organization_index, s.entry_index, s.number, p.id
-        FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.number = s.number AND p.id <> s.id
-        """,
+        ~Q(holder__id=F("phone_number_id")),
+        ("holder__number", "holder__id"),
     ),
     # What the carrier says of the number that it knows would be taken for the state of the other one.
     _Check(
         "number",
         '"{}" ({}) cannot replace "{}" ({}), which the carrier has on a campaign '
         "or is being asked about; detach the number, correct it once the carrier has confirmed, and attach it again",
-        """
-        SELECT s.organization_index, s.entry_index, s.number, s.number_type, p.number, p.number_type
-        FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.id = s.id
-        WHERE (p.number, p.number_type) <> (s.number, s.number_type) AND numbers_phonenumber_is_in_use(p.id)
-        """,
+        ~Q(phone_number__number=F("holder_id"), phone_number__number_type=F("number_type")) & Q(_IS_IN_USE),
+        ("holder_id", "number_type", "phone_number__number", "phone_number__number_type"),
     ),
     _Check(
         "carrier",
         '"{}" cannot replace "{}" while the number is on a campaign or on its way off one; '
         "detach it, and move it once the carrier has confirmed",
-        """
-        SELECT s.organization_index, s.entry_index, s.carrier, p.carrier
-        FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.id = s.id
-        WHERE p.carrier <> s.carrier AND numbers_phonenumber_is_bound(p.id)
-        """,
+        Q(carrier__isnull=False) & ~Q(phone_number__carrier=F("carrier")) & Q(_IS_BOUND),
+        ("carrier", "phone_number__carrier"),
     ),
     # The carrier is being asked for something else, which its answer would then be taken for.
     _Check(
         "propagated",
         "cannot be true while the number is on another campaign or on its way off one; "
         "detach it, and load it again once the carrier has confirmed",
-        """
-        SELECT s.organization_index, s.entry_index
-        FROM inventory_phone_numbers s JOIN numbers_phonenumber p ON p.id = s.id
-        WHERE s.propagated AND p.campaign_id IS DISTINCT FROM s.campaign_id AND numbers_phonenumber_is_bound(p.id)
-        """,
-    ),
-    _Check(
-        "carrier",
-        "is required for a new number, because there are several accounts and none is named default",
-        """
-        SELECT s.organization_index, s.entry_index
-        FROM inventory_phone_numbers s LEFT JOIN numbers_phonenumber p ON p.id = s.id
-        WHERE p.id IS NULL AND s.carrier IS NULL AND %(is_required)s
-        """,
+        Q(propagated=True) & ~Q(phone_number__campaign_id=F("campaign_id")) & Q(_IS_BOUND),
     ),
 )
-_ON_CAMPAIGNS = """
-SELECT organization_index, entry_index, campaign_id
-FROM inventory_phone_numbers
-WHERE (organization_id, campaign_id) IN (SELECT * FROM unnest(%(organizations)s::uuid[], %(campaigns)s::uuid[]))
-"""
+_NO_ACCOUNT = _Check(
+    "carrier",
+    "is required for a new number, because there are several accounts and none is named default",
+    Q(~Exists(PhoneNumber.objects.filter(id=OuterRef("phone_number_id"))), carrier__isnull=True),
+)
 
 
-def _phone_numbers(cursor: CursorWrapper) -> Iterator[Problem]:
-    for check in _CHECKS:
-        cursor.execute(check.statement, {"is_required": only_account() not in settings.CARRIERS})
-        for organization, index, *words in cursor.fetchall():
+def _phone_numbers() -> Iterator[Problem]:
+    checks = _CHECKS if only_account() in settings.CARRIERS else (*_CHECKS, _NO_ACCOUNT)
+    for check in checks:
+        at_fault = StagedPhoneNumber.objects.filter(check.at_fault)
+        for organization, index, *words in at_fault.values_list("organization_index", "entry_index", *check.words):
             yield Problem((*_phone_number_place(organization, index), check.key), check.sentence.format(*words))
 
 
 def _campaigns_of_phone_numbers(
-    cursor: CursorWrapper, inventory: Inventory, stored: Stored, campaigns: frozenset[tuple[UUID, UUID]]
+    inventory: Inventory, stored: Stored, campaigns: frozenset[tuple[UUID, UUID]]
 ) -> Iterator[Problem]:
     unknown = campaigns - _known(inventory, "campaigns", stored)
-    if unknown:
-        organizations, ids = (list(column) for column in zip(*unknown, strict=True))
-        cursor.execute(_ON_CAMPAIGNS, {"organizations": organizations, "campaigns": ids})
-        for organization, index, campaign_id in cursor.fetchall():
+    staged = StagedPhoneNumber.objects.filter(campaign_id__in={campaign_id for _owner, campaign_id in unknown})
+    columns = ("organization_id", "campaign_id", "organization_index", "entry_index")
+    for organization_id, campaign_id, organization, index in staged.values_list(*columns):
+        if (organization_id, campaign_id) in unknown:
             sentence = f"{shown(campaign_id)} is not a campaign of this organization"
             yield Problem((*_phone_number_place(organization, index), "campaign_id"), sentence)
 

@@ -63,7 +63,7 @@ def _run(job: InventoryImport) -> None:
     except InventoryRefused as refused:
         job.is_outdated = is_confirmed
         preview.problems = refused.problems
-        job.problem = "" if refused.problems else refused.sentence
+        job.problem = "" if refused.problems else refused.message
     _keep(job, preview)
     if is_confirmed and not job.is_outdated:
         log.write()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db import connection, transaction
 
 from accounts.actors import Actor
+from agentmessage.db.session import database_now
 from inventory.conflicts import find_conflicts
 from inventory.merge import InventoryCounts, merge_rows, plan_phone_numbers, planned_changes, write_phone_numbers
 from inventory.numbers_csv import Parsed, read_file
@@ -21,7 +22,6 @@ from inventory.staging import (
     unstage_entries,
     wait_for_other_loads,
 )
-from phone_numbers.services.clock import database_now
 
 # After so many changes the planner's statistics are wrong.
 _ANALYZE_FROM = 1_000
@@ -87,9 +87,9 @@ def apply_file(
         staged = stage_phone_numbers(cursor, inventory, report=report)
         report(Stage.WRITING, 0, 0)
         if not dry_run:
-            lock_staged_phone_numbers(cursor)
+            lock_staged_phone_numbers()
         stored = lock_stored_rows(inventory, staged)
-        conflicts = find_conflicts(cursor, inventory, stored, campaigns=staged.campaigns)
+        conflicts = find_conflicts(inventory, stored, campaigns=staged.campaigns)
         problems = [*parsed.problems, *(Problem(_in_file(place, parsed.lines), said) for place, said in conflicts)]
         total = staged.total
         if conflicts:

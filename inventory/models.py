@@ -1,8 +1,11 @@
-"""What waits to be applied: pages of a carrier account that an import has read, and files that operators upload."""
+"""What waits to be applied: pages of a carrier account, files that operators upload, and the numbers of a load."""
 
 from django.db import models
 
+from accounts.models import Organization
+from campaigns.models import Campaign
 from phone_numbers.bulk_operations import OperatorJob
+from phone_numbers.models import PhoneNumber
 
 
 class CarrierPage(models.Model):
@@ -36,6 +39,42 @@ class CarrierPage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.carrier}: {self.listing} from {self.position}"
+
+
+class StagedPhoneNumber(models.Model):
+    """A number of the document that is being loaded: a row of a temporary table, which `staging` makes and fills.
+
+    Only what is compared by querysets has a field. The rows that the document refers to need not exist.
+    """
+
+    position = models.IntegerField(primary_key=True)
+    organization_index = models.IntegerField()
+    entry_index = models.IntegerField()
+    organization = models.ForeignKey(Organization, models.DO_NOTHING, related_name="+", db_constraint=False)
+    phone_number = models.ForeignKey(
+        PhoneNumber, models.DO_NOTHING, related_name="+", db_constraint=False, db_column="id"
+    )
+    # The row with this number, which may be that of another ID.
+    holder = models.ForeignKey(
+        PhoneNumber,
+        models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_column="number",
+        to_field="number",
+    )
+    number_type = models.TextField()
+    carrier = models.TextField(null=True)
+    campaign = models.ForeignKey(Campaign, models.DO_NOTHING, related_name="+", db_constraint=False, null=True)
+    propagated = models.BooleanField()
+
+    class Meta:
+        managed = False
+        db_table = "inventory_phone_numbers"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.holder_id
 
 
 class InventoryImport(OperatorJob):

@@ -11,11 +11,14 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Q, Value
 
-from agentmessage.db.locks import wait_for_turn
+from agentmessage.db.session import wait_for_turn
 from agentmessage.ids import uuid7
+from inventory.models import StagedPhoneNumber
 from inventory.reading import Inventory, entries
 from inventory.schema import MODELS, Stored
+from phone_numbers.services.locking import lock_attached_phone_numbers
 
 
 class Stage(StrEnum):
@@ -47,20 +50,6 @@ WHERE (organization_index, entry_index) IN (SELECT * FROM unnest(%(organizations
 """
 # Autovacuum does not see temporary tables.
 _ANALYZE = "ANALYZE inventory_phone_numbers"
-
-# The same lock, in the same order of IDs, as phone_numbers.services.locking takes; by a join, since a list of a hundred
-# thousand IDs takes longer than the load. Numbers come before organizations, brands and campaigns, for which the
-# foreign keys of an attach wait while it holds its number.
-_LOCK_NUMBERS = """
-SELECT count(*)
-FROM (
-    SELECT p.id
-    FROM numbers_phonenumber p
-    JOIN inventory_phone_numbers s ON s.id = p.id
-    ORDER BY p.id
-    FOR NO KEY UPDATE OF p
-) locked
-"""
 
 
 def wait_for_other_loads() -> None:
@@ -121,9 +110,15 @@ def _rows(inventory: Inventory, *, report: Report, total: int) -> Iterator[tuple
         )
 
 
-def lock_staged_phone_numbers(cursor: CursorWrapper) -> None:
-    """Lock the document's numbers that exist, until the transaction ends."""
-    cursor.execute(_LOCK_NUMBERS)
+def lock_staged_phone_numbers() -> None:
+    """Lock the document's numbers that exist, until the transaction ends.
+
+    Numbers come before organizations, brands and campaigns, for which the foreign keys of an attach wait while it holds
+    its number.
+    """
+    staged = Q(id__in=StagedPhoneNumber.objects.values("phone_number_id"))
+    # Nothing of the rows is needed here, of which there may be a hundred thousand.
+    list(lock_attached_phone_numbers(staged).values_list(Value(1)))
 
 
 def lock_stored_rows(inventory: Inventory, staged: Staged) -> Stored:

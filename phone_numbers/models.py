@@ -310,7 +310,7 @@ class CampaignAttachment(models.Model):
             ),
             # A request's ID begins with its time, as the rows do on disk: a small index for what is searched rarely.
             BrinIndex(fields=["request_id"], name="numbers_attachment_request", pages_per_range=32, autosummarize=True),
-            # When a number last left a campaign, which tells how long the campaign has had none.
+            # When a number last left a campaign, which dates how long the campaign has had none.
             models.Index(
                 F("previous_campaign"),
                 F("created_at"),

@@ -53,7 +53,7 @@ class Readiness:
 
     @property
     def summary(self) -> str:
-        """The answer in one sentence."""
+        """The answer in words."""
         if self.can_send is None:
             return "It is not known whether this number can send."
         return "This number can send." if self.can_send else "This number cannot send."

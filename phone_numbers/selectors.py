@@ -7,7 +7,7 @@ from django.db.models import CharField, Q, QuerySet, UUIDField, Value
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains
 
-from agentmessage.db.compiled import CompiledQueryset, Param
+from agentmessage.db.prepared import CompiledQueryset, Param
 from agentmessage.errors import NotFound
 from agentmessage.validators import LABEL_LENGTH
 from phone_numbers.e164 import number_fragment

@@ -2,12 +2,19 @@
 
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from propagation.services.stats import LastReading, accounts_in_use, current_stats, last_readings, numbers_by_status
+from propagation.models import CarrierReading
+from propagation.services.stats import (
+    Stats,
+    accounts_in_use,
+    current_stats,
+    last_readings,
+    numbers_by_status,
+    worker_heartbeats,
+)
 
 # The one statistic that reads all numbers: seconds for ten million of them.
 _MAX_AGE_SECONDS = 300.0
@@ -40,10 +47,11 @@ def collect_propagation() -> Iterable[Metric]:
             ended.add_metric([account, str(rate.minutes), "failed"], rate.failed)
     yield from (unsettled, failed, oldest, waiting, open_orders, overdue, ended)
     # Of all accounts, a removed one that has no failures left included.
-    yield from _drift(last_readings(), stats.at)
-    yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=stats.workers)
-    if stats.last_heartbeat is not None:
-        silent = stats.seconds_since(stats.last_heartbeat)
+    yield from _drift(last_readings(), stats)
+    workers, heartbeat = worker_heartbeats()
+    yield GaugeMetricFamily("agentmessage_workers", "Workers with a heartbeat in the last 30 s.", value=workers)
+    if heartbeat is not None:
+        silent = stats.seconds_since(heartbeat)
         yield GaugeMetricFamily("agentmessage_worker_heartbeat_seconds", "Age of the newest heartbeat.", value=silent)
     numbers = GaugeMetricFamily("agentmessage_numbers", "Numbers by state at the carrier.", labels=["status"])
     for status, count in _numbers_by_status().items():
@@ -51,18 +59,18 @@ def collect_propagation() -> Iterable[Metric]:
     yield numbers
 
 
-def _drift(readings: Iterable[LastReading], now: datetime) -> Iterable[Metric]:
+def _drift(readings: Iterable[CarrierReading], stats: Stats) -> Iterable[Metric]:
     about = "at the last reconciliation (numbers) or sync (campaigns)"
     drift = _gauge("drift", f"How many differed {about}.", "subject")
     left = _gauge("drift_left", f"Left because too many differed {about}.", "subject")
     unreadable = _gauge("drift_unreadable", f"Without an answer {about}.", "subject")
     age = _gauge("drift_age_seconds", "Since the last one ended.", "subject")
     for reading in readings:
-        labels = [reading.account, reading.subject]
+        labels = [reading.carrier, reading.subject]
         drift.add_metric(labels, reading.drifted)
         left.add_metric(labels, reading.left)
         unreadable.add_metric(labels, reading.unreadable)
-        age.add_metric(labels, (now - reading.ended_at).total_seconds())
+        age.add_metric(labels, stats.seconds_since(reading.ended_at))
     return drift, left, unreadable, age
 
 

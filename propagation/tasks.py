@@ -17,11 +17,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.actors import Actor
+from agentmessage.db.session import database_now
 from campaigns.services import end_suspensions, expire_campaigns
 from carriers.base import CarrierRefused, CarrierUnavailable, Deadline, carriers_words
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.clock import database_now
-from phone_numbers.services.loss import LOSABLE, record_loss
+from phone_numbers.services.release import LOSABLE, record_loss
 from propagation.services.calling import carrier_of, max_open_orders, rate_limiter_of
 from propagation.services.dispatch import run_round
 from propagation.services.drift import Extent

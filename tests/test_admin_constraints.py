@@ -1,4 +1,4 @@
-"""Every database CHECK that a form of the admin could break is said in words."""
+"""Every database CHECK that a form of the admin could break has a message."""
 
 import pytest
 from django.contrib import admin
@@ -19,9 +19,9 @@ OUT_OF_REACH = {
 
 
 @pytest.mark.parametrize("model", [Organization, Brand, Campaign, PhoneNumber])
-def test_every_check_has_a_sentence(model: type[models.Model]) -> None:
+def test_every_check_has_a_message(model: type[models.Model]) -> None:
     checks = {check.name for check in model._meta.constraints if isinstance(check, models.CheckConstraint)}
     form = admin.site.get_model_admin(model).form
     assert issubclass(form, RowForm)
-    said = {name for name in form.sentences if name in checks}
+    said = {name for name in form.constraint_messages if name in checks}
     assert checks - OUT_OF_REACH == said

@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.api.base import TenantView
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.document import OpenApiView, TypesView
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import make_key

@@ -14,8 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Model
 from django.test import Client
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber
@@ -210,19 +209,17 @@ def doors(world: World, admin_client: Client, tmp_path: Path) -> Doors:
 
 
 @pytest.mark.parametrize(
-    ("kind", "door", "value", "sentence"),
-    [(kind, door, value, sentence) for kind, value, sentence in VALUES for door in DOORS[kind]],
+    ("kind", "door", "value", "message"),
+    [(kind, door, value, message) for kind, value, message in VALUES for door in DOORS[kind]],
 )
-def test_a_value_is_the_same_at_every_door(
-    kind: str, door: str, value: str, sentence: str | None, doors: Doors
-) -> None:
+def test_a_value_is_the_same_at_every_door(kind: str, door: str, value: str, message: str | None, doors: Doors) -> None:
     said = DOORS[kind][door](doors, value)
-    if sentence is None:
+    if message is None:
         assert said is None
     else:
         assert said is not None
         # Whatever the door, the refusal names the value in one printable line.
-        assert f'" {sentence}' in said
+        assert f'" {message}' in said
         assert value in said or not value.isprintable() or "\\" in value
         assert said.replace("\n", "").isprintable()
 

@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.api.throttling import wrong_keys
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.rates import Rate
 from agentmessage.views import wrong_tokens
 from propagation.webhooks.base import wrong_credentials

@@ -17,8 +17,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilte
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import create_api_key, revoke_api_key
 from agentmessage.admin.base import RowAdmin, selected_ids
 from agentmessage.admin.forms import ReasonForm
@@ -58,6 +57,7 @@ class ApiKeyAdmin(RowAdmin):
     """The keys of all organizations."""
 
     list_display = ("label", "prefix", "organization", "scope_list", "key_status", "last_used_at", "created_at")
+    export_also = ("expires_at", "revoked_at")
     list_select_related = ("organization",)
     list_filter = (("organization", AutocompleteSelectFilter), KeyStatusFilter)
     search_fields = ("label__icontains", "prefix__startswith", "organization__name__icontains")
@@ -136,8 +136,8 @@ class ApiKeyAdmin(RowAdmin):
                     expires_at=fields["expires_at"],
                 )
             except ValidationFailed as refused:
-                for field, sentence in (refused.details or {}).items():
-                    form.add_error(field, f"{sentence}.")
+                for field, message in (refused.details or {}).items():
+                    form.add_error(field, f"{message}.")
             else:
                 self.log_addition(request, key, [{"added": {}}])
                 return self._show_once(request, key, plain)

@@ -13,7 +13,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.groups import ASSIGNABLE
 from accounts.models import Operator
-from agentmessage.admin.unfold_typing import ModelAdmin
+from agentmessage.admin.export import ExportMixin
 
 admin.site.unregister(Group)
 
@@ -23,7 +23,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, ExportMixin):
     """Groups of operators with the same permissions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -59,7 +59,7 @@ class OperatorForm(UserChangeForm):
 
 
 @admin.register(Operator)
-class OperatorAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django's is generic for type checkers only.
+class OperatorAdmin(UserAdmin, ExportMixin):  # type: ignore[type-arg]  # Django's is generic for type checkers only.
     """Who may sign in here. An operator is deactivated, never deleted: history and the admin's log refer to it."""
 
     form = OperatorForm

@@ -17,7 +17,7 @@ from agentmessage.admin.lists import counted
 class OrganizationForm(RowForm):
     """An organization."""
 
-    sentences = {
+    constraint_messages = {
         "accounts_organization_name_not_empty": ("name", "An organization has a name."),
         "accounts_organization_slug_form": (
             "slug",

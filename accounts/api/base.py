@@ -12,8 +12,7 @@ from rest_framework.request import Request
 
 from accounts.actors import Actor
 from accounts.api.throttling import KeyThrottle, rate_limit_headers
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import find_usable_key
 from agentmessage.api.envelope import request_id_of
 from agentmessage.api.views import ApiView

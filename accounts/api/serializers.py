@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.requests import RequestBody
 from agentmessage.validators import LABEL_LENGTH
 

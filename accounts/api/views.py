@@ -5,8 +5,7 @@ from rest_framework.request import Request
 
 from accounts.api.base import TenantView
 from accounts.api.serializers import ApiKeyRequestSerializer, ApiKeySerializer, NewApiKeySerializer
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import create_api_key, revoke_api_key
 from agentmessage.api.envelope import success
 from agentmessage.api.pagination import PageQuery

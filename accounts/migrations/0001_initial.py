@@ -203,6 +203,7 @@ class Migration(migrations.Migration):
             },
         ),
         grant("auth"),
+        grant("admin"),
         grant(
             "accounts",
             administrator=[

@@ -26,10 +26,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
+from agentmessage.admin.export import ExportMixin
 from agentmessage.admin.forms import REASON, RowForm
 from agentmessage.admin.lists import CappedChangeList, CappedPaginator, counted
 from agentmessage.admin.moments import relative
-from agentmessage.admin.unfold_typing import ModelAdmin
 from agentmessage.ids import parse_uuid
 from agentmessage.validators import REASON_LENGTH
 
@@ -63,7 +63,7 @@ class ReadOnlyMixin:
         return False
 
 
-class RowAdmin(ModelAdmin):
+class RowAdmin(ExportMixin):
     """A ModelAdmin for tables that may have a million rows.
 
     `search_fields` are lookups for words, `id_lookups` for words that are UUIDs. An OR over both kinds would read the
@@ -187,8 +187,8 @@ class RowAdmin(ModelAdmin):
         if not (found := list(_protecting(rows))):
             return False
         named = f"“{rows[0]}”" if len(rows) == 1 else "These rows"
-        sentence = f"{named} cannot be deleted, because of {', '.join(found)}. {self.instead_of_deleting}"
-        self.message_user(request, sentence.strip(), messages.ERROR)
+        message = f"{named} cannot be deleted, because of {', '.join(found)}. {self.instead_of_deleting}"
+        self.message_user(request, message.strip(), messages.ERROR)
         return True
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:

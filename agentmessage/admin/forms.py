@@ -30,10 +30,10 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a f
     """Validate the whole row against its model's constraints.
 
     Django skips a constraint if one of its fields is not on the form; the database would then refuse the row, a 500.
-    `sentences` maps a constraint to the field that shows its error and to the error's text.
+    `constraint_messages` maps a constraint to the field that shows its error, and to its message.
     """
 
-    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    constraint_messages: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     reason = ReasonForm.base_fields[REASON]
 
@@ -66,8 +66,8 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a f
                 try:
                     constraint.validate(model, self.instance, exclude=wrong)
                 except ValidationError as error:
-                    field, sentence = self.sentences.get(constraint.name, (None, None))
-                    self.add_error(field if field in self.fields else None, sentence or error)
+                    field, message = self.constraint_messages.get(constraint.name, (None, None))
+                    self.add_error(field if field in self.fields else None, message or error)
 
 
 class SameOrganizationForm(RowForm):

@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Any, ClassVar, Self, cast
 
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.paginator import Paginator
-from django.db.models import IntegerField, Q, QuerySet, Subquery
+from django.db.models import Func, IntegerField, Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
 
@@ -33,14 +34,14 @@ def counted(rows: QuerySet[Any]) -> CappedCount:
     return CappedCount(rows.order_by()[: CAP + 1].count())
 
 
-class CappedSubquery(Subquery):
+class CappedSubquery(Func):
     """Count the rows of a queryset within another statement, up to one more than `CAP`."""
 
-    template = "(SELECT count(*) FROM (%(subquery)s) counted)"
+    function = "CARDINALITY"
     output_field = IntegerField()
 
     def __init__(self, queryset: QuerySet[Any]) -> None:
-        super().__init__(queryset.order_by().values("pk")[: CAP + 1])
+        super().__init__(ArraySubquery(queryset.order_by().values("pk")[: CAP + 1]))
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Generic for type checkers only.

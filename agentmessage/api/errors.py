@@ -99,13 +99,13 @@ def render_exception(exception: Exception, context: Mapping[str, Any]) -> Envelo
     """Return the response to any exception of a view: DRF's exception handler."""
     request: AnyRequest = context["request"]
     if isinstance(exception, exceptions.ValidationError):
-        exception = ValidationFailed(details=dict(_sentences(exception.detail)))
+        exception = ValidationFailed(details=dict(_messages(exception.detail)))
     elif isinstance(exception, UnreadablePostError):
         exception = InvalidInput("the body ended before it was complete")
     if isinstance(exception, DomainError):
         return failure(
             exception.code,
-            exception.sentence,
+            exception.message,
             request_id=request_id_of(request),
             status=400 if isinstance(exception, MalformedPathId) else ERRORS[exception.code].status,
             details=exception.details,
@@ -130,8 +130,8 @@ def log_unexpected(exception: BaseException | None) -> ErrorCode:
     return ErrorCode.INTERNAL_ERROR
 
 
-def _sentences(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the first sentence about each field that a serializer refused. `ids[3]` is an entry of a list.
+def _messages(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the first message about each field that a serializer refused. `ids[3]` is an entry of a list.
 
     Of a list, the first entries are named and the others counted.
     """
@@ -143,8 +143,8 @@ def _sentences(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
         if isinstance(key, int):
             entries += 1
             if entries <= MOST_SHOWN:
-                yield from _sentences(inner, f"{place}[{key}]")
+                yield from _messages(inner, f"{place}[{key}]")
         else:
-            yield from _sentences(inner, f"{place}.{key}" if place else key)
+            yield from _messages(inner, f"{place}.{key}" if place else key)
     if entries > MOST_SHOWN:
         yield place, f"{entries - MOST_SHOWN} more of its entries cannot be accepted"

@@ -128,7 +128,7 @@ def _by_name(error: serializers.ValidationError) -> Iterable[tuple[str, Any]]:
 
 
 def _naming(detail: Any, value: Any) -> Any:
-    """Put the value before each sentence about it; `detail` may have the sentences about entries of a list."""
+    """Put the value before each message about it; `detail` may have the messages about entries of a list."""
     if isinstance(detail, dict):
         return {key: _naming(inner, value[key]) for key, inner in detail.items()}
     return [f"{shown(value)} {detail[0]}"]
@@ -185,8 +185,8 @@ def read_query(request: Request, query: RequestQuery) -> dict[str, Any]:
     try:
         read: dict[str, Any] = query.run_validation(given)
     except serializers.ValidationError as error:
-        name, sentences = next(iter(_by_name(error)))
-        raise InvalidInput(f"{name} {_naming(sentences, given[name])[0]}") from error
+        name, messages = next(iter(_by_name(error)))
+        raise InvalidInput(f"{name} {_naming(messages, given[name])[0]}") from error
     return read
 
 

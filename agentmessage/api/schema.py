@@ -242,7 +242,7 @@ class ApiSchema(AutoSchema):
                 "headers": _header_refs(headers),
             }
         by_status: dict[int, list[ErrorCode]] = {}
-        for status, code in self._refusals():
+        for status, code in self._errors():
             by_status.setdefault(status, []).append(code)
         for status in sorted(by_status):
             responses[str(status)] = self._refusal(status, by_status[status])
@@ -267,9 +267,9 @@ class ApiSchema(AutoSchema):
         self.registry.register_on_missing(component)
         return component.ref
 
-    def _refusals(self) -> Iterable[tuple[int, ErrorCode]]:
+    def _errors(self) -> Iterable[tuple[int, ErrorCode]]:
         """Yield every status and code that the operation can answer, once each."""
-        codes = dict.fromkeys([*_EVERY_OPERATION, *self.operation.refusals])
+        codes = dict.fromkeys([*_EVERY_OPERATION, *self.operation.error_codes])
         if self.method not in SAFE_METHODS:
             codes |= dict.fromkeys(_EVERY_WRITE)
         if "{" in self.path:

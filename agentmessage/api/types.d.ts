@@ -540,7 +540,7 @@ export interface components {
              * @enum {string}
              */
             carrier_status: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
-            /** @description The carrier's word by network id, where it tells: `10017` is AT&T, `10035` T-Mobile. A campaign that one network has suspended stays APPROVED, because the others keep delivering. */
+            /** @description The carrier's status for each network ID, if it reports one: `10017` is AT&T, `10035` T-Mobile. A campaign that one network has suspended stays APPROVED, because the others keep delivering. */
             mno_metadata: {
                 [key: string]: "PENDING" | "APPROVED" | "REJECTED" | "SUSPENDED";
             };

@@ -31,8 +31,8 @@ class Operation:
     Attributes:
         id: the operation's ID in the document.
         answer: what `data` of a success is; of a list, what its entries are.
-        returns: one sentence about a success.
-        refusals: the operation's own error codes; those that every operation can answer are added.
+        returns: the description of a success.
+        error_codes: the operation's own error codes; those that every operation can answer are added.
         is_conditional: its service checks `ApiView.precondition` under the row's lock, so the view does not.
     """
 
@@ -42,7 +42,7 @@ class Operation:
     status: int = 200
     query: RequestQuery = _NO_QUERY
     body: RequestBody = _NO_BODY
-    refusals: Sequence[ErrorCode] = ()
+    error_codes: Sequence[ErrorCode] = ()
     is_conditional: bool = False
 
     def __call__(self, handler: Handler) -> Handler:

@@ -42,8 +42,8 @@ class CampaignSerializer(serializers.Serializer[Any]):
     )
     mno_metadata = serializers.DictField(
         child=serializers.ChoiceField(choices=CarrierStatus.choices),
-        help_text="The carrier's word by network id, where it tells: `10017` is AT&T, `10035` T-Mobile. A campaign "
-        "that one network has suspended stays APPROVED, because the others keep delivering.",
+        help_text="The carrier's status for each network ID, if it reports one: `10017` is AT&T, `10035` T-Mobile. "
+        "A campaign that one network has suspended stays APPROVED, because the others keep delivering.",
     )
     expiration_date = serializers.DateField(
         allow_null=True, help_text="The last day of an ACTIVE campaign; it becomes EXPIRED at 00:00 UTC after it."

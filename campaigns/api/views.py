@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from accounts.api.base import TenantView
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.envelope import success_with_etag
 from agentmessage.api.requests import path_uuid
 from agentmessage.api.views import Operation

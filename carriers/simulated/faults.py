@@ -1,12 +1,11 @@
-"""How unpleasant the carrier is."""
+"""How unpleasant the carrier is, and its clock: real time, unless it is moved or stopped."""
 
 import random
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from threading import Lock
-
-from carriers.simulated.clock import Clock
 
 # What a number that fails may hear, and how often: the first is retried automatically.
 REASONS = {
@@ -45,10 +44,6 @@ class Faults:
             changes[name] = amount(name, value)
         return replace(self, **changes)
 
-    def as_dict(self) -> dict[str, float]:
-        """By name."""
-        return asdict(self)
-
 
 def amount(name: str, value: object) -> float:
     """Return a share or a number of seconds as it came in JSON. Raises ValueError with its name."""
@@ -75,6 +70,29 @@ class Chance:
         """Why a number fails."""
         with self._lock:
             return self._random.choices(list(REASONS), [weight for weight, _ in REASONS.values()])[0]
+
+
+class Clock:
+    """Seconds since 1970, as the carrier counts them: for open orders, approvals and its rate limit. Thread-safe.
+
+    `advance` moves it forward, so that whatever takes its time at the carrier ends without a wait. A `stopped` clock
+    moves in no other way: the speed of the machine then makes no difference.
+    """
+
+    def __init__(self, *, stopped: bool = False) -> None:
+        # A whole second: sums of seconds stay exact.
+        self._stopped_at = time.time() // 1 if stopped else None
+        self._ahead = 0.0
+        self._lock = Lock()
+
+    def now(self) -> float:
+        """Return the carrier's present moment."""
+        return (time.time() if self._stopped_at is None else self._stopped_at) + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        with self._lock:
+            self._ahead += seconds
 
 
 class RateLimit:

@@ -16,6 +16,7 @@ import json
 import re
 import socket
 import time
+from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,8 +24,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from carriers.simulated.clock import Clock
-from carriers.simulated.faults import REASONS, Chance, Faults, RateLimit, amount
+from carriers.simulated.faults import REASONS, Chance, Clock, Faults, RateLimit, amount
 from carriers.simulated.store import DuplicateOrder, Store
 
 _MOST_BYTES = 10_000_000
@@ -213,13 +213,13 @@ class _Handler(BaseHTTPRequestHandler):
                 store.put_networks(campaign_id, networks)
                 return 200, {"campaign_id": campaign_id, "status": body["status"]}
             case "GET", ["faults"]:
-                return 200, faults.as_dict()
+                return 200, asdict(faults)
             case "PUT", ["faults"]:
                 try:
                     carrier.faults = faults.changed(body)
                 except ValueError as error:
                     raise _Refused(422, str(error)) from error
-                return 200, carrier.faults.as_dict()
+                return 200, asdict(carrier.faults)
             case "GET", ["clock"]:
                 return 200, {"now": carrier.clock.now()}
             case "PUT", ["clock"]:

@@ -42,6 +42,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="StagedPhoneNumber",
+            fields=[
+                ("position", models.IntegerField(primary_key=True, serialize=False)),
+                ("organization_index", models.IntegerField()),
+                ("entry_index", models.IntegerField()),
+                ("number_type", models.TextField()),
+                ("carrier", models.TextField(null=True)),
+                ("propagated", models.BooleanField()),
+            ],
+            options={"db_table": "inventory_phone_numbers", "managed": False, "default_permissions": ()},
+        ),
+        migrations.CreateModel(
             name="InventoryImport",
             fields=[
                 (

@@ -18,7 +18,7 @@ from phone_numbers.services.attach import check_campaign
 class PhoneNumberForm(RowForm):
     """A number. Its campaign and the carrier's side are no fields of it: they change through services."""
 
-    sentences = {
+    constraint_messages = {
         "numbers_phonenumber_number_key": ("number", "Phone number with this Number already exists."),
         "numbers_phonenumber_number_e164": (
             "number",

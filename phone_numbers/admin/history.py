@@ -47,6 +47,10 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
     """The history of all numbers."""
 
     list_display = ("created_at", "phone_number", "organization", "moved_from", "moved_to", "actor", "carrier_side")
+    export_also = (
+        "previous_campaign_id", "campaign_id", "actor_kind", "actor_id", "request_id", "reason", "batch_id",
+        "propagated_at", "failure_code", "failure_carrier_code", "failure_message",
+    )  # fmt: skip
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         ("campaign", AutocompleteSelectFilter),
@@ -136,5 +140,5 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     def matches(self, word: str) -> Q:
-        """An actor's id is text here, so it is looked for as an id and as text."""
+        """Search an actor's ID, which is text here, as a UUID and as text."""
         return super().matches(word) | Q(actor_id=word)

@@ -3,9 +3,8 @@
 One page serves one number and many, and what runs at once and what workers run: it shows the stored operation.
 """
 
-import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
@@ -18,17 +17,18 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.utils import display_for_label
 
 from accounts.models import Operator, Organization
 from agentmessage.admin.base import ReadOnlyMixin, RowAdmin, link
+from agentmessage.admin.export import csv_response
 from agentmessage.admin.forms import ReasonForm
 from agentmessage.admin.unfold_typing import display
 from agentmessage.api.envelope import request_id_of
 from agentmessage.errors import ErrorCode, ValidationFailed
-from agentmessage.files import CsvWriter
 from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm
 from phone_numbers.bulk_operations import (
@@ -126,7 +126,7 @@ def _begin(request: HttpRequest, freeze: Callable[[], BulkOperation]) -> HttpRes
     try:
         operation = freeze()
     except ValidationFailed as error:
-        messages.error(request, error.sentence)
+        messages.error(request, error.message)
         return HttpResponseRedirect(_changelist(request.GET.urlencode()))
     _run_at_once(operation)
     filters = f"?{urlencode({_FILTERS: request.GET.urlencode()})}" if request.GET else ""
@@ -150,18 +150,6 @@ class OperatorJobAdmin(ReadOnlyMixin, RowAdmin):
             said = f"Nothing was done: the {name} has changed since you opened it. Review it again."
             messages.error(request, said)
         return HttpResponseRedirect(request.get_full_path())
-
-
-def csv_response(name: str, header: Iterable[str], rows: Iterable[Iterable[object]]) -> HttpResponse:
-    """Return a CSV as a file to keep."""
-    file = io.StringIO(newline="")
-    writer = CsvWriter(file, header)
-    for row in rows:
-        writer.write(row)
-    disposition = f'attachment; filename="{name}"'
-    return HttpResponse(
-        file.getvalue(), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
-    )
 
 
 @admin.register(BulkOperation)
@@ -213,7 +201,7 @@ class BulkOperationAdmin(OperatorJobAdmin):
             _run_at_once(operation)
         return self.take_step(request, has_begun=has_begun)
 
-    def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """Send what failed, and what was not tried, as CSV."""
         rows = _not_done(self.visible(request, object_id)).order_by("position")
         return csv_response(
@@ -221,7 +209,7 @@ class BulkOperationAdmin(OperatorJobAdmin):
             ("number", "outcome", "message"),
             (
                 (number, outcome if outcome in _NOT_DONE else "not tried", _reason(outcome, code))
-                for number, outcome, code in rows.values_list("number", "outcome", "code").iterator()
+                for number, outcome, code in rows.values_list("number", "outcome", "code")
             ),
         )
 

@@ -38,6 +38,10 @@ class PhoneNumberAdmin(RowAdmin):
 
     form = PhoneNumberForm
     list_display = ("number", "organization", "state_label", "campaign", "carrier_side", "label", "number_type")
+    export_also = (
+        "carrier", "carrier_line_option_propagated_at", "sms_enabled", "mms_enabled", "inbound_url", "status_url",
+        "created_at", "updated_at",
+    )  # fmt: skip
     list_select_related = ("organization", "campaign")
     list_filter = (
         ("organization", AutocompleteSelectFilter),

@@ -24,19 +24,21 @@ def describe_number(phone_number: PhoneNumber, request: HttpRequest) -> dict[str
     """Return the context of the page."""
     may_see_history = request.user.has_perm("numbers.view_campaignattachment")
     timeline = list(_timeline(phone_number)) if may_see_history else None
-    history = reverse("admin:numbers_campaignattachment_changelist")
+    history = "admin:numbers_campaignattachment"
+    of_number = f"?phone_number__id__exact={phone_number.id}"
     return {
         "written": as_written(phone_number.number),
-        "standing": standing_of(phone_number),
+        "status_text": describe_status(phone_number),
         "readiness": read_readiness(PhoneNumber.objects.all(), id=phone_number.id),
         "campaign_page": phone_number.campaign_id
         and reverse("admin:campaigns_campaign_change", args=[phone_number.campaign_id]),
         "timeline": None if timeline is None else timeline[:_SHOWN],
-        "whole_history": f"{history}?q={phone_number.id}" if timeline and len(timeline) > _SHOWN else None,
+        "whole_history": reverse(f"{history}_changelist") + of_number if timeline and len(timeline) > _SHOWN else None,
+        "history_csv": reverse(f"{history}_export") + of_number if timeline else None,
     }
 
 
-def standing_of(phone_number: PhoneNumber) -> str:
+def describe_status(phone_number: PhoneNumber) -> str:
     """Describe the number's status at the carrier in words."""
     attachment, status = phone_number.current_attachment, phone_number.carrier_line_option_status
     if not phone_number.is_assigned and status is None:
@@ -70,8 +72,8 @@ def _timeline(phone_number: PhoneNumber) -> Iterator[dict[str, Any]]:
     entries = with_actors(phone_number.attachments.select_related("campaign", "previous_campaign"))
     for entry in entries.order_by("-created_at", "-id")[: _SHOWN + 1]:
         is_open = entry.status in (AttachmentStatus.PENDING, AttachmentStatus.SUBMITTED)
-        is_overtaken = is_open and entry.id != phone_number.current_attachment_id
-        status = AttachmentStatus.SUPERSEDED if is_overtaken else AttachmentStatus(entry.status)
+        is_superseded = is_open and entry.id != phone_number.current_attachment_id
+        status = AttachmentStatus.SUPERSEDED if is_superseded else AttachmentStatus(entry.status)
         codes = (entry.failure_code, entry.failure_carrier_code, entry.failure_message)
         yield {
             "address": reverse("admin:numbers_campaignattachment_change", args=[entry.id]),

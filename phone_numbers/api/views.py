@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from accounts.api.base import TenantView
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.envelope import success, success_with_etag
 from agentmessage.api.pagination import PageQuery
 from agentmessage.api.requests import path_uuid
@@ -94,7 +94,7 @@ class PhoneNumberView(TenantView):
         body=PhoneNumberChangesSerializer(),
         answer=PhoneNumberSerializer,
         returns="The number, changed.",
-        refusals=(*_CAMPAIGN_RULES, *_NUMBER_RULES),
+        error_codes=(*_CAMPAIGN_RULES, *_NUMBER_RULES),
         is_conditional=True,
     )
     def patch(self, request: Request, phone_number_id: str) -> HttpResponse:
@@ -158,7 +158,7 @@ class PhoneNumberCampaignView(TenantView):
         body=AttachCampaignSerializer(),
         answer=PhoneNumberSerializer,
         returns="The number, with its campaign.",
-        refusals=(*_CAMPAIGN_RULES, *_NUMBER_RULES),
+        error_codes=(*_CAMPAIGN_RULES, *_NUMBER_RULES),
         is_conditional=True,
     )
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
@@ -193,7 +193,7 @@ class PhoneNumberCampaignView(TenantView):
         "detachCampaign",
         answer=PhoneNumberSerializer,
         returns="The number, without a campaign.",
-        refusals=(ErrorCode.NUMBER_NOT_ASSIGNED,),
+        error_codes=(ErrorCode.NUMBER_NOT_ASSIGNED,),
         is_conditional=True,
     )
     def delete(self, request: Request, phone_number_id: str) -> HttpResponse:
@@ -222,7 +222,7 @@ class RetryPropagationView(TenantView):
         "retryPropagation",
         answer=AttachmentSerializer,
         returns="The attachment.",
-        refusals=(ErrorCode.NUMBER_NOT_ASSIGNED, ErrorCode.NOT_FAILED),
+        error_codes=(ErrorCode.NUMBER_NOT_ASSIGNED, ErrorCode.NOT_FAILED),
     )
     def post(self, request: Request, phone_number_id: str) -> HttpResponse:
         """Retry a failed propagation.
@@ -271,7 +271,7 @@ class CampaignPhoneNumbersView(TenantView):
         body=BulkAttachSerializer(),
         answer=BulkAttachmentsSerializer,
         returns="The outcome of each number.",
-        refusals=_CAMPAIGN_RULES,
+        error_codes=_CAMPAIGN_RULES,
     )
     def post(self, request: Request, campaign_id: str) -> HttpResponse:
         """Attach a campaign to many phone numbers.
@@ -317,5 +317,5 @@ def _render_attachment(phone_number: PhoneNumber) -> dict[str, Any]:
 def _render_row(phone_number_id: UUID, result: RowResult) -> dict[str, Any]:
     row: dict[str, Any] = {"phone_number_id": phone_number_id, "outcome": result.outcome}
     if result.error is not None:
-        row["error"] = {"code": result.error.code, "message": result.error.sentence}
+        row["error"] = {"code": result.error.code, "message": result.error.message}
     return row

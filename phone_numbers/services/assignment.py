@@ -7,7 +7,7 @@ attachment by its `next_attempt_at`, which is unset while the carrier has not de
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, connection
@@ -15,6 +15,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from accounts.actors import Actor
 from agentmessage.db.prepared import fetch_one
+from agentmessage.db.session import database_now
 from agentmessage.errors import NotFound
 from agentmessage.ids import uuid7
 from campaigns.models import Campaign
@@ -179,6 +180,11 @@ def move_many(moves: Sequence[Move], *, actor: Actor) -> None:
                 "attachment_ids": array_literal(move.attachment_id for move in moves),
             },
         )
+
+
+def moment_after(earlier: datetime, *, now: datetime | None = None) -> datetime:
+    """Return the time, or a later one if `earlier` has not passed yet: the history of a number must be in order."""
+    return max(now or database_now(), earlier + timedelta(microseconds=1))
 
 
 def _is_due(campaign: Campaign | None, number_type: str) -> bool:

@@ -11,15 +11,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.actors import Actor
-from agentmessage.db.timeouts import allow_bulk_statements, waiting_for_lock
+from agentmessage.db.session import allow_bulk_statements, waiting_for_lock
 from agentmessage.errors import DomainError
 from campaigns.models import Campaign
 from campaigns.selectors import get_campaign_with_brand
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.assignment import CampaignDeleted, Move, move_many
-from phone_numbers.services.attach import check_campaign, check_phone_number
-from phone_numbers.services.clock import moment_after
-from phone_numbers.services.limits import CampaignRoom, check_number_type
+from phone_numbers.services.assignment import CampaignDeleted, Move, moment_after, move_many
+from phone_numbers.services.attach import CampaignRoom, check_campaign, check_number_type, check_phone_number
 from phone_numbers.services.locking import (
     Seen,
     lock_free_phone_numbers,

@@ -18,7 +18,7 @@ from django.db.models.functions import Cast, Collate, Now, RowNumber
 
 from accounts.actors import Actor
 from accounts.models import Operator
-from agentmessage.errors import DomainError, ValidationFailed
+from agentmessage.errors import DomainError, NotFailed, NumberNotAssigned, ValidationFailed
 from campaigns.models import Campaign
 from phone_numbers.bulk_operations import (
     BulkAction,
@@ -27,15 +27,14 @@ from phone_numbers.bulk_operations import (
     BulkPhase,
     RowOutcome,
 )
-from phone_numbers.errors import NotFailed, NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import check_phone_number
 from phone_numbers.services.bulk_attach import Outcome, Row, bulk_attach
 from phone_numbers.services.locking import Seen, lock_free_phone_numbers, matching_phone_numbers
 from phone_numbers.services.move_warnings import MoveWarnings
 from phone_numbers.services.operator_jobs import change, in_phase, run_next
-from phone_numbers.services.release import apply_release
-from phone_numbers.services.retry import apply_retry, can_retry
+from phone_numbers.services.release import release_phone_number
+from phone_numbers.services.retry import can_retry, retry_attachment
 
 # Freezing as many takes less than a second of a web thread. More is for `manage.py attach_campaign`.
 MAX_ROWS = 100_000
@@ -257,7 +256,6 @@ def _one_by_one(
         if row.phone_number_id in held:
             results[row.position] = (RowOutcome.BUSY, "")
             continue
-        # A refusal is raised before anything of the row is written.
         try:
             number = here.get(row.phone_number_id)
             Seen(row.campaign_id).check(number)
@@ -284,11 +282,16 @@ def _run_one(operation: BulkOperation, row: BulkOperationRow) -> None:
     if operation.action == BulkAction.RELEASE:
         if row.organization_id is None:
             raise NumberNotAssigned
-        apply_release(organization_id=row.organization_id, phone_number_id=row.phone_number_id, actor=_actor(operation))
+        release_phone_number(
+            organization_id=row.organization_id,
+            phone_number_id=row.phone_number_id,
+            actor=_actor(operation),
+            durable=False,
+        )
     elif row.attachment_id is None:
         raise NotFailed
     else:
-        apply_retry(attachment_id=row.attachment_id)
+        retry_attachment(attachment_id=row.attachment_id, durable=False)
 
 
 def _actor(operation: BulkOperation) -> Actor:

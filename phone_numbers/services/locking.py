@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 from django.db.models.sql.compiler import SQLCompiler
 from psycopg.errors import LockNotAvailable
 
-from agentmessage.db.compiled import CompiledQueryset, Param
-from agentmessage.db.timeouts import set_timeout, waiting_for_lock
-from phone_numbers.errors import ChangedMeanwhile
+from agentmessage.db.prepared import CompiledQueryset, Param
+from agentmessage.db.session import set_timeout, waiting_for_lock
+from agentmessage.errors import ChangedMeanwhile
 from phone_numbers.models import PhoneNumber
 
 # Called with a locked number before it is changed; raises unless the number is in the state that the caller expects.

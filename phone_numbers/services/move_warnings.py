@@ -1,4 +1,4 @@
-"""Say before a move what it would cost: a preview collects its moves here, and gets sentences. Nothing is locked."""
+"""Warn of what a move would cost: a preview collects its moves here and gets messages. Nothing is locked."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable

@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
 
-from agentmessage.errors import NotFound
-from phone_numbers.errors import NotFailed, NumberNotAssigned
+from agentmessage.errors import NotFailed
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
+from phone_numbers.services.attach import check_phone_number
 from phone_numbers.services.locking import lock_attached_phone_numbers, lock_phone_number
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 
@@ -34,11 +34,9 @@ def retry_propagation(*, organization_id: UUID, phone_number_id: UUID | None) ->
     Raises NotFound, NumberNotAssigned, NotFailed. What belonged to a former tenant of the number is NotFailed.
     """
     with transaction.atomic(durable=True):
-        phone_number = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
-        if phone_number is None:
-            raise NotFound
-        if not phone_number.is_assigned:
-            raise NumberNotAssigned
+        phone_number = check_phone_number(
+            lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)
+        )
         attachment = phone_number.current_attachment
         if (
             attachment is None
@@ -50,21 +48,20 @@ def retry_propagation(*, organization_id: UUID, phone_number_id: UUID | None) ->
     return phone_number
 
 
-def retry_attachment(*, attachment_id: UUID) -> None:
+def retry_attachment(*, attachment_id: UUID, durable: bool = True) -> None:
     """Make a failed attachment due again, for operators: wherever its number is now, in stock or with another tenant.
 
-    Raises NotFailed if it has not failed, or if the number has been moved since.
+    Args:
+        durable: False in a transaction that the caller has opened.
+
+    Raises:
+        NotFailed: It has not failed, or the number has been moved since.
     """
-    with transaction.atomic(durable=True):
-        apply_retry(attachment_id=attachment_id)
-
-
-def apply_retry(*, attachment_id: UUID) -> None:
-    """Do what `retry_attachment` does, in a transaction that the caller has opened."""
-    phone_number = lock_attached_phone_numbers(Q(attachments__id=attachment_id)).first()
-    if phone_number is None or not can_retry(phone_number, attachment_id=attachment_id):
-        raise NotFailed
-    requeue(phone_number, cause=Cause.RETRY)
+    with transaction.atomic(durable=durable):
+        phone_number = lock_attached_phone_numbers(Q(attachments__id=attachment_id)).first()
+        if phone_number is None or not can_retry(phone_number, attachment_id=attachment_id):
+            raise NotFailed
+        requeue(phone_number, cause=Cause.RETRY)
 
 
 def can_retry(phone_number: PhoneNumber, *, attachment_id: UUID | None) -> bool:

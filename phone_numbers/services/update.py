@@ -8,8 +8,8 @@ from django.db import transaction
 from accounts.actors import Actor
 from agentmessage.errors import NotFound
 from phone_numbers.models import PhoneNumber
-from phone_numbers.services.attach import apply_attach
-from phone_numbers.services.clock import moment_after
+from phone_numbers.services.assignment import moment_after
+from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.locking import Precondition, lock_phone_number
 
 
@@ -35,12 +35,13 @@ def update_phone_number(
     """
     with transaction.atomic(durable=True):
         if campaign_id is not None:
-            phone_number = apply_attach(
+            phone_number = attach_campaign(
                 organization_id=organization_id,
                 phone_number_id=phone_number_id,
                 campaign_id=campaign_id,
                 actor=actor,
                 precondition=precondition,
+                durable=False,
             )
         else:
             locked = lock_phone_number(organization_id=organization_id, phone_number_id=phone_number_id)

@@ -13,16 +13,15 @@ from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
-from agentmessage.db.locks import wait_for_turn
+from agentmessage.db.session import wait_for_turn
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier, OrderAction
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberType
-from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import array_literal
 from phone_numbers.services.transitions import log_transition
 from propagation.models import CarrierOrder
-from propagation.services.record import AttachmentFailure
+from propagation.services.record import AttachmentFailure, new_lease
 
 BATCH = 2_000
 # A number whose previous order is open waits for that order's end, which makes the number due at once. This is the
@@ -212,15 +211,14 @@ def _groups(ready: dict[tuple[UUID, UUID | None], list[UUID]], batch_size: int) 
 def _make_orders(carrier: Carrier, groups: Sequence[_Group]) -> list[tuple[UUID, datetime]]:
     if not groups:
         return []
-    now = database_now()
-    lease = now + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
+    lease = new_lease()
     orders = [
         CarrierOrder(
             organization_id=group.organization_id,
             carrier=carrier.name,
             action=(OrderAction.DETACH if group.campaign_id is None else OrderAction.ATTACH).value,
             campaign_id=group.campaign_id,
-            created_at=now,
+            created_at=Now(),
             next_poll_at=lease,
         )
         for group in groups

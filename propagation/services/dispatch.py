@@ -7,7 +7,6 @@ from math import ceil
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Greatest, Now
@@ -22,7 +21,7 @@ from phone_numbers.services.transitions import Cause, check_transition, log_tran
 from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimiter
 from propagation.services.claim import BATCH, claim_due
-from propagation.services.record import record_failures, record_needless
+from propagation.services.record import new_lease, record_failures, record_needless
 
 log = structlog.get_logger(__name__)
 
@@ -34,18 +33,6 @@ _WAKE_BATCH = 10_000
 # What waits in the queue of an account that limits its requests: enough to keep its workers busy until the next round.
 _QUEUED_SECONDS = 3.0
 
-_LEASE_DUE_ORDERS = """
-UPDATE propagation_carrierorder
-SET next_poll_at = statement_timestamp() + %(lease)s * interval '1 second', is_leased = true
-WHERE id IN (
-    SELECT id FROM propagation_carrierorder
-    WHERE carrier = %(carrier)s AND ended_at IS NULL AND next_poll_at <= statement_timestamp()
-    ORDER BY next_poll_at, id
-    LIMIT %(limit)s
-    FOR NO KEY UPDATE SKIP LOCKED
-)
-RETURNING id, next_poll_at
-"""
 # The campaigns that attachments wait for, found by one probe of the index of waiting attachments for each of them, and
 # of these the ones on which there is a decision: the carrier's, an operator's, or that the campaign or its brand is no
 # longer fit.
@@ -226,13 +213,13 @@ def make_orders_due(*, order_ids: Sequence[str] = (), numbers: Sequence[str] = (
 
 
 def _lease_due_orders(carrier: Carrier, *, limit: int) -> list[tuple[UUID, datetime]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _LEASE_DUE_ORDERS,
-            {"lease": settings.PROPAGATION_LEASE_SECONDS, "carrier": carrier.name, "limit": limit},
-        )
-        leased: list[tuple[UUID, datetime]] = cursor.fetchall()
-    return leased
+    due = CarrierOrder.objects.filter(carrier=carrier.name, ended_at__isnull=True, next_poll_at__lte=Now())
+    batch = due.select_for_update(no_key=True, skip_locked=True).order_by("next_poll_at", "id")
+    with transaction.atomic(durable=True):
+        ids = list(batch.values_list("id", flat=True)[:limit])
+        lease = new_lease()
+        CarrierOrder.objects.filter(id__in=ids).update(next_poll_at=lease, is_leased=True)
+    return [(order_id, lease) for order_id in ids]
 
 
 def _defer(leased: list[tuple[UUID, datetime]], defer: Defer, found: Round, size: int) -> int:

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from agentmessage.db.session import database_now
 from campaigns.models import Campaign, CampaignStatus
 from carriers.base import (
     AssignmentPage,
@@ -27,7 +28,6 @@ from carriers.base import (
     ListUnavailable,
 )
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
-from phone_numbers.services.clock import database_now
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.calling import RateLimited, wait_for_campaign_lookup
 from propagation.services.drift import run_limit

@@ -21,7 +21,7 @@ from carriers.base import Carrier, CarrierRefused, CarrierUnavailable, Deadline
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from phone_numbers.services.assignment import move_to_campaign
 from phone_numbers.services.locking import lock_phone_number
-from phone_numbers.services.loss import record_loss
+from phone_numbers.services.release import record_loss
 from phone_numbers.services.retry import requeue
 from phone_numbers.services.transitions import Cause
 from propagation.models import CarrierAnswer, CarrierReading

@@ -13,11 +13,11 @@ from django.db import connection, transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Greatest, Now
 
+from agentmessage.db.session import database_now
 from campaigns.models import Campaign
 from carriers.base import Failure, OrderAction, OrderReport, carriers_code, carriers_id, carriers_words
 from phone_numbers.failures import FAILURES, FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
-from phone_numbers.services.clock import database_now
 from phone_numbers.services.locking import lock_attached_phone_numbers
 from phone_numbers.services.transitions import Cause, check_transition, log_transition
 from propagation.models import CarrierOrder
@@ -114,6 +114,11 @@ class Outcome:
     failure: AttachmentFailure | None = None
     attempts: int | None = None
     """None: as before."""
+
+
+def new_lease() -> datetime:
+    """Return the end of a lease that begins now. A worker holds an order for as long as its `next_poll_at` is that."""
+    return database_now() + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
 
 
 def lock_order(order_id: UUID, lease: datetime | None) -> CarrierOrder:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from carriers.base import (
     Carrier,
@@ -35,6 +35,7 @@ from propagation.services.record import (
     LeaseLost,
     lock_order,
     make_successors_due,
+    new_lease,
     record_report,
     record_steps,
     requeue_attachments,
@@ -42,14 +43,6 @@ from propagation.services.record import (
 
 log = structlog.get_logger(__name__)
 
-# The order goes to the worker that names the lease in force, and taking it starts a new lease. A worker that was taken
-# for dead and comes back names an old one.
-_TAKE = """
-UPDATE propagation_carrierorder
-SET next_poll_at = statement_timestamp() + %(seconds)s * interval '1 second', has_news = false
-WHERE id = %(id)s AND ended_at IS NULL AND next_poll_at = %(lease)s
-RETURNING next_poll_at, extract(epoch FROM statement_timestamp() - coalesce(sent_at, created_at))::float8
-"""
 # Of the lease: all calls to the carrier end before it does, with time left to write down what came of them.
 _CALLS_SHARE = 0.5
 # An order that raised is not processed again before this.
@@ -195,13 +188,14 @@ def _handle_report(leased: _Leased, report: OrderReport, *, age: float) -> None:
 
 
 def _take(order_id: UUID, lease: datetime) -> _Leased | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"seconds": settings.PROPAGATION_LEASE_SECONDS, "id": order_id, "lease": lease})
-        row = cursor.fetchone()
-    if row is None:
+    """Start a new lease of the order; None if `lease` is not in force: a worker taken for dead names an old one."""
+    taken = new_lease()
+    open_order = CarrierOrder.objects.filter(id=order_id, ended_at__isnull=True, next_poll_at=lease)
+    if not open_order.update(next_poll_at=taken, has_news=False):
         return None
-    order = CarrierOrder.objects.select_related("campaign__brand").get(id=order_id)
-    return _Leased(order, lease=row[0], age=row[1])
+    age = Now() - Coalesce("sent_at", "created_at")
+    order = CarrierOrder.objects.select_related("campaign__brand").annotate(age=age).get(id=order_id)
+    return _Leased(order, taken, order.age.total_seconds())
 
 
 def _mark_sent(leased: _Leased) -> OrderRequest | None:

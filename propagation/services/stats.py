@@ -5,15 +5,14 @@ All but `numbers_by_status` cost what is in progress, not what there is: each co
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Case, Count, F, Max, Min, Q, Sum, Value, When
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
+from agentmessage.db.session import database_now
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services.clock import database_now
 from propagation.models import CarrierOrder, CarrierReading
 
 MINUTES = (1, 60)
@@ -42,20 +41,6 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class LastReading:
-    """What came of an account's last reconciliation or sync of all organizations."""
-
-    id: UUID
-    account: str
-    subject: str
-    ended_at: datetime
-    drifted: int
-    left: int
-    """How many differ and were left, because they were more than one run corrects."""
-    unreadable: int
-
-
-@dataclass(frozen=True, slots=True)
 class Stats:
     """The state of propagation now."""
 
@@ -73,10 +58,6 @@ class Stats:
     oldest_by: dict[str, datetime | None]
     """As `oldest`, by what they wait for: one order that never ends hides none of the others."""
     rates: tuple[Rate, ...]
-    readings: tuple[LastReading, ...]
-    workers: int
-    last_heartbeat: datetime | None
-    """As `worker_heartbeats` returns them."""
 
     def seconds_since(self, moment: datetime | None) -> float:
         """Return how long ago that was by the database's clock; 0 if it was never."""
@@ -93,7 +74,6 @@ def current_stats(account: str | None = None) -> Stats:
         row = CampaignAttachment.objects.filter(condition, own).aggregate(count=Count("*"), oldest=since)
         unsettled[waits_for] = row["count"]
         oldest_by[waits_for] = row["oldest"]
-    workers, last_heartbeat = worker_heartbeats()
     open_orders = CarrierOrder.objects.filter(own, ended_at__isnull=True)
     return Stats(
         at=database_now(),
@@ -104,9 +84,6 @@ def current_stats(account: str | None = None) -> Stats:
         overdue_orders=open_orders.filter(created_at__lt=Now() - timedelta(days=1)).count(),
         oldest_by=oldest_by,
         rates=tuple(_rate(minutes, own) for minutes in MINUTES),
-        readings=last_readings(own),
-        workers=workers,
-        last_heartbeat=last_heartbeat,
     )
 
 
@@ -144,23 +121,10 @@ def _failures_by_code(own: Q) -> dict[str, int]:
     return {str(code): count for code, count in counts}
 
 
-def last_readings(own: Q | None = None) -> tuple[LastReading, ...]:
-    """Return the last that has ended of each account and subject."""
-    ended = CarrierReading.objects.filter(own or Q(), ended_at__isnull=False, organization__isnull=True)
-    last = ended.order_by("carrier", "subject", "-started_at").distinct("carrier", "subject")
-    return tuple(
-        LastReading(
-            reading.id,
-            reading.carrier,
-            reading.subject,
-            reading.ended_at,
-            reading.drifted,
-            reading.left,
-            reading.unreadable,
-        )
-        for reading in last
-        if reading.ended_at is not None
-    )
+def last_readings() -> QuerySet[CarrierReading]:
+    """Return the last that has ended of each account and subject, of those that were about all organizations."""
+    ended = CarrierReading.objects.filter(ended_at__isnull=False, organization__isnull=True)
+    return ended.order_by("carrier", "subject", "-started_at").distinct("carrier", "subject")
 
 
 def _rate(minutes: int, own: Q) -> Rate:

@@ -12,8 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import ApiKey, Organization
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Organization, Scope
 from accounts.services import find_usable_key, revoke_api_key
 from tests.support.factories import OrganizationFactory, make_key
 from tests.support.operators import actions_offered, count_queries, errors_of, listed, page, run_action, sign_in

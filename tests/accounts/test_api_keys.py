@@ -9,8 +9,7 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import make_key
 from tests.support.worlds import World

@@ -1,4 +1,4 @@
-"""Keys at the door: 401 in one form of words, 403 for a scope, both before the body is looked at."""
+"""Authentication: one 401 message for every bad key, 403 for a missing scope, both before the body is read."""
 
 from datetime import timedelta
 
@@ -7,8 +7,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import generate_key, revoke_api_key
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import make_key

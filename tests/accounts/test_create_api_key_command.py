@@ -1,4 +1,4 @@
-"""`manage.py create_api_key`: one key on standard output, or a sentence and nothing."""
+"""`manage.py create_api_key`: one key on standard output, or a message and nothing."""
 
 import os
 import re
@@ -11,8 +11,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from accounts.services import digest_of
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import OrganizationFactory
@@ -89,7 +88,7 @@ GOOD = {"--organization": "acme", "--name": "CI", "--scope": "numbers:write", "-
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "sentence"),
+    ("option", "value", "message"),
     [
         (
             "--organization",
@@ -119,13 +118,13 @@ GOOD = {"--organization": "acme", "--name": "CI", "--scope": "numbers:write", "-
     ],
 )
 @pytest.mark.django_db
-def test_refuses_and_creates_nothing(option: str, value: str, sentence: str) -> None:
+def test_refuses_and_creates_nothing(option: str, value: str, message: str) -> None:
     OrganizationFactory.create(slug="acme")
     arguments = GOOD | {option: value}
 
     with pytest.raises(CommandError) as refused:
         create(*(f"{name}={text}" for name, text in arguments.items()))
-    assert str(refused.value) == sentence
+    assert str(refused.value) == message
     assert not ApiKey.objects.exists()
 
 

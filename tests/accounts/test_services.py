@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import ApiKey, Organization
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Organization, Scope
 from accounts.services import create_api_key, digest_of, find_usable_key, revoke_api_key
 from agentmessage.errors import NotFound, ValidationFailed
 from agentmessage.ids import uuid7
@@ -31,7 +30,7 @@ def test_only_the_digest_and_the_prefix_are_kept(organization: Organization) -> 
     assert row["last_used_at"] is row["expires_at"] is row["revoked_at"] is None
 
 
-def test_every_field_that_is_refused_has_its_sentence(organization: Organization) -> None:
+def test_each_refused_field_has_a_message(organization: Organization) -> None:
     now = timezone.now()
     with pytest.raises(ValidationFailed) as refused:
         create_api_key(organization_id=organization.id, label="\t", scopes=["numbers:read", ""], expires_at=now)

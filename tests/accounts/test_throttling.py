@@ -8,7 +8,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.api.throttling import wrong_keys
-from accounts.scopes import Scope
+from accounts.models import Scope
 from accounts.services import revoke_api_key
 from agentmessage.models import Counter
 from agentmessage.rates import Rate

@@ -7,7 +7,7 @@ from django.db.models import QuerySet, UUIDField
 from django.forms.models import model_to_dict
 
 from accounts.models import ApiKey, Organization
-from agentmessage.db.compiled import CompiledQueryset, Param
+from agentmessage.db.prepared import CompiledQueryset, Param
 from tests.support.factories import make_key
 from tests.support.worlds import World
 

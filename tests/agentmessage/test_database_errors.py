@@ -11,7 +11,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from agentmessage.database_errors import Trouble, trouble_of
-from agentmessage.views import _check_migrations
 from tests.support.operators import sign_in
 
 Lines = list[MutableMapping[str, Any]]
@@ -109,7 +108,6 @@ def test_metrics_do_without_the_database(client: Client, settings: Settings) -> 
 @pytest.mark.django_db(transaction=True)
 def test_readyz(client: Client) -> None:
     client.raise_request_exception = False
-    _check_migrations.cache_clear()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE django_migrations SET name = 'elsewhere' WHERE app = 'inventory' OR app = 'brands'")
         assert client.get("/readyz").status_code == 503

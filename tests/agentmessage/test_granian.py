@@ -16,7 +16,7 @@ import requests
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from phone_numbers.models import CampaignAttachment
 from tests.support.api import ULID
 from tests.support.factories import make_key

@@ -11,8 +11,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.serializers import ValidationError
 
-from accounts.models import ApiKey
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Scope
 from agentmessage.api.pagination import Cursor, CursorField, PageQuery
 from agentmessage.api.views import operation_of
 from phone_numbers.models import CampaignAttachment, PhoneNumber
@@ -159,7 +158,7 @@ def _make_rows(path: str, world: World, moment: datetime) -> list[Any]:
         "/v1/phone-numbers?number_type=toll_free": lambda at: PhoneNumberFactory.create(
             organization=organization, created_at=at, number_type="toll_free"
         ),
-        "/v1/campaigns": lambda at: CampaignFactory.create(organization=organization, brand=world.brand, created_at=at),
+        "/v1/campaigns": lambda at: CampaignFactory.create(brand=world.brand, created_at=at),
         "/v1/brands": lambda at: BrandFactory.create(organization=organization, created_at=at),
         "/v1/api-keys": lambda at: ApiKey.objects.create(
             organization=organization,

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from phone_numbers.models import PhoneNumber
 from tests.support.factories import make_key
 from tests.support.granian import SECONDS, Served, environment, granian

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.permissions import SAFE_METHODS
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import make_key

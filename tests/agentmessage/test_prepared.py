@@ -35,11 +35,11 @@ def test_errors_are_djangos() -> None:
 def test_execute_wrappers_see_the_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     seen: list[str] = []
 
-    def look(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+    def record(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         seen.append(sql)
         return execute(sql, *rest)
 
-    with connection.execute_wrapper(look), django_assert_num_queries(1):
+    with connection.execute_wrapper(record), django_assert_num_queries(1):
         assert fetch_one("SELECT %s::integer", [1]) == (1,)
     assert seen == ["SELECT %s::integer"]
 

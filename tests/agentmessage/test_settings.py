@@ -129,10 +129,10 @@ def test_refused(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, text)
     with pytest.raises(ImproperlyConfigured) as raised:
         env.load(Path("no-such-file"))
-    sentence = str(raised.value)
-    assert sentence.startswith(f"{name} must be ")
-    assert sentence.endswith(".")
-    assert (repr(text) in sentence) is not vars(Environment)[name].secret
+    message = str(raised.value)
+    assert message.startswith(f"{name} must be ")
+    assert message.endswith(".")
+    assert (repr(text) in message) is not vars(Environment)[name].secret
 
 
 @pytest.mark.parametrize(("name", "text", "value"), ACCEPTED)
@@ -224,7 +224,7 @@ def test_the_example_file_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     ids=" ".join,
 )
 @pytest.mark.parametrize(
-    ("variables", "sentence"),
+    ("variables", "message"),
     [
         (
             {"PROPAGATION_MAX_ATTEMPTS": "0"},
@@ -237,9 +237,9 @@ def test_the_example_file_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     ],
     ids=["number", "secret"],
 )
-def test_a_process_stops_with_one_sentence(command: list[str], variables: dict[str, str], sentence: str) -> None:
+def test_a_process_stops_with_one_line(command: list[str], variables: dict[str, str], message: str) -> None:
     ended = _run(*command, SECRET_KEY="x" * 50, **variables)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"{sentence}\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"{message}\n")
 
 
 def test_a_process_without_a_secret_key(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_process_without_a_secret_key(tmp_path: Path) -> None:
 
 
 def test_other_errors_keep_their_traceback() -> None:
-    """Only the import of the settings ends in one sentence."""
+    """Only the import of the settings ends in one message."""
     ended = _run(
         "-c",
         "from django.conf import settings; from django.core.exceptions import ImproperlyConfigured\n"

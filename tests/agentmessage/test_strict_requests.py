@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.request import Request
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.envelope import assign_request_id
 from agentmessage.api.views import ApiView, operation_of
 from tests.support.api import ApiClient, assert_refused

@@ -139,7 +139,7 @@ def test_a_label(label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "sentence"),
+    ("label", "message"),
     [
         ("", "must not be blank"),
         (" ", "must not be blank"),
@@ -164,7 +164,7 @@ def test_a_label(label: str) -> None:
         ),
     ],
 )
-def test_what_is_not_a_label(label: str, sentence: str) -> None:
+def test_what_is_not_a_label(label: str, message: str) -> None:
     with pytest.raises(ValidationError) as refused:
         validate_label(label)
-    assert refused.value.message == sentence
+    assert refused.value.message == message

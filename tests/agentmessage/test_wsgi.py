@@ -11,7 +11,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from pytest_django import Settings
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.wsgi import application
 from phone_numbers.models import CampaignAttachment
 from tests.support.api import ULID

@@ -55,7 +55,7 @@ def main() -> None:
             _warm(server.data)
             server.sql("SELECT pg_stat_reset()", database="large")
             _compare(contestants, options.only or NAMES, options.rounds, options.calls)
-            _judge_plans(contestants[1])
+            _check_plans(contestants[1])
             _tell_unused_indexes(server)
             _compare_bulk(server, folder)
         finally:
@@ -138,7 +138,7 @@ def _compare(contestants: Sequence[_Contestant], names: Sequence[str], rounds: i
         sys.stdout.flush()
 
 
-def _judge_plans(contestant: _Contestant) -> None:
+def _check_plans(contestant: _Contestant) -> None:
     started = time.monotonic()
     plans = contestant.ask("plans", 0)
     # Tables of a handful of rows are rightly read whole.
@@ -178,9 +178,9 @@ def _compare_bulk(server: Server, folder: Path) -> None:
         )  # fmt: skip
         file.unlink()
         assert ended.returncode == 0, ended.stderr
-        told = json.loads(ended.stdout)
-        speeds[rows].append(told["attached"] / told["seconds"])
-        sys.stdout.write(f"bulk attach of {rows:,}: {told['attached']:,} moved, {speeds[rows][-1]:,.0f} rows/s\n")
+        result = json.loads(ended.stdout)
+        speeds[rows].append(result["attached"] / result["seconds"])
+        sys.stdout.write(f"bulk attach of {rows:,}: {result['attached']:,} moved, {speeds[rows][-1]:,.0f} rows/s\n")
         sys.stdout.flush()
     few, many = (statistics.median(speeds[rows]) for rows in (count // 10, count))
     sys.stdout.write(f"bulk attach: {count:,} rows at {many / few:.2f} of the speed of {count // 10:,}\n")

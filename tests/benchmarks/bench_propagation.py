@@ -129,7 +129,7 @@ def _settled(url: str, count: int) -> float:
     try:
         mine = CampaignAttachment.objects.filter(campaign_id=campaign_id)
         wait_until(mine.filter(status="propagated").exists, "the first number is propagated")
-        # From the first one on: how long Python takes to start is another figure.
+        # From the first one on: how long Python takes to start is another measurement.
         started = time.perf_counter()
         already = mine.filter(status="propagated").count()
         while (left := mine.exclude(status="propagated").count()) > 0:

@@ -2,9 +2,10 @@
 
     DJANGO_SETTINGS_MODULE=tests.settings python -m devserver python -m tests.benchmarks.bench_start [--rounds 10]
 
-`eager` is the same settings with every module of ours imported before the command runs, as a project does whose apps
-import each other and their libraries at the top. `bare` is what cannot be avoided: Django's command line, its database
-layer and psycopg. All take turns. Seconds are the processor's, which other work on the machine hardly changes.
+`eager` is the same settings with every module of the project imported before the command runs, as a project does
+whose apps import each other and their libraries at the top. `bare` is what cannot be avoided: Django's command line,
+its database layer and psycopg. All take turns. Seconds are the processor's, which other work on the machine hardly
+changes.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""One side of `bench_growth`: a process that works on one database, told by lines what to do.
+"""One side of `bench_growth`: a process that works on one database, controlled by lines on standard input.
 
 Each line on standard input is a name and a count; each answer is a line of JSON: the seconds that each call took, or,
 for `plans`, the statements with their plans. Whatever a call needs first is made ready before the clock runs.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from brands.models import Brand, IdentityStatus
 from tests.support.api import ApiClient
 from tests.support.factories import BrandFactory, make_key

@@ -69,7 +69,7 @@ def test_a_refused_campaign_is_not_added(
 
 
 def test_an_id_that_is_taken_is_refused_on_the_page_of_a_campaign_too(world: World, admin_client: Client) -> None:
-    CampaignFactory.create(organization=world.organization, brand=world.brand, tcr_campaign_id="CTAKEN1")
+    CampaignFactory.create(brand=world.brand, tcr_campaign_id="CTAKEN1")
     form = _form(world.brand, tcr_campaign_id="CTAKEN1")
     assert errors_of(admin_client.post(page(Campaign, "change", world.campaign.id), form)) == {
         "tcr_campaign_id": ["The organization has a campaign of this id already."]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from tests.support.api import ApiClient
 from tests.support.factories import make_key

@@ -57,8 +57,8 @@ def test_the_databases_clock_says_which_day_it_is(today: date, days: int) -> Non
 def test_each_is_logged_once(today: date, log_lines: list[MutableMapping[str, Any]]) -> None:
     missed = [CampaignFactory.create(expiration_date=today - timedelta(days=day)) for day in (1, 5, 40)]
     assert [expire_campaigns(), expire_campaigns()] == [3, 0]
-    told = [line["campaign_id"] for line in log_lines if line["event"] == "campaign.expired"]
-    assert sorted(told) == sorted(str(campaign.id) for campaign in missed)
+    logged = [line["campaign_id"] for line in log_lines if line["event"] == "campaign.expired"]
+    assert sorted(logged) == sorted(str(campaign.id) for campaign in missed)
 
 
 def test_a_campaign_that_is_renewed_takes_numbers_again(today: date, world: World, api: ApiClient) -> None:

@@ -18,8 +18,7 @@ from django.core.management import CommandError, call_command
 
 from carriers.base import CampaignDecision, Carrier, CarrierUnavailable, OrderAction, OrderRequest
 from carriers.choose import build_carrier
-from carriers.simulated.clock import Clock
-from carriers.simulated.faults import Faults
+from carriers.simulated.faults import Clock, Faults
 from carriers.simulated.server import SimulatorServer
 from tests.support.propagation import decision
 from tests.support.waiting import wait_until
@@ -217,8 +216,15 @@ def test_its_memory_survives_a_crash(tmp_path: Path) -> None:
         found = carrier.find(order)
         assert found is not None
         assert not found.is_open
+        _http(url, "PUT", f"/numbers/{NUMBERS[0]}", {"is_lost": True})
+        _http(url, "PUT", "/campaigns/CABC123", {"status": "APPROVED", "networks": {"10017": "REJECTED"}})
     with _in_a_process_of_its_own(data) as url, closing(_adapter(url)) as carrier:
-        assert len(dict(carrier.assignments(NUMBERS))) == 200
+        assert dict(carrier.assignments(NUMBERS)) == {**dict.fromkeys(NUMBERS, "CABC123"), NUMBERS[0]: None}
+        assert dict(carrier.holdings(NUMBERS[:2])) == {NUMBERS[0]: False, NUMBERS[1]: True}
+        approval = carrier.campaign_status("CABC123")
+        assert approval is not None
+        assert approval.decision == CampaignDecision.REJECTED
+        assert _http(url, "GET", "/statistics")[1] == {"orders": 1, "numbers": 200}
 
 
 @contextmanager

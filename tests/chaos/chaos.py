@@ -234,10 +234,10 @@ def _agree(port: int) -> bool:
         if not is_right:
             wrong.append((number.number, number.carrier_line_option_status, there))
     history = Counter(CampaignAttachment.objects.values_list("status", flat=True))
-    told = _get(port, "/orders-of-numbers")
+    orders = _get(port, "/orders-of-numbers")
     attempts = dict(PhoneNumber.objects.values_list("number", "id"))
     sys.stdout.write(f"numbers  {dict(counts)}\nhistory  {dict(history)}\ncarrier  {statistics}\n")
-    sys.stdout.write(f"orders for one number: {max(told.values())} at most, {len(attempts)} numbers\n")
+    sys.stdout.write(f"orders for one number: {max(orders.values())} at most, {len(attempts)} numbers\n")
     sys.stdout.write("".join(f"WRONG    {row}\n" for row in wrong[:20]))
     sys.stdout.write(f"{len(wrong)} do not agree, {statistics.get('duplicate_orders', 0)} orders came twice\n")
     return not wrong and not statistics.get("duplicate_orders")
@@ -248,7 +248,7 @@ def _world() -> tuple[list[Any], list[Any]]:
 
     organization = OrganizationFactory.create()
     campaigns = [
-        CampaignFactory.create(organization=organization, tcr_campaign_id=f"C{index:06d}") for index in range(3)
+        CampaignFactory.create(brand__organization=organization, tcr_campaign_id=f"C{index:06d}") for index in range(3)
     ]
     return PhoneNumberFactory.create_batch(NUMBERS, organization=organization), campaigns
 

@@ -69,7 +69,7 @@ def age(campaign: Campaign, *, days: int) -> Campaign:
 
 @pytest.fixture
 def busy(world: World) -> World:
-    """A world in which every figure of the home page counts something."""
+    """A world in which every stat of the home page counts something."""
     brand = world.brand
     for code, count in ((FailureCode.REJECTED, 3), (FailureCode.NOT_CONFIGURED, 2)):
         for _ in range(count):
@@ -80,17 +80,17 @@ def busy(world: World) -> World:
         attach(number, world.campaign)
         PhoneNumber.objects.filter(id=number.id).update(carrier_line_option_status="propagated")
     detach(number)
-    expired = CampaignFactory.create(organization=world.organization, brand=brand)
+    expired = CampaignFactory.create(brand=brand)
     attach(PhoneNumberFactory.create(organization=world.organization), expired)
     Campaign.objects.filter(id=expired.id).update(status=CampaignStatus.EXPIRED)
     today = datetime.now(UTC).date()
     for days in (-1, 0, 30, 31):
-        CampaignFactory.create(organization=world.organization, brand=brand, expiration_date=today + timedelta(days))
+        CampaignFactory.create(brand=brand, expiration_date=today + timedelta(days))
     for days in (9, 11, 26, 46):
-        age(CampaignFactory.create(organization=world.organization, brand=brand), days=days)
-        departure(age(CampaignFactory.create(organization=world.organization, brand=brand), days=100), days=days)
+        age(CampaignFactory.create(brand=brand), days=days)
+        departure(age(CampaignFactory.create(brand=brand), days=100), days=days)
     # Old and without numbers, but not ACTIVE.
-    age(CampaignFactory.create(organization=world.organization, brand=brand, status="REJECTED"), days=50)
+    age(CampaignFactory.create(brand=brand, status="REJECTED"), days=50)
     for status in (None, IdentityStatus.UNVERIFIED, IdentityStatus.SELF_DECLARED, IdentityStatus.VETTED_VERIFIED):
         BrandFactory.create(organization=world.organization, identity_status=status)
     now = timezone.now()

@@ -23,10 +23,10 @@ def sidebar(client: Client) -> dict[str, list[str]]:
 def test_the_navigation_is_grouped_by_what_operators_do(admin_client: Client) -> None:
     assert sidebar(admin_client) == {
         "": ["Home"],
-        "Numbers": ["Phone numbers", "History"],
+        "Numbers": ["Phone numbers", "History", "Campaign at a time"],
         "Campaigns": ["Campaigns", "Brands"],
         "Carrier": ["Carrier orders", "Reconciliation"],
-        "Access": ["Organizations", "API keys", "Operators", "Groups"],
+        "Access": ["Organizations", "API keys", "Operators", "Groups", "Changes"],
     }
     for group in admin_client.get(reverse("admin:index")).context["sidebar_navigation"]:
         for item in group["items"]:
@@ -45,6 +45,7 @@ def test_it_leads_nowhere_the_operator_may_not_go(db: None) -> None:
         "API keys",
         "Operators",
         "Groups",
+        "Changes",
     ]
 
 

@@ -19,8 +19,7 @@ from pytest_django import Settings
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from accounts.models import ApiKey, Organization
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Organization, Scope
 from accounts.services import digest_of
 from agentmessage.api.document import document
 from agentmessage.api.schema import EXAMPLES, all_examples

@@ -15,7 +15,7 @@ from django.db import close_old_connections, reset_queries
 from hypothesis import strategies
 from schemathesis import Case, GenerationMode
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.pagination import Cursor
 from agentmessage.ids import parse_uuid
 from tests.support.factories import make_key

@@ -324,8 +324,8 @@ def test_rows_in_conflict_are_left_and_the_others_imported(account: Account) -> 
 
 def test_a_number_in_stock_is_taken_with_its_campaign_only(account: Account) -> None:
     for number in (ON_ONE[0], ON_NONE[0]):
-        PhoneNumberFactory.create(number=number, organization=None, state=NumberState.AVAILABLE, carrier="main")
-    quarantined = PhoneNumberFactory.create(number=ON_ONE[1], state=NumberState.QUARANTINED, organization=None)
+        PhoneNumberFactory.create(number=number, in_stock=True, carrier="main")
+    quarantined = PhoneNumberFactory.create(number=ON_ONE[1], quarantined=True, organization=None)
     PhoneNumber.objects.update(carrier="main")
     report = _import("--with-unassigned")
     assert report["conflicts"] == [{"kind": "number", "name": quarantined.number, "reason": "QUARANTINED here"}]

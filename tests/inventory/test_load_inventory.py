@@ -18,6 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.actors import Actor, ActorKind
 from accounts.models import Organization
+from agentmessage.db.session import database_now
 from brands.models import Brand
 from campaigns.models import Campaign, CarrierStatus
 from inventory.load import load_inventory
@@ -26,7 +27,6 @@ from inventory.reading import InventoryRefused
 from inventory.staging import Stage
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign, detach_campaign
-from phone_numbers.services.clock import database_now
 from tests.support.factories import PhoneNumberFactory
 from tests.support.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.support.worlds import World

@@ -19,7 +19,7 @@ from inventory import load as loading
 from inventory.merge import Counts
 from inventory.reading import InventoryRefused
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services.attach import apply_attach, attach_campaign
+from phone_numbers.services.attach import attach_campaign
 from tests.support.factories import BrandFactory, CampaignFactory, PhoneNumberFactory
 from tests.support.inventories import Ids, all_rows, load, load_file, small_inventory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
@@ -80,11 +80,12 @@ def an_attach_about_to_commit(world: World) -> Iterator[None]:
 
     def attach() -> None:
         with transaction.atomic():
-            apply_attach(
+            attach_campaign(
                 organization_id=world.organization.id,
                 phone_number_id=world.phone_number.id,
                 campaign_id=world.campaign.id,
                 actor=ACTOR,
+                durable=False,
             )
             attached.set()
             assert go_on.wait(DEADLINE)
@@ -118,7 +119,7 @@ def test_a_load_waits_for_an_attach_and_starts_from_its_outcome(world: World, po
 def test_without_the_lock_history_would_be_wrong(
     world: World, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "lock_staged_phone_numbers", lambda _cursor: None)
+    monkeypatch.setattr(loading, "lock_staged_phone_numbers", lambda: None)
     with an_attach_about_to_commit(world):
         loaded = start(pool, lambda: load(inventory_of(world)))
         wait_until(connections_waiting_for_locks, "the load waits for a lock")
@@ -138,7 +139,7 @@ def test_the_locks_come_before_everything_that_is_decided_or_written(world: Worl
         else "staging"
         if sql.lstrip().startswith(("CREATE TEMPORARY TABLE inventory_phone", "COPY inventory_phone", "ANALYZE"))
         else "number locks"
-        if "FOR NO KEY UPDATE OF p" in sql and "ORDER BY p.id" in sql
+        if "FOR NO KEY UPDATE" in sql and 'ORDER BY "numbers_phonenumber"."id"' in sql
         else "work"
         for sql in statements
     ]
@@ -207,7 +208,7 @@ def refusal_after_deleting(row: Model, document: dict[str, Any], pool: ThreadPoo
 
 
 def test_a_campaign_that_is_deleted_meanwhile_is_missing(world: World, pool: ThreadPoolExecutor) -> None:
-    campaign = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    campaign = CampaignFactory.create(brand=world.brand)
     document = inventory_of(world, campaign_id=str(campaign.id))
     assert refusal_after_deleting(campaign, document, pool) == {
         "organizations[0].phone_numbers[0].campaign_id": f'"{campaign.id}" is not a campaign of this organization'

@@ -111,7 +111,7 @@ def test_all_that_a_filter_finds(
 
 def test_a_preview_of_one_attaches_one(world: World, admin_client: Client) -> None:
     """Numbers that come in, or become assigned, after the preview are left alone."""
-    PhoneNumberFactory.create_batch(3, organization=world.organization, state=NumberState.PENDING)
+    PhoneNumberFactory.create_batch(3, organization=world.organization, porting=True)
     query = f"?organization__id__exact={world.organization.id}"
     address = _begin(admin_client, query)["Location"]
     preview = admin_client.post(address, {"campaign": str(world.campaign.id)}, follow=True)
@@ -129,7 +129,7 @@ def test_a_number_that_changed_meanwhile_is_left_alone(action: str, world: World
     moved, sold, back = numbers = PhoneNumberFactory.create_batch(3, organization=world.organization)
     for number in numbers:
         fail_propagation(number, world.campaign)
-    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    third = CampaignFactory.create(brand=world.brand)
     fields = {"campaign": str(world.other_campaign.id)} if action == "attach_selected" else {}
     begun = run_action(admin_client, PhoneNumber, action, *numbers)
     if fields:
@@ -141,8 +141,8 @@ def test_a_number_that_changed_meanwhile_is_left_alone(action: str, world: World
     attach(back, world.campaign)
     before = [PhoneNumber.objects.filter(id=number.id).values().get() for number in numbers]
     done = admin_client.post(begun["Location"], fields | {"confirm": "yes"}, follow=True)
-    told = [why for _number, outcome, why in outcomes(done) if outcome in ("failed", "left alone")]
-    assert told[:2] == [CHANGED_MEANWHILE] * 2
+    reasons = [why for _number, outcome, why in outcomes(done) if outcome in ("failed", "left alone")]
+    assert reasons[:2] == [CHANGED_MEANWHILE] * 2
     after = [PhoneNumber.objects.filter(id=number.id).values().get() for number in numbers]
     assert after[:2] == before[:2]
     # It has another attachment now, which has not failed.

@@ -141,7 +141,7 @@ def test_history_costs_the_same_for_fifteen_entries(name: str, world: World, adm
     _attach(world, actors.pop())
     one = count_queries(admin_client, address)
     for actor in actors:
-        world.campaign = CampaignFactory.create(organization=world.organization, brand=world.brand)
+        world.campaign = CampaignFactory.create(brand=world.brand)
         _attach(world, actor)
     assert count_queries(admin_client, address) == one
     assert CampaignAttachment.objects.count() == 15

@@ -159,7 +159,7 @@ def test_a_form_keeps_history_in_order_even_if_another_machines_clock_ran_ahead(
 
 
 def test_a_number_of_the_stock_can_be_labelled(admin_client: Client) -> None:
-    number = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    number = PhoneNumberFactory.create(in_stock=True)
     form = NO_HISTORY | _form(label="Vanity")
     assert admin_client.post(page(PhoneNumber, "change", number.id), form).status_code == 302
     assert _row(number)["label"] == "Vanity"
@@ -233,14 +233,14 @@ def test_a_search_for_a_number_uses_indexes(term: str, world: World, admin_clien
 
 
 def test_numbers_are_filtered(world: World, admin_client: Client) -> None:
-    attached, free = world.phone_number, PhoneNumberFactory.create(organization=world.organization, state="PENDING")
+    attached, free = world.phone_number, PhoneNumberFactory.create(organization=world.organization, porting=True)
     attach_campaign(
         organization_id=world.organization.id,
         phone_number_id=attached.id,
         campaign_id=world.campaign.id,
         actor=ACTOR,
     )
-    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE", number_type="toll_free")
+    stock = PhoneNumberFactory.create(in_stock=True, number_type="toll_free")
     noon = timezone.now().replace(hour=12)
     PhoneNumber.objects.update(created_at=noon)
     today, tomorrow = noon.date().isoformat(), (noon + timedelta(days=1)).date().isoformat()

@@ -51,7 +51,7 @@ def _refusal(response: Any) -> str:
 def test_the_action_asks_for_a_campaign_of_the_organization_and_changes_nothing(
     world: World, admin_client: Client
 ) -> None:
-    expired = CampaignFactory.create(organization=world.organization, brand=world.brand, status="EXPIRED")
+    expired = CampaignFactory.create(brand=world.brand, status="EXPIRED")
     before = _rows()
     begun = run_action(admin_client, PhoneNumber, "attach_selected", world.phone_number)
     response = admin_client.get(begun["Location"])
@@ -84,7 +84,7 @@ def test_numbers_of_several_organizations_are_refused(world: World, admin_client
 
 
 def test_a_number_without_an_organization_is_refused(world: World, admin_client: Client) -> None:
-    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    stock = PhoneNumberFactory.create(in_stock=True)
     words = "A number without an organization takes no campaign: choose numbers of one organization."
     assert _refusal(run_action(admin_client, PhoneNumber, "attach_selected", world.phone_number, stock)) == words
 
@@ -207,7 +207,7 @@ def test_one_number_goes_the_way_of_many(world: World, admin_client: Client) -> 
 
 def test_detaching_asks_first_and_then_tells_of_each_number(world: World, admin_client: Client) -> None:
     _attach(admin_client, world.campaign.id, world.phone_number)
-    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    stock = PhoneNumberFactory.create(in_stock=True)
     chosen = (world.phone_number, world.stranger.phone_number, stock)
     before = _rows()
     asked = run_action(admin_client, PhoneNumber, "detach_selected", *chosen)
@@ -234,7 +234,7 @@ def test_detaching_asks_first_and_then_tells_of_each_number(world: World, admin_
 
 def test_releasing_asks_first_and_then_tells_of_each_number(world: World, admin_client: Client) -> None:
     _attach(admin_client, world.campaign.id, world.phone_number)
-    stock = PhoneNumberFactory.create(organization=None, state="AVAILABLE")
+    stock = PhoneNumberFactory.create(in_stock=True)
     chosen = (world.phone_number, world.stranger.phone_number, stock)
     before = _rows()
     asked = run_action(admin_client, PhoneNumber, "release_selected", *chosen)

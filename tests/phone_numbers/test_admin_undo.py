@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from phone_numbers.bulk_operations import BulkOperation
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from tests.support.api import ApiClient
@@ -83,7 +83,7 @@ def test_an_undo_takes_back_what_has_not_moved_since(world: World, admin_client:
         attach(number, world.other_campaign)
     operate(admin_client, "attach_selected", *numbers, campaign=str(world.campaign.id))
     operation = BulkOperation.objects.get()
-    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    third = CampaignFactory.create(brand=world.brand)
     attach(moved, third)
     attach(returned, third)
     attach(returned, world.campaign)

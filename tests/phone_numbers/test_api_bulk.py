@@ -7,7 +7,7 @@ import pytest
 
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus
-from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
+from phone_numbers.models import CampaignAttachment, PhoneNumber
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import PhoneNumberFactory
 from tests.support.worlds import World
@@ -27,13 +27,9 @@ def _everything() -> tuple[list[Any], list[Any]]:
 
 def _mixed(world: World) -> tuple[list[str], list[dict[str, Any]]]:
     """Numbers of every kind, and what each of them gets."""
-    there = PhoneNumberFactory.create(
-        organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
-    )
-    moving = PhoneNumberFactory.create(
-        organization=world.organization, campaign=world.other_campaign, carrier_line_option_status="pending"
-    )
-    porting = PhoneNumberFactory.create(organization=world.organization, state=NumberState.PENDING)
+    there = PhoneNumberFactory.create(campaign=world.campaign, propagated=True)
+    moving = PhoneNumberFactory.create(campaign=world.other_campaign, propagated=True)
+    porting = PhoneNumberFactory.create(organization=world.organization, porting=True)
     missing = {"code": "NOT_FOUND", "message": "not found"}
     rows: list[tuple[object, dict[str, Any]]] = [
         (world.phone_number.id, {"outcome": "attached"}),
@@ -51,13 +47,13 @@ def _mixed(world: World) -> tuple[list[str], list[dict[str, Any]]]:
 
 
 def test_results_are_in_the_order_sent(world: World, api: ApiClient) -> None:
-    ids, told = _mixed(world)
+    ids, results = _mixed(world)
     stranger = PhoneNumber.objects.filter(id=world.stranger.phone_number.id).values().get()
     response = api.post(_path(world), {"phone_number_ids": [ids[0].upper(), *ids[1:]]})
     assert response.status_code == 200
     assert response.json() == {
         "success": True,
-        "data": {"attached": 2, "unchanged": 2, "failed": 3, "rolled_back": 0, "results": told},
+        "data": {"attached": 2, "unchanged": 2, "failed": 3, "rolled_back": 0, "results": results},
     }
     assert PhoneNumber.objects.filter(campaign=world.campaign).count() == 3
     assert CampaignAttachment.objects.count() == 2
@@ -76,11 +72,11 @@ def test_a_dry_run_answers_the_same_and_writes_nothing(world: World, api: ApiCli
 
 
 def test_atomic_attaches_all_or_nothing(world: World, api: ApiClient) -> None:
-    ids, told = _mixed(world)
+    ids, results = _mixed(world)
     before = _everything()
     response = api.post(_path(world), {"phone_number_ids": ids, "atomic": True})
     # The last row repeats the first, which was undone: it is not on the campaign either.
-    undone = [row | {"outcome": "rolled_back"} if index in (0, 3, 6) else row for index, row in enumerate(told)]
+    undone = [row | {"outcome": "rolled_back"} if index in (0, 3, 6) else row for index, row in enumerate(results)]
     assert response.json()["data"] == {"attached": 0, "unchanged": 1, "failed": 3, "rolled_back": 3, "results": undone}
     assert _everything() == before
     response = api.post(_path(world), {"phone_number_ids": [ids[0], ids[1]], "atomic": True})

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from campaigns.models import CampaignStatus
 from phone_numbers.models import CampaignAttachment, LineOptionStatus, NumberState, PhoneNumber
 from tests.support.api import ApiClient, assert_refused
@@ -97,9 +97,7 @@ def test_a_patch_of_what_is_there_changes_nothing(body: dict[str, Any], world: W
         ("[]", {"body": "must come in a JSON object; this body is JSON of another kind"}),
     ],
 )
-def test_patch_refuses_a_field_with_a_sentence(
-    body: Any, details: dict[str, str], world: World, api: ApiClient
-) -> None:
+def test_patch_refuses_a_field_with_a_message(body: Any, details: dict[str, str], world: World, api: ApiClient) -> None:
     before = _row(world)
     response = api.patch(world.phone_number.id, body)
     assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)

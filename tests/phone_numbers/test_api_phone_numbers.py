@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.envelope import success
 from agentmessage.api.pagination import Cursor
 from phone_numbers.api.serializers import PhoneNumberSerializer, render_phone_number
@@ -40,7 +40,7 @@ def _create(world: World, **fields: Any) -> str:
 def test_the_list_shows_assigned_numbers_of_the_organization_only(world: World, reader: ApiClient) -> None:
     for state in (NumberState.PENDING, NumberState.QUARANTINED):
         _create(world, state=state)
-    PhoneNumberFactory.create(organization=None, state=NumberState.AVAILABLE)
+    PhoneNumberFactory.create(in_stock=True)
     response = reader.get("/v1/phone-numbers")
     world.phone_number.refresh_from_db()
     shown = json.loads(json.dumps(render_phone_number(world.phone_number), default=_as_json))
@@ -126,9 +126,7 @@ def test_filters_that_make_no_sense(query: str, message: str, world: World, read
 
 def test_a_page_of_a_hundred_takes_as_many_statements_as_a_page_of_one(world: World, reader: ApiClient) -> None:
     reader.get("/v1/phone-numbers")
-    PhoneNumberFactory.create_batch(
-        101, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
-    )
+    PhoneNumberFactory.create_batch(101, campaign=world.campaign, propagated=True)
     counts = []
     for limit in (1, 100):
         with CaptureQueriesContext(connection) as captured:

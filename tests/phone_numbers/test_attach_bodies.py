@@ -52,7 +52,7 @@ def path(world: World) -> str:
 def test_what_is_no_campaign_id(value: object, path: str, api: ApiClient) -> None:
     response = api.post(path, json.dumps({"campaign_id": value}))
     details = response.json()["error"]["details"]
-    # A number of more than 64 bits is refused by the reader already, with its own sentence.
+    # A number of more than 64 bits is refused by the reader already, with its own message.
     assert details["campaign_id"].endswith(f" {NO_UUID}") or (isinstance(value, int) and value > 2**64)
     assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
     assert not CampaignAttachment.objects.exists()
@@ -139,15 +139,15 @@ def test_an_id_in_capitals_is_taken(path: str, api: ApiClient, world: World) -> 
 
 @pytest.mark.parametrize("key", ["dry_run", "dryRun", "Campaign_id", "campaign_id ", "note", "", "__proto__"])
 def test_another_key_breaks_rule_1(key: str, path: str, api: ApiClient, world: World) -> None:
-    sentence = "is not a field; the fields are campaign_id"
+    message = "is not a field; the fields are campaign_id"
     response = api.post(path, {"campaign_id": str(world.campaign.id), key: True})
-    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details={key: sentence})
+    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details={key: message})
     response = api.post(path, {key: True})
-    details = {key: sentence, "campaign_id": "is required"}
+    details = {key: message, "campaign_id": "is required"}
     assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details=details)
     # Rule 1 comes before rules 2 and 5.
     response = api.post("/v1/phone-numbers/x/campaign", {"campaign_id": str(uuid4()), key: True})
-    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details={key: sentence})
+    assert_refused(response, 422, "VALIDATION_FAILED", "validation failed", details={key: message})
     assert not CampaignAttachment.objects.exists()
 
 

@@ -81,7 +81,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) -> None:
     second = PhoneNumberFactory.create(organization=world.organization)
-    porting = PhoneNumberFactory.create(organization=world.organization, state=NumberState.PENDING)
+    porting = PhoneNumberFactory.create(organization=world.organization, porting=True)
     expired = world.other_campaign
     expired.status = CampaignStatus.EXPIRED
     expired.save()
@@ -140,9 +140,9 @@ def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) 
     assert _counts(dry) == _answer(attached=2, unchanged=1, failed=15, dry_run=True)
     rows = _rows(report)
     assert rows == dry_rows
-    told = {int(row["line"]): (row["outcome"], row["code"], row["message"]) for row in rows}
+    reported = {int(row["line"]): (row["outcome"], row["code"], row["message"]) for row in rows}
     expected = {place: words for place, (_, words) in enumerate(lines, start=2) if words is not None}
-    assert {place: told[place] for place in expected} == expected
+    assert {place: reported[place] for place in expected} == expected
     assert _campaign_of(world.phone_number) == world.campaign.id
     assert not (tmp_path / "out.csv.part").exists()
 
@@ -207,9 +207,7 @@ def test_a_bandwidth_export(world: World, slug: str, tmp_path: Path) -> None:
 
 
 def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) -> None:
-    on = PhoneNumberFactory.create_batch(
-        5, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
-    )
+    on = PhoneNumberFactory.create_batch(5, campaign=world.campaign, propagated=True)
     PhoneNumber.objects.filter(id=on[0].id).update(state=NumberState.QUARANTINED)
     arguments = ("--organization", slug, "--from-campaign", world.campaign.id, "--campaign", world.other_campaign.id)
     ended = _run(*arguments, "--batch-size", 2, "--json")
@@ -221,10 +219,8 @@ def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) ->
 
 def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A customer moves a number after it was listed, and another is moved to a second organization."""
-    moved, sold, stays = PhoneNumberFactory.create_batch(
-        3, organization=world.organization, campaign=world.campaign, carrier_line_option_status="pending"
-    )
-    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    moved, sold, stays = PhoneNumberFactory.create_batch(3, campaign=world.campaign, propagated=True)
+    third = CampaignFactory.create(brand=world.brand)
 
     def after_the_customer(**arguments: Any) -> Any:
         attach(moved, third)
@@ -243,7 +239,7 @@ def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monke
 
 def test_what_was_previewed_is_what_is_attached(world: World, slug: str, tmp_path: Path) -> None:
     fresh, on, moved, porting = PhoneNumberFactory.create_batch(4, organization=world.organization)
-    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    third = CampaignFactory.create(brand=world.brand)
     attach(on, third)
     PhoneNumber.objects.filter(id=porting.id).update(state=NumberState.PENDING)
     numbers = [number for row in (fresh, on, moved, porting) for number in ("--number", row.number)]
@@ -462,8 +458,8 @@ def test_stopped_halfway_and_run_again(how: signal.Signals, transactional_db: No
         assert process.returncode == 130
         assert json.loads(out)["attached"] == done == 30
         assert b"Interrupted after 30 rows: what is done stays done; run it again to go on." in err
-        told = [(row["outcome"], row["code"]) for row in _rows(report)]
-        assert told == [("attached", "")] * 30 + [("unfinished", "NOT_TRIED")] * 30
+        reported = [(row["outcome"], row["code"]) for row in _rows(report)]
+        assert reported == [("attached", "")] * 30 + [("unfinished", "NOT_TRIED")] * 30
     else:
         assert done == len(_rows(tmp_path / "out.csv.part")) == 20
     again = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=DEADLINE)

@@ -146,7 +146,7 @@ def test_rows_of_a_deleted_campaign_fail_alone(atomic: bool, world: World, tmp_p
         ("number", "Changed meanwhile: the number is no longer where you saw it."),
     ],
 )
-def test_an_operator_reads_a_sentence(deleted: str, reason: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operator_reads_a_message(deleted: str, reason: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     operator: Client = sign_in(superuser=True)
     address = run_action(operator, PhoneNumber, "attach_selected", world.phone_number)["Location"]
     form = {"campaign": str(world.campaign.id)}

@@ -11,8 +11,8 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.actors import Actor
+from agentmessage.errors import NumberNotAssigned
 from campaigns.models import Campaign
-from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services import assignment, attach
 from tests.support.factories import CampaignFactory
@@ -94,7 +94,7 @@ def meet_before_writing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _move_sixteen_at_once(world: World) -> list[object]:
-    campaigns = [CampaignFactory.create(organization=world.organization, brand=world.brand) for _ in range(THREADS)]
+    campaigns = [CampaignFactory.create(brand=world.brand) for _ in range(THREADS)]
     return _at_once([_attach(world, campaign) for campaign in campaigns])
 
 
@@ -171,12 +171,12 @@ def test_a_reader_never_sees_a_number_without_a_campaign_during_a_move(world: Wo
     def read() -> set[UUID | None]:
         seen: list[UUID | None] = []
 
-        def look() -> bool:
+        def both_seen() -> bool:
             seen.append(PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=world.phone_number.id))
             return len(seen) > 40 and campaigns <= set(seen)
 
         try:
-            wait_until(look, "both campaigns have been seen")
+            wait_until(both_seen, "both campaigns have been seen")
         finally:
             done.set()
         return set(seen)

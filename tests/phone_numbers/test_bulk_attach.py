@@ -20,7 +20,7 @@ from agentmessage.errors import DomainError
 from brands.models import IdentityStatus
 from campaigns.models import CampaignStatus, CarrierStatus
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services.attach import apply_attach
+from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.bulk_attach import (
     Outcome,
     Row,
@@ -35,10 +35,10 @@ from tests.support.worlds import Tenant, World
 
 ACTOR = Actor.for_command("test")
 
-Told = list[tuple[str, str | None]]
+Outcomes = list[tuple[str, str | None]]
 
 
-def _told(results: list[RowResult]) -> Told:
+def _outcomes(results: list[RowResult]) -> Outcomes:
     return [(result.outcome.value, result.error.code.value if result.error else None) for result in results]
 
 
@@ -87,9 +87,7 @@ def _build(plan: Plan) -> tuple[UUID, list[Row]]:
     for mine, status, carrier_status, identity_status in plan.campaigns:
         organization = (us if mine else them).organization
         brand = BrandFactory.create(organization=organization, identity_status=identity_status)
-        campaigns.append(
-            CampaignFactory.create(organization=organization, brand=brand, status=status, carrier_status=carrier_status)
-        )
+        campaigns.append(CampaignFactory.create(brand=brand, status=status, carrier_status=carrier_status))
     numbers = []
     for mine, state, current in plan.numbers:
         organization = (us if mine else them).organization
@@ -139,25 +137,25 @@ def _what_is_written() -> tuple[list[Any], list[Any]]:
     return numbers, history
 
 
-def _one_by_one(organization_id: UUID, rows: list[Row]) -> Told:
-    told: Told = []
+def _one_by_one(organization_id: UUID, rows: list[Row]) -> Outcomes:
+    outcomes: Outcomes = []
     for row in rows:
         before = CampaignAttachment.objects.count()
         try:
-            with transaction.atomic():
-                assert isinstance(row.phone_number, UUID)
-                assert row.campaign_id is not None
-                apply_attach(
-                    organization_id=organization_id,
-                    phone_number_id=row.phone_number,
-                    campaign_id=row.campaign_id,
-                    actor=ACTOR,
-                )
+            assert isinstance(row.phone_number, UUID)
+            assert row.campaign_id is not None
+            attach_campaign(
+                organization_id=organization_id,
+                phone_number_id=row.phone_number,
+                campaign_id=row.campaign_id,
+                actor=ACTOR,
+                durable=False,
+            )
         except DomainError as error:
-            told.append(("failed", error.code.value))
+            outcomes.append(("failed", error.code.value))
         else:
-            told.append(("attached" if CampaignAttachment.objects.count() > before else "unchanged", None))
-    return told
+            outcomes.append(("attached" if CampaignAttachment.objects.count() > before else "unchanged", None))
+    return outcomes
 
 
 @contextmanager
@@ -168,7 +166,7 @@ def _undone() -> Iterator[None]:
     transaction.savepoint_rollback(savepoint)
 
 
-def _tried(run: Callable[[], Told]) -> tuple[Told, Any]:
+def _tried(run: Callable[[], Outcomes]) -> tuple[Outcomes, Any]:
     with _undone():
         return run(), _what_is_written()
 
@@ -188,8 +186,8 @@ def test_bulk_gives_what_a_series_of_single_attaches_gives(db: None, plan: Plan)
         single = _tried(lambda: _one_by_one(organization_id, rows))
         before = _what_is_written()
 
-        def bulk(*, dry_run: bool) -> Callable[[], Told]:
-            return lambda: _told(
+        def bulk(*, dry_run: bool) -> Callable[[], Outcomes]:
+            return lambda: _outcomes(
                 bulk_attach(
                     organization_id=organization_id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE, dry_run=dry_run
                 )
@@ -208,8 +206,8 @@ def test_one_campaign_for_many_numbers_gives_the_same_or_with_atomic_all_or_noth
         single = _tried(lambda: _one_by_one(organization_id, rows))
         before = _what_is_written()
 
-        def bulk(**options: bool) -> Callable[[], Told]:
-            def run() -> Told:
+        def bulk(**options: bool) -> Callable[[], Outcomes]:
+            def run() -> Outcomes:
                 try:
                     results = bulk_attach_to_campaign(
                         organization_id=organization_id,
@@ -220,7 +218,7 @@ def test_one_campaign_for_many_numbers_gives_the_same_or_with_atomic_all_or_noth
                     )
                 except DomainError as error:
                     return [("failed", error.code.value)] * len(rows)
-                return _told(results)
+                return _outcomes(results)
 
             return run
 
@@ -228,10 +226,10 @@ def test_one_campaign_for_many_numbers_gives_the_same_or_with_atomic_all_or_noth
         assert _tried(bulk(dry_run=True)) == (single[0], before)
         atomic = _tried(bulk(atomic=True))
         if any(outcome == "failed" for outcome, _ in single[0]):
-            undone = {row.phone_number for row, told in zip(rows, single[0], strict=True) if told[0] == "attached"}
+            undone = {row.phone_number for row, ended in zip(rows, single[0], strict=True) if ended[0] == "attached"}
             reported = [
-                ("rolled_back", None) if row.phone_number in undone else told
-                for row, told in zip(rows, single[0], strict=True)
+                ("rolled_back", None) if row.phone_number in undone else ended
+                for row, ended in zip(rows, single[0], strict=True)
             ]
             assert atomic == (reported, before)
         else:
@@ -252,7 +250,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(world: W
                 phone_number_ids=[number.id for number in numbers],
                 actor=ACTOR,
             )
-        assert _told(results) == [("attached", None)] * size
+        assert _outcomes(results) == [("attached", None)] * size
         counts.append(len(captured))
         rows = [
             Row(number.id, campaign.id)
@@ -270,10 +268,10 @@ def test_numbers_go_by_what_they_are_called(world: World) -> None:
     number = world.phone_number
     rows = [Row(number.number, world.campaign.id), Row(number.id, world.campaign.id), Row("+19990001111", uuid4())]
     results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE)
-    assert _told(results) == [("attached", None), ("unchanged", None), ("failed", "NOT_FOUND")]
+    assert _outcomes(results) == [("attached", None), ("unchanged", None), ("failed", "NOT_FOUND")]
     rows = [Row(world.stranger.phone_number.number, world.campaign.id)]
     results = bulk_attach(organization_id=world.organization.id, rows=rows, actor=ACTOR, lock_seconds=DEADLINE)
-    assert _told(results) == [("failed", "NOT_FOUND")]
+    assert _outcomes(results) == [("failed", "NOT_FOUND")]
 
 
 def test_a_number_with_two_campaigns_is_a_mistake_of_the_caller(world: World) -> None:
@@ -287,7 +285,7 @@ def test_a_number_with_two_campaigns_is_a_mistake_of_the_caller(world: World) ->
 
 
 class Holder:
-    """Another transaction, which holds one number until told to let go."""
+    """Another transaction, which holds one number until the test ends it."""
 
     def __init__(self, number: PhoneNumber) -> None:
         self.number = number
@@ -353,13 +351,12 @@ def _race(world: World, numbers: list[PhoneNumber]) -> list[object]:
 
     def single() -> None:
         for turn in range(40):
-            with transaction.atomic():
-                apply_attach(
-                    organization_id=world.organization.id,
-                    phone_number_id=numbers[turn % len(numbers)].id,
-                    campaign_id=campaigns[turn % 2],
-                    actor=ACTOR,
-                )
+            attach_campaign(
+                organization_id=world.organization.id,
+                phone_number_id=numbers[turn % len(numbers)].id,
+                campaign_id=campaigns[turn % 2],
+                actor=ACTOR,
+            )
 
     with ThreadPoolExecutor(4) as pool:
         order = sorted(numbers, key=lambda number: number.id)

@@ -38,7 +38,7 @@ class Reader(NamedTuple):
             ]
 
     def refused(self, content: str | bytes, *, campaign: UUID | None = None) -> str:
-        """Return the sentence about a file that cannot be read."""
+        """Return the message about a file that cannot be read."""
         with pytest.raises(UnreadableFile) as refused:
             self(content, campaign=campaign)
         return str(refused.value)
@@ -92,7 +92,7 @@ def test_columns_in_any_order_and_with_any_delimiter(content: str, read: Reader)
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "message"),
     [
         ("", "is empty"),
         ("\ufeff\r\n \t\n\x1a", "is empty"),
@@ -128,8 +128,8 @@ def test_columns_in_any_order_and_with_any_delimiter(content: str, read: Reader)
         ),
     ],
 )
-def test_a_file_that_is_refused(content: str | bytes, sentence: str, read: Reader) -> None:
-    assert read.refused(content) == sentence
+def test_a_file_that_is_refused(content: str | bytes, message: str, read: Reader) -> None:
+    assert read.refused(content) == message
 
 
 def test_a_quoted_first_line_is_bounded_and_printable(read: Reader) -> None:

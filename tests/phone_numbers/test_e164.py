@@ -18,7 +18,7 @@ NOT_TOLL_FREE = "is not toll-free; the area codes are 800, 833, 844, 855, 866, 8
 
 
 def refusal(text: str, **options: str) -> str:
-    """Return the sentence about a text that is not a number."""
+    """Return the message about a text that is not a number."""
     with pytest.raises(ValidationError) as refused:
         to_e164(text, **options)
     return str(refused.value.message)
@@ -248,7 +248,7 @@ def test_a_number_that_agrees_with_its_type(text: str, number_type: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "number_type", "sentence"),
+    ("text", "number_type", "message"),
     [
         *(
             (f"+1{code}5550131", "local", "is a toll-free number, not a local one")
@@ -269,8 +269,8 @@ def test_a_number_that_agrees_with_its_type(text: str, number_type: str) -> None
         ("+1 312 555", "local", INVALID),
     ],
 )
-def test_a_number_that_contradicts_its_type(text: str, number_type: str, sentence: str) -> None:
-    assert refusal(text, number_type=number_type) == sentence
+def test_a_number_that_contradicts_its_type(text: str, number_type: str, message: str) -> None:
+    assert refusal(text, number_type=number_type) == message
 
 
 @pytest.mark.parametrize(

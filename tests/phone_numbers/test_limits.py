@@ -10,13 +10,12 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from accounts.actors import Actor
-from accounts.scopes import Scope
+from accounts.models import Scope
 from agentmessage.api.errors import ERRORS
-from agentmessage.errors import DomainError, ErrorCode
-from campaigns.errors import CampaignNumberLimit
+from agentmessage.errors import CampaignNumberLimit, DomainError, ErrorCode
 from campaigns.models import Campaign, Usecase
-from phone_numbers.models import CampaignAttachment, NumberType, PhoneNumber
-from phone_numbers.services import assignment, attach, limits
+from phone_numbers.models import CampaignAttachment, PhoneNumber
+from phone_numbers.services import assignment, attach
 from phone_numbers.services.attach import attach_campaign
 from tests.support.api import ApiClient, assert_refused
 from tests.support.factories import PhoneNumberFactory, make_key
@@ -101,9 +100,7 @@ def test_the_earlier_rules_come_first(world: World, api: ApiClient, enforced: Se
 
 
 def test_number_types(world: World, api: ApiClient, settings: Settings) -> None:
-    toll_free = PhoneNumberFactory.create(
-        organization=world.organization, number="+18005550199", number_type=NumberType.TOLL_FREE
-    )
+    toll_free = PhoneNumberFactory.create(organization=world.organization, toll_free=True)
     body = {"campaign_id": str(world.campaign.id)}
     assert api.post(f"/v1/phone-numbers/{toll_free.id}/campaign", body).status_code == 200
     settings.ATTACH_NUMBER_TYPES = ["local"]
@@ -180,7 +177,7 @@ def test_without_the_lock_the_race_is_lost(
     settings.CAMPAIGN_NUMBER_LIMIT = 1
     world = World()
     counted = threading.Barrier(2)
-    monkeypatch.setattr(limits, "lock_campaigns", lambda _ids: None)
+    monkeypatch.setattr(attach, "lock_campaigns", lambda _ids: None)
     real_move = assignment.move_to_campaign
 
     def wait_and_move(phone_number: PhoneNumber, *, campaign: Campaign | None, actor: Actor) -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Campaign
-from phone_numbers.models import CampaignAttachment, NumberType, PhoneNumber
+from phone_numbers.models import CampaignAttachment, PhoneNumber
 from tests.support.api import ApiClient
 from tests.support.factories import CampaignFactory, PhoneNumberFactory
 from tests.support.operators import run_action
@@ -77,7 +77,7 @@ def test_a_limit_would_be_exceeded(world: World, preview: Any, settings: Setting
 
 
 def test_a_number_moves_for_the_third_time_in_30_days(world: World, preview: Any) -> None:
-    third = CampaignFactory.create(organization=world.organization, brand=world.brand)
+    third = CampaignFactory.create(brand=world.brand)
     _all_on(third, 1)
     (number,) = _all_on(third, 1)
     assert preview(world.campaign, number) == []
@@ -97,9 +97,7 @@ def test_moves_of_long_ago_do_not_count(world: World, preview: Any) -> None:
 
 
 def test_a_number_of_another_type(world: World, preview: Any) -> None:
-    number = PhoneNumberFactory.create(
-        organization=world.organization, number="+18005550100", number_type=NumberType.TOLL_FREE
-    )
+    number = PhoneNumberFactory.create(organization=world.organization, toll_free=True)
     assert preview(world.campaign, number, world.phone_number) == [
         "1 number is not local: only local numbers send under a 10DLC campaign."
     ]

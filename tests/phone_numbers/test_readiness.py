@@ -10,10 +10,10 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from accounts.actors import Actor
-from accounts.scopes import Scope
+from accounts.models import Scope
 from brands.models import Brand
 from campaigns.models import Campaign, Usecase
-from phone_numbers.models import CampaignAttachment, NumberState, NumberType, PhoneNumber
+from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.readiness import BlockerCode, read_readiness
 from phone_numbers.services.attach import attach_campaign
 from tests.support.api import ApiClient
@@ -95,9 +95,7 @@ def test_one_blocker(name: str, world: World, ready: PhoneNumber) -> None:
 
 
 def test_a_number_that_needs_no_campaign(world: World) -> None:
-    toll_free = PhoneNumberFactory.create(
-        organization=world.organization, number="+18005550199", number_type=NumberType.TOLL_FREE
-    )
+    toll_free = PhoneNumberFactory.create(organization=world.organization, toll_free=True)
     data = _answer(world, toll_free)
     assert (data["can_send"], _codes(data)) == (None, ["NUMBER_TYPE_NOT_ELIGIBLE"])
 

@@ -10,8 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.actors import Actor
-from agentmessage.errors import NotFound
-from phone_numbers.errors import NumberNotAssigned
+from agentmessage.errors import NotFound, NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
 from phone_numbers.services.release import release_phone_number

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from accounts.actors import Actor
-from phone_numbers.errors import NumberNotAssigned
+from agentmessage.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services import release
 from phone_numbers.services.assignment import move_to_campaign

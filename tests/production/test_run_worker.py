@@ -85,11 +85,11 @@ def test_a_worker_waits_for_the_migrations(installation: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "message"),
     [((), "DATABASE_URL names no database"), (("--grace", "60"), "must be above 0 and at most 55")],
 )
 def test_what_cannot_be_put_right_by_waiting_ends_it_at_once(
-    words: tuple[str, ...], sentence: str, tmp_path: Path
+    words: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     ended = subprocess.run(
         [sys.executable, "manage.py", "run_worker", *words],
@@ -100,7 +100,7 @@ def test_what_cannot_be_put_right_by_waiting_ends_it_at_once(
         timeout=DEADLINE,
     )
     assert ended.returncode != 0
-    assert sentence in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection
 from pytest_django import Settings
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from campaigns.models import Campaign
 from carriers.simulated.adapter import SimulatedCarrier
-from carriers.simulated.clock import Clock
+from carriers.simulated.faults import Clock
 from carriers.simulated.server import SimulatorServer
 from propagation.services import calling
 from propagation.services.calling import RateLimiter

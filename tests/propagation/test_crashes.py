@@ -13,8 +13,7 @@ from django.db import connection
 
 from carriers.base import Carrier, Deadline, OrderReport, OrderRequest
 from carriers.simulated.adapter import SimulatedCarrier
-from carriers.simulated.clock import Clock
-from carriers.simulated.faults import Faults
+from carriers.simulated.faults import Clock, Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment
 from tests.support.factories import PhoneNumberFactory

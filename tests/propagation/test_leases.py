@@ -82,7 +82,7 @@ def test_a_worker_that_was_suspended_before_it_sends_does_not_send(
 
     def suspended(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         result = execute(sql, params, many, context)
-        if happens and "SET next_poll_at" in sql:
+        if happens and 'SET "next_poll_at"' in sql:
             happens.pop()()
         return result
 

@@ -11,13 +11,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Organization
-from accounts.scopes import Scope
+from accounts.models import Organization, Scope
+from agentmessage.errors import NotFailed
 from brands.models import IdentityStatus
 from campaigns.models import CarrierStatus
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
-from phone_numbers.errors import NotFailed
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.retry import retry_propagation
 from propagation.models import CarrierOrder

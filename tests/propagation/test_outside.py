@@ -10,8 +10,8 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.actors import Actor
+from agentmessage.errors import NumberNotAssigned
 from carriers.base import CarrierUnavailable
-from phone_numbers.errors import NumberNotAssigned
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from propagation import tasks
 from propagation.services import calling
@@ -165,11 +165,9 @@ def test_news_is_authenticated_and_about_known_numbers(post: Post, world: World,
 def test_numbers_in_stock_and_in_quarantine_are_lost_and_those_on_their_way_are_not(
     world: World, fakes: dict[str, FakeTelnyx]
 ) -> None:
-    free = PhoneNumberFactory.create(organization=None, state=NumberState.AVAILABLE, carrier="telnyx")
-    cooling = PhoneNumberFactory.create(
-        organization=world.organization, state=NumberState.QUARANTINED, carrier="telnyx"
-    )
-    coming = PhoneNumberFactory.create(organization=world.organization, state=NumberState.PENDING, carrier="telnyx")
+    free = PhoneNumberFactory.create(in_stock=True, carrier="telnyx")
+    cooling = PhoneNumberFactory.create(organization=world.organization, quarantined=True, carrier="telnyx")
+    coming = PhoneNumberFactory.create(organization=world.organization, porting=True, carrier="telnyx")
     numbers = [number.number for number in (free, cooling, coming)]
     fakes["telnyx"].elsewhere = dict.fromkeys(numbers)
     tasks.confirm_losses(account="telnyx", numbers=numbers)

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.failures import FailureCode

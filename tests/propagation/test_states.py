@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.scopes import Scope
+from accounts.models import Scope
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer

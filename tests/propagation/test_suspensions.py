@@ -10,8 +10,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Operator
-from accounts.scopes import Scope
+from accounts.models import Operator, Scope
 from campaigns.models import Campaign
 from campaigns.services import end_suspensions
 from carriers.simulated.server import SimulatorServer

@@ -19,7 +19,7 @@ from propagation.services import reading
 from propagation.services.reading import TooManyErrors
 from propagation.services.sync import Decision, SyncReport, sync_announcement, sync_campaigns
 from tests.propagation.conftest import tcr_id
-from tests.support.factories import CampaignFactory, OrganizationFactory
+from tests.support.factories import BrandFactory, CampaignFactory
 from tests.support.fake_telnyx import FakeTelnyx, error
 from tests.support.propagation import Meanwhile, Worker, attach, line_option_status
 from tests.support.serving import Call, Fault, foreign
@@ -57,7 +57,7 @@ def _campaigns(world: World, count: int, status: str, *, of_many: bool = False) 
     Campaign.objects.update(tcr_campaign_id=None)
     campaigns = [
         CampaignFactory.create(
-            organization=OrganizationFactory.create() if of_many else world.organization,
+            brand=BrandFactory.create() if of_many else world.brand,
             tcr_campaign_id=tcr_id(100 + index),
             carrier_status=status,
         )

@@ -139,7 +139,7 @@ def test_a_carrier_that_is_away_ends_the_long_tasks_and_the_next_minute_continue
     numbers = PhoneNumberFactory.create_batch(10, organization=world.organization)
     for index, number in enumerate(numbers):
         attach(number, world.campaign)
-        CampaignFactory.create(organization=world.organization, tcr_campaign_id=tcr_id(100 + index))
+        CampaignFactory.create(brand=world.brand, tcr_campaign_id=tcr_id(100 + index))
     worker.run()
     chosen.faults = Faults(errors=1)
     tasks.sync_approvals(timestamp=0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db.models import F
 
+from agentmessage.db.session import database_now
 from campaigns.models import Campaign
 from carriers.base import Carrier
 from carriers.choose import build_carrier
@@ -15,7 +16,6 @@ from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.assignment import Move, move_many
-from phone_numbers.services.clock import database_now
 from propagation.models import CarrierOrder, CarrierRateLimit
 from propagation.services.calling import RateLimiter
 from propagation.services.claim import claim_due

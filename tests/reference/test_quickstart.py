@@ -10,10 +10,9 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import Organization
-from accounts.scopes import Scope
+from accounts.models import Organization, Scope
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from tests.support.factories import BrandFactory, CampaignFactory, make_key
+from tests.support.factories import CampaignFactory, make_key
 from tests.support.typescript import ROOT, tool
 from tests.support.worlds import World
 
@@ -29,9 +28,7 @@ def environment(live_server: LiveServer) -> dict[str, str]:
     world = World()
     organization: Organization = world.organization
     organization.phone_numbers.all().delete()
-    CampaignFactory.create(
-        organization=organization, brand=BrandFactory.create(organization=organization, identity_status=None)
-    )
+    CampaignFactory.create(brand__organization=organization, brand__identity_status=None)
     live = {
         "campaign": world.campaign,
         "carrier_line_option_status": "propagated",

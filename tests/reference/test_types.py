@@ -28,7 +28,7 @@ def test_the_example_compiles_strictly(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_field_does_not_compile(tmp_path: Path) -> None:
-    """The negative control: the types are really looked at."""
+    """The negative control: the types are really checked."""
     compiler = tool("tsc")
     example = (ROOT / "agentmessage" / "static" / "reference" / "examples" / "quickstart.mts").read_text()
     (tmp_path / "quickstart.mts").write_text(example.replace("carrier_line_option_status", "carrier_status"))

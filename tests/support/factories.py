@@ -5,12 +5,11 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
-from accounts.models import ApiKey, Operator, Organization
-from accounts.scopes import Scope
+from accounts.models import ApiKey, Operator, Organization, Scope
 from accounts.services import create_api_key
 from brands.models import Brand, IdentityStatus
 from campaigns.models import Campaign, CampaignStatus, CarrierStatus, Usecase
-from phone_numbers.models import NumberState, NumberType, PhoneNumber
+from phone_numbers.models import LineOptionStatus, NumberState, NumberType, PhoneNumber
 
 
 class OrganizationFactory(DjangoModelFactory[Organization]):
@@ -40,8 +39,8 @@ class CampaignFactory(DjangoModelFactory[Campaign]):
     class Meta:
         model = Campaign
 
-    organization = factory.SubFactory(OrganizationFactory)
-    brand = factory.SubFactory(BrandFactory, organization=factory.SelfAttribute("..organization"))
+    brand = factory.SubFactory(BrandFactory)
+    organization = factory.SelfAttribute("brand.organization")
     name = factory.Sequence(lambda n: f"Campaign {n}")
     usecase = Usecase.CUSTOMER_CARE
     status = CampaignStatus.ACTIVE
@@ -49,10 +48,23 @@ class CampaignFactory(DjangoModelFactory[Campaign]):
 
 
 class PhoneNumberFactory(DjangoModelFactory[PhoneNumber]):
-    """An assigned local number with no campaign."""
+    """An assigned local number with no campaign. With a trait, `in_stock=True`, another one."""
 
     class Meta:
         model = PhoneNumber
+
+    class Params:
+        in_stock = factory.Trait(organization=None, state=NumberState.AVAILABLE)
+        porting = factory.Trait(state=NumberState.PENDING)
+        quarantined = factory.Trait(state=NumberState.QUARANTINED)
+        toll_free = factory.Trait(
+            number=factory.Sequence(lambda n: f"+1800{n + 2_000_000:07d}"), number_type=NumberType.TOLL_FREE
+        )
+        # On `campaign`, which the carrier has confirmed, but without history.
+        propagated = factory.Trait(
+            organization=factory.SelfAttribute("campaign.organization"),
+            carrier_line_option_status=LineOptionStatus.PROPAGATED,
+        )
 
     organization = factory.SubFactory(OrganizationFactory)
     number = factory.Sequence(lambda n: f"+1919{n + 2_000_000:07d}")

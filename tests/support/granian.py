@@ -97,7 +97,7 @@ def _wait_until_it_serves(server: "subprocess.Popen[bytes]", port: int, log: Pat
             if probe.getresponse().status == 200:
                 return
         except OSError:
-            time.sleep(0.05)  # Between two looks at whether it listens yet.
+            time.sleep(0.05)  # Between two checks whether it listens.
         finally:
             probe.close()
     raise AssertionError(f"granian did not start:\n{log.read_text()}")

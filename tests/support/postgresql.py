@@ -101,7 +101,7 @@ class Server:
         raise RuntimeError((self.folder / "log").read_text()[-2000:])
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stops it: fast, or as told."""
+        """Stop it: fast, or in the given mode."""
         if self.process is not None:
             self.process.send_signal(how)
             self.process.wait(SECONDS * 4)

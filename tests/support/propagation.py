@@ -18,7 +18,7 @@ from carriers.base import (
     OrderReport,
     OrderRequest,
 )
-from carriers.simulated.clock import Clock
+from carriers.simulated.faults import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign, detach_campaign

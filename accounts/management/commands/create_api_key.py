@@ -8,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.management.arguments import organization
-from accounts.models import Organization
-from accounts.scopes import Scope
+from accounts.models import Organization, Scope
 from accounts.services import create_api_key
 from agentmessage.errors import ValidationFailed
 from agentmessage.validators import LABEL_LENGTH
@@ -54,8 +53,8 @@ class Command(BaseCommand):
             )
         except ValidationFailed as refused:
             details = refused.details or {}
-            sentences = (f"{_OPTIONS[field]}: {sentence}." for field, sentence in details.items())
-            raise CommandError("\n".join(sentences)) from refused
+            messages = (f"{_OPTIONS[field]}: {message}." for field, message in details.items())
+            raise CommandError("\n".join(messages)) from refused
         self.stdout.write(plain)
         self.stderr.write(
             f"Key {key.prefix}… of {organization.name} ({organization.slug})\n"

@@ -1,4 +1,4 @@
-// Tabs and copying. Without this file, the examples stand one below the other.
+// Tabs and copying. Without this file, the examples are one below the other.
 const tabs = document.querySelector(".tabs");
 const panels = [...tabs.querySelectorAll(".panel")];
 const list = document.createElement("div");

@@ -59,7 +59,7 @@ def _explain(file: str, refused: InventoryRefused) -> str:
     """Return the problems, one per line, or the one sentence about the whole document."""
     if refused.details is None:
         name = "standard input" if file == "-" else file
-        return f"{name}: {refused.sentence}. Nothing was changed."
+        return f"{name}: {refused.message}. Nothing was changed."
     lines = [f"{place}: {sentence}" for place, sentence in refused.details.items()]
     if refused.hidden:
         lines.append(f"… and {refused.hidden:,} more.")

@@ -57,10 +57,10 @@ def bad_line(place: int, cell: str, code: str, message: str) -> Line:
 
 
 class BadValue(ValueError):
-    """A code of the report, and a sentence that names the value."""
+    """A code of the report, and a message that quotes the value."""
 
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
 
 
@@ -96,8 +96,8 @@ class CampaignNames:
         if campaign_id := parse_uuid(name):
             return campaign_id
         if not _TCR.fullmatch(name.upper()):
-            sentence = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
-            raise BadValue(LineCode.BAD_ID, f"{shown(text)} {sentence}")
+            message = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
+            raise BadValue(LineCode.BAD_ID, f"{shown(text)} {message}")
         found = self._by_tcr_id.get(name.upper())
         if found is None:
             raise BadValue(ErrorCode.NOT_FOUND, f"{shown(text)} is not a TCR campaign ID of this organization")

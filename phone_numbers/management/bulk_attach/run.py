@@ -1,4 +1,4 @@
-"""Run lines through the service, batch by batch, and report what became of them."""
+"""Run lines through the service, batch by batch, report what became of them, and read the report of a dry run."""
 
 import csv
 import signal
@@ -15,9 +15,12 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.actors import Actor
+from agentmessage.csv_records import UnreadableFile
 from agentmessage.files import CsvWriter
+from agentmessage.ids import parse_uuid
 from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
-from phone_numbers.services.bulk_attach import UNCHANGED, Outcome, RowResult, bulk_attach
+from phone_numbers.services.bulk_attach import UNCHANGED, Outcome, Row, RowResult, bulk_attach
+from phone_numbers.services.locking import Seen
 from phone_numbers.services.move_warnings import MoveWarnings, previewed
 
 HEADER = ("line", "number", "outcome", "code", "message", "campaign_id", "previous_campaign_id")
@@ -63,7 +66,7 @@ class Report:
         outcome = Outcome.FAILED if result is None else result.outcome
         code, message = line.code, line.message
         if result is not None and result.error is not None:
-            code, message = result.error.code, result.error.sentence
+            code, message = result.error.code, result.error.message
         elif outcome is Outcome.BUSY:
             code, message = "BUSY", "another transaction held the number; run it again"
         self.counts[outcome] += 1
@@ -108,6 +111,22 @@ class Report:
                     row[2:5] = ROLLED_BACK
                 writer.writerow(row)
         whole.replace(self._draft)
+
+
+def previewed_lines(file: Iterable[str]) -> Iterator[Line]:
+    """Return the rows to attach. Raises UnreadableFile unless the file is a report of this command."""
+    reader = csv.DictReader(file)
+    if tuple(reader.fieldnames or ()) != HEADER:
+        raise UnreadableFile(f"is not a report of this command, which begins with {','.join(HEADER)}")
+    return (_previewed_line(reader.line_num, row) for row in reader if row["outcome"] == Outcome.ATTACHED)
+
+
+def _previewed_line(place: int, row: dict[str, str]) -> Line:
+    number = row["number"]
+    campaign_id, seen = parse_uuid(row["campaign_id"]), parse_uuid(row["previous_campaign_id"])
+    if campaign_id is None or (seen is None and row["previous_campaign_id"]):
+        return bad_line(place, number, LineCode.BAD_ID, "the report's campaigns must be UUIDs")
+    return Line(place, number, Row(parse_uuid(number) or number, campaign_id, Seen(seen)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +228,7 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
         if rows
         else ()
     )
-    told: list[tuple[UUID | str, UUID | None, RowResult]] = []
+    pairs: list[tuple[UUID | str, UUID | None, RowResult]] = []
     for line in batch:
         result = None if line.row is None else next(results)
         if is_dry and line.is_repeat and result is not None and result.outcome is Outcome.ATTACHED:
@@ -217,9 +236,9 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
             result = UNCHANGED
         report.add(line, result)
         if line.row is not None and result is not None:
-            told.append((line.row.phone_number, line.row.campaign_id, result))
+            pairs.append((line.row.phone_number, line.row.campaign_id, result))
     if run.is_dry:
-        report.moves.add(previewed(told))
+        report.moves.add(previewed(pairs))
     report.keep()
 
 

@@ -32,8 +32,7 @@ from phone_numbers.management.bulk_attach.csv_lines import (
     read_csv,
     read_number,
 )
-from phone_numbers.management.bulk_attach.previewed import previewed_lines
-from phone_numbers.management.bulk_attach.run import End, Report, Run, run_lines
+from phone_numbers.management.bulk_attach.run import End, Report, Run, previewed_lines, run_lines
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk_attach import Outcome, Row
 from phone_numbers.services.locking import Seen
@@ -170,7 +169,7 @@ def _lines(
             return read_csv(bar.reading(file), names=names, campaign_id=campaign_id)
         except UnreadableFile as error:
             raise CommandError(f"{options['csv'] or options['previewed']}: {error}.", returncode=USAGE) from error
-    assert campaign_id is not None  # noqa: S101  (Looked at before.)
+    assert campaign_id is not None  # noqa: S101  (Checked before.)
     if options["number"] is not None:
         return _argument_lines(options["number"], campaign_id)
     origin = _campaign(names, options["from_campaign"], "--from-campaign")

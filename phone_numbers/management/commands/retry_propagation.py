@@ -7,9 +7,8 @@ from django.db import OperationalError
 from django.db.models import F, QuerySet
 
 from accounts.management.arguments import organization
-from agentmessage.errors import DomainError
+from agentmessage.errors import DomainError, NotFailed
 from agentmessage.ids import parse_uuid
-from phone_numbers.errors import NotFailed
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from phone_numbers.services.retry import retry_attachment
@@ -44,7 +43,7 @@ class Command(BaseCommand):
                 continue
             except (DomainError, OperationalError) as error:
                 left += 1
-                self.stderr.write(f"{number}: {error.sentence if isinstance(error, DomainError) else error}")
+                self.stderr.write(f"{number}: {error.message if isinstance(error, DomainError) else error}")
                 continue
             sent += 1
             if sent % _SHOW_EVERY == 0 and options["verbosity"] > 0:

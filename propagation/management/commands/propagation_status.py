@@ -1,14 +1,23 @@
 """`manage.py propagation_status`: statistics of propagation."""
 
 import json
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from propagation.services.stats import Stats, accounts_in_use, current_stats, numbers_by_status
+from propagation.models import CarrierReading
+from propagation.services.stats import (
+    Stats,
+    accounts_in_use,
+    current_stats,
+    last_readings,
+    numbers_by_status,
+    worker_heartbeats,
+)
 
 _WAITS_FOR = {
     "worker": "due, waiting for a worker",
@@ -29,9 +38,14 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         statuses, stats = numbers_by_status(), current_stats()
         accounts = {account: current_stats(account) for account in accounts_in_use()}
+        readings, heartbeats = list(last_readings()), worker_heartbeats()
         if options["json"]:
-            by_account = {account: _as_dict(own) for account, own in accounts.items()}
-            self.stdout.write(json.dumps({"numbers": statuses, **_as_dict(stats), "accounts": by_account}))
+            by_account = {
+                account: _as_dict(own, [reading for reading in readings if reading.carrier == account], *heartbeats)
+                for account, own in accounts.items()
+            }
+            of_all = _as_dict(stats, readings, *heartbeats)
+            self.stdout.write(json.dumps({"numbers": statuses, **of_all, "accounts": by_account}))
             return
         console = Console(file=cast("IO[str]", self.stdout), highlight=False, soft_wrap=True)
         _show(console, "Numbers", dict(sorted(statuses.items())))
@@ -45,9 +59,9 @@ class Command(BaseCommand):
                 f" ({ended / rate.minutes / 60:.1f}/s), {rate.failed:,} of them failed"
             )
         console.print(f"open orders: {stats.open_orders:,}")
-        for reading in stats.readings:
+        for reading in readings:
             console.print(
-                f"{reading.subject} of account {reading.account}, compared {_age(stats.at - reading.ended_at)} ago: "
+                f"{reading.subject} of account {reading.carrier}, compared {_age(stats, reading.ended_at)} ago: "
                 f"{reading.drifted:,} differed, {reading.left:,} were left because they were too many, "
                 f"{reading.unreadable:,} had no answer"
             )
@@ -57,13 +71,13 @@ class Command(BaseCommand):
             console.print(
                 f"account {account}: {own.open_orders:,} open orders, {failed:,} failed; {unsettled or 'settled'}"
             )
-        heard = (
-            "" if stats.last_heartbeat is None else f", the last heartbeat {_age(stats.at - stats.last_heartbeat)} ago"
-        )
-        console.print(f"workers: {stats.workers:,}{heard}")
+        workers, heartbeat = heartbeats
+        heard = "" if heartbeat is None else f", the last heartbeat {_age(stats, heartbeat)} ago"
+        console.print(f"workers: {workers:,}{heard}")
         if stats.oldest is not None:
-            age = _age(stats.at - stats.oldest)
-            console.print(f"oldest pending: recorded {age} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC")
+            console.print(
+                f"oldest pending: recorded {_age(stats, stats.oldest)} ago, {stats.oldest:%Y-%m-%d %H:%M:%S} UTC"
+            )
 
 
 def _show(console: Console, title: str, counts: dict[str, int]) -> None:
@@ -75,15 +89,17 @@ def _show(console: Console, title: str, counts: dict[str, int]) -> None:
     console.print(table)
 
 
-def _age(age: timedelta) -> str:
-    seconds = int(age.total_seconds())
+def _age(stats: Stats, moment: datetime | None) -> str:
+    seconds = int(stats.seconds_since(moment))
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} seconds"
 
 
-def _as_dict(stats: Stats) -> dict[str, Any]:
+def _as_dict(
+    stats: Stats, readings: Iterable[CarrierReading], workers: int, heartbeat: datetime | None
+) -> dict[str, Any]:
     return {
         "unsettled": stats.unsettled,
         "oldest_pending": stats.oldest and stats.oldest.isoformat(),
@@ -91,10 +107,10 @@ def _as_dict(stats: Stats) -> dict[str, Any]:
         "open_orders": stats.open_orders,
         "drift": {
             reading.subject: {"differed": reading.drifted, "left": reading.left, "unreadable": reading.unreadable}
-            for reading in stats.readings
+            for reading in readings
         },
-        "workers": stats.workers,
-        "last_heartbeat": stats.last_heartbeat and stats.last_heartbeat.isoformat(),
+        "workers": workers,
+        "last_heartbeat": heartbeat and heartbeat.isoformat(),
         "rates": [
             {"minutes": rate.minutes, "succeeded": rate.succeeded, "failed": rate.failed, "orders": rate.orders}
             for rate in stats.rates

@@ -21,7 +21,7 @@ font-family="ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
   <style>
     .name {{ font-size: 15px; font-weight: 600; fill: #0f172a; }}
     .word {{ font-size: 12.5px; fill: #475569; }}
-    .figure {{ font-size: 12.5px; fill: #0f172a; }}
+    .value {{ font-size: 12.5px; fill: #0f172a; }}
     .ratio {{ font-size: 22px; font-weight: 600; fill: #059669; }}
   </style>
   <rect width="{width}" height="{height}" rx="10" fill="#f8fafc"/>
@@ -55,7 +55,7 @@ def _group(comparison: Comparison, *, y: int) -> str:
         width = round(value * scale)
         lines.append(f'  <text class="word" x="{_LEFT}" y="{top + 14}">{name}</text>')
         lines.append(f'  <rect x="{_BARS}" y="{top}" width="{width}" height="19" rx="3" fill="{color}"/>')
-        lines.append(f'  <text class="figure" x="{_BARS + width + 8}" y="{top + 14}">{value:,.0f}/s</text>')
+        lines.append(f'  <text class="value" x="{_BARS + width + 8}" y="{top + 14}">{value:,.0f}/s</text>')
     lines.append(f'  <text class="ratio" x="{_WIDTH - 140}" y="{y + 57}">{comparison.ratio("floor"):.2f}</text>')
     lines.append(f'  <text class="word" x="{_WIDTH - 90}" y="{y + 56}">of the floor</text>')
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ _END = "<!-- /measured -->"
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """The figures as a table in Markdown, which is as readable on a terminal."""
+    """The results as a table in Markdown, which is as readable on a terminal."""
     return "\n".join(_lines(comparisons)) + "\n"
 
 
@@ -34,7 +34,7 @@ def _lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
 
 
 def describe(*, command: str, rounds: int, seconds: int) -> str:
-    """Where the figures come from."""
+    """Where the results come from."""
     return (
         f"`{command}`: {rounds} rounds of {seconds} s for each contestant, taking turns. "
         f"{os.cpu_count()} cores, CPython {platform.python_version()}.\n"

@@ -39,7 +39,7 @@ def find_wrk() -> str:
 
 
 def run_wrk(*, port: int, scenario: str, key: str, round_: int, numbers: int, seconds: int) -> Load:
-    """One run. Ends the program if a single request was refused or lost: the figures would be of something else."""
+    """One run. Ends the program if a single request was refused or lost: the results would be of something else."""
     ended = subprocess.run(
         [
             *(find_wrk(), "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"),

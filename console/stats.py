@@ -1,4 +1,4 @@
-"""The figures of the home page and of the navigation's badges. Each counts the rows of the list that it links to."""
+"""The counts on the home page and of the navigation's badges. Each counts the rows of the list that it links to."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from propagation.models import CarrierOrder
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Stat:
     """How many rows of a model meet one condition of one of its filters. `is_alarm`: any at all is a problem."""
 
     model: type[Model]
@@ -46,23 +46,23 @@ class Figure:
         return CappedSubquery(self.model._default_manager.filter(self.filter.conditions[self.condition][1]))
 
 
-FAILED_NUMBERS = Figure(PhoneNumber, CarrierSideFilter, "failed", is_alarm=True)
-SLOW_ORDERS = Figure(CarrierOrder, ProgressFilter, "slow", is_alarm=True)
+FAILED_NUMBERS = Stat(PhoneNumber, CarrierSideFilter, "failed", is_alarm=True)
+SLOW_ORDERS = Stat(CarrierOrder, ProgressFilter, "slow", is_alarm=True)
 NUMBERS = (
-    Figure(PhoneNumber, CarrierSideFilter, "propagated"),
-    Figure(PhoneNumber, CarrierSideFilter, "pending"),
-    Figure(PhoneNumber, CarrierSideFilter, "removing"),
+    Stat(PhoneNumber, CarrierSideFilter, "propagated"),
+    Stat(PhoneNumber, CarrierSideFilter, "pending"),
+    Stat(PhoneNumber, CarrierSideFilter, "removing"),
     FAILED_NUMBERS,
-    Figure(PhoneNumber, CarrierSideFilter, "none"),
+    Stat(PhoneNumber, CarrierSideFilter, "none"),
 )
 CAMPAIGNS = (
-    Figure(Campaign, AttentionFilter, "expires"),
-    Figure(Campaign, AttentionFilter, "not_active", is_alarm=True),
-    Figure(Campaign, AttentionFilter, "unused_10"),
-    Figure(Campaign, AttentionFilter, "unused_25"),
-    Figure(Campaign, AttentionFilter, "unused_45", is_alarm=True),
+    Stat(Campaign, AttentionFilter, "expires"),
+    Stat(Campaign, AttentionFilter, "not_active", is_alarm=True),
+    Stat(Campaign, AttentionFilter, "unused_10"),
+    Stat(Campaign, AttentionFilter, "unused_25"),
+    Stat(Campaign, AttentionFilter, "unused_45", is_alarm=True),
 )
-BRANDS = (Figure(Brand, VerifiedFilter, "no"),)
+BRANDS = (Stat(Brand, VerifiedFilter, "no"),)
 BADGES = (FAILED_NUMBERS, SLOW_ORDERS)
 
 
@@ -77,27 +77,27 @@ def may_view(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
     return site.get_model_admin(model).has_view_permission(request)
 
 
-def count_figures(request: HttpRequest, site: AdminSite, figures: Iterable[Figure]) -> Mapping[Figure, CappedCount]:
-    """Count figures of what the operator may see, in one statement; those of the same request only once.
+def count_stats(request: HttpRequest, site: AdminSite, stats: Iterable[Stat]) -> Mapping[Stat, CappedCount]:
+    """Count what the operator may see, in one statement; each only once per request.
 
     The operator's own row carries the counts: a statement without a table is nothing that the ORM can express. A count
     ends at its cap, so that the large ones cost what the small ones do.
     """
-    counts: dict[Figure, CappedCount] = request.__dict__.setdefault("console_counts", {})
-    missing = [figure for figure in figures if figure not in counts and may_view(request, site, figure.model)]
+    counts: dict[Stat, CappedCount] = request.__dict__.setdefault("console_counts", {})
+    missing = [stat for stat in stats if stat not in counts and may_view(request, site, stat.model)]
     if missing:
         row = (
             Operator.objects.filter(username=request.user.get_username())
-            .values_list(*[figure.subquery() for figure in missing])
+            .values_list(*[stat.subquery() for stat in missing])
             .get()
         )
         counts.update(zip(missing, map(CappedCount, row), strict=True))
     return counts
 
 
-def shown(counts: Mapping[Figure, CappedCount], figures: Iterable[Figure]) -> Iterator[dict[str, Any]]:
-    """Describe the counted ones of the figures for a template."""
-    for figure in figures:
-        if figure in counts:
-            count = counts[figure]
-            yield {"label": figure.label, "count": count, "url": figure.url, "alarm": figure.is_alarm and count > 0}
+def shown(counts: Mapping[Stat, CappedCount], stats: Iterable[Stat]) -> Iterator[dict[str, Any]]:
+    """Describe the stats that were counted, for a template."""
+    for stat in stats:
+        if stat in counts:
+            count = counts[stat]
+            yield {"label": stat.label, "count": count, "url": stat.url, "alarm": stat.is_alarm and count > 0}

@@ -1,11 +1,14 @@
-"""Timeouts of one transaction, beside those that its connection has from the settings.
+"""What the service asks of its PostgreSQL session beside rows: the time, timeouts, and locks that belong to no row.
 
-PostgreSQL forgets them when the transaction ends, so they work through pgbouncer as well.
+Timeouts and locks end with the transaction, so they work through pgbouncer as well.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import BoundedSemaphore
+from typing import Any
+from zlib import crc32
 
 from django.conf import settings
 from django.db import connection
@@ -15,10 +18,27 @@ _SHORT_WAIT_SECONDS = 0.25
 _waiters = None if settings.DATABASE_LOCK_WAITERS is None else BoundedSemaphore(settings.DATABASE_LOCK_WAITERS)
 
 
+def call(function: str, *arguments: str | int) -> Any:
+    """Return the result of a function of PostgreSQL. The ORM writes no SELECT without a table."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}({', '.join(['%s'] * len(arguments))})", arguments)
+        return cursor.fetchone()[0]
+
+
+def database_now() -> datetime:
+    """Return the time by the database's clock, which all machines share: a wrong clock of one delays nothing."""
+    now: datetime = call("statement_timestamp")
+    return now
+
+
+def wait_for_turn(kind: str, name: str) -> None:
+    """Let one transaction at a time go on with this, until it ends."""
+    call("pg_advisory_xact_lock", *(crc32(text.encode()) >> 1 for text in (kind, name)))
+
+
 def set_timeout(name: str, seconds: float) -> None:
     """Set one of PostgreSQL's timeouts for the rest of the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [name, f"{max(1, round(seconds * 1000))}ms"])
+    call("set_config", name, f"{max(1, round(seconds * 1000))}ms", True)
 
 
 def allow_bulk_statements() -> None:

@@ -1,0 +1,1 @@
+"""The shell interface: parse, one call of a service, print. No rules here."""
