@@ -122,7 +122,7 @@ def test_every_refused_row_is_named_with_its_line(load: Loader) -> None:
         f"ACME,{taken},,,,\n"
         "ACME,312 555 0101,,,,\n"
         "ACME,3125550105,toll_free,a\x00b,gone,nowhere\n"
-        "ACME,3125550106,,a, b,ASSIGNED,default,x\n"
+        "ACME,3125550106,,a, b,ASSIGNED,default\n"
         "ACME,+1999,,,,\n"
     )
     assert load.refusal(content) == [
