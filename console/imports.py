@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 
 from agentmessage.admin.base import RowAdmin
 from agentmessage.admin.export import csv_response, in_pages
+from agentmessage.admin.moments import relative
 from agentmessage.api.envelope import request_id_of
 from console.uploads import MAX_MEGABYTES, ConfirmForm, UploadForm
 from inventory.imports import begin_import, confirm_import, run_import
@@ -137,8 +138,9 @@ class InventoryImportAdmin(OperatorJobAdmin):
             "is_finished": job.phase == BulkPhase.FINISHED,
             "can_confirm": may_act and job.phase == BulkPhase.PREVIEWED and job.digest,
             "can_continue": may_act and job.phase == BulkPhase.STOPPED,
+            "since": relative(job.updated_at),
             "count": new + changed,
-            "refused_total": refused_total,
+            "counted": {"changes": f"{new + changed:,}", "refused": f"{refused_total:,}"},
             "counts": {
                 "headers": ["", *(name.capitalize() for name in _COUNTS)],
                 "rows": [

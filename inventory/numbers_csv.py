@@ -128,44 +128,35 @@ def _entries(rows: Sequence[_Row], problems: list[Problem]) -> Parsed:
     lines: dict[str, list[int]] = {}
     iterator = iter(rows)
     while batch := list(islice(iterator, _BATCH)):
-        stored = {row.number: row for row in PhoneNumber.objects.filter(number__in=[number for _, number, _ in batch])}
+        known = PhoneNumber.objects.filter(number__in=[number for _line, number, _values in batch])
+        stored = {number: row for number, *row in known.values_list("number", "id", "organization_id", "number_type")}
         for line, number, values in batch:
-            organization = organizations.get(values["organization"].lower())
-            if organization is None:
-                sentence = f"{shown(values['organization'])} is not the slug of an organization"
-                problems.append(Problem((LINE, line, "organization"), sentence))
-                continue
-            entry = _entry(line, number, values, organization, stored.get(number), problems)
-            if entry is not None:
-                owner = {"id": organization.id, "slug": organization.slug, "phone_numbers": []}
-                inventory.setdefault(organization.slug, owner)["phone_numbers"].append(entry)
-                lines.setdefault(organization.slug, []).append(line)
+            phone_number_id, owner_id, number_type = stored.get(number) or (uuid7(), None, type_of(number))
+            entry = {"number_type": str(number_type), "state": NumberState.ASSIGNED.value} | values
+            entry |= {"id": str(phone_number_id), "number": number}
+            slug = entry.pop("organization").lower()
+            if slug not in organizations:
+                wrong = [("organization", f"{shown(values['organization'])} is not the slug of an organization")]
+            elif owner_id not in (None, organizations[slug].id):
+                wrong = [("number", f"{shown(number)} is a number of another organization")]
+            else:
+                wrong = list(_wrong(entry))
+            problems += [Problem((LINE, line, key), said) for key, said in wrong]
+            if not wrong:
+                if "state" not in values:
+                    # What is stored is kept.
+                    del entry["state"]
+                owner = {"id": organizations[slug].id, "slug": slug, "phone_numbers": []}
+                inventory.setdefault(slug, owner)["phone_numbers"].append(entry)
+                lines.setdefault(slug, []).append(line)
     problems.sort(key=lambda problem: problem.place[1])
     return Parsed(list(inventory.values()), problems, list(lines.values()))
 
 
-def _entry(
-    line: int,
-    number: str,
-    values: dict[str, str],
-    organization: Organization,
-    stored: PhoneNumber | None,
-    problems: list[Problem],
-) -> dict[str, Any] | None:
-    """Return the entry of a row, or add what is wrong with it. A cell without a value keeps what is stored."""
-    if stored is not None and stored.organization_id not in (None, organization.id):
-        problems.append(Problem((LINE, line, "number"), f"{shown(number)} is a number of another organization"))
-        return None
-    number_type = type_of(number) if stored is None else stored.number_type
-    entry: dict[str, Any] = {"number_type": str(number_type), "state": NumberState.ASSIGNED.value}
-    entry |= {key: value for key, value in values.items() if key != "organization"}
-    entry |= {"id": str(uuid7() if stored is None else stored.id), "number": number}
+def _wrong(entry: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the values of an entry, by key."""
     try:
-        entry = dict(_ENTRY.validate_python(entry))
+        _ENTRY.validate_python(entry)
     except ValidationError as error:
-        found = map(problem_of, error.errors(include_url=False))
-        problems += [Problem((LINE, line, *place), sentence) for place, sentence in found]
-        return None
-    if "state" not in values:
-        del entry["state"]
-    return entry
+        for place, said in map(problem_of, error.errors(include_url=False)):
+            yield str(place[0]), said

@@ -219,8 +219,8 @@ def _steps(console: Console) -> Iterator[Row]:
     for method in ("GET", "POST"):
         yield Row(method, "inventory_inventoryimport_refused", VIEWERS, args=(console.rows[InventoryImport].pk,))
         yield Row(method, "inventory_inventoryimport_example", STAFF)
-    for job, body in ((own, {"digest": own.digest}), (stopped, {"continue": "yes"})):
-        yield Row("POST", change, ADMINISTRATORS, writers=ADMINISTRATORS, args=(job.id,), body=body)
+    for upload, body in ((own, {"digest": own.digest}), (stopped, {"continue": "yes"})):
+        yield Row("POST", change, ADMINISTRATORS, writers=ADMINISTRATORS, args=(upload.id,), body=body)
     yield Row("POST", change, NOBODY, args=(console.rows[InventoryImport].pk,), body={"digest": own.digest})
     change = "numbers_bulkoperation_change"
     for step in (confirm, {"undo": "yes"}, {"continue": "yes"}):

@@ -324,7 +324,7 @@ def test_a_worker_takes_a_large_file_and_the_page_shows_how_far_it_is(
     run_import()
     seen = admin_client.get(address)
     assert (counts(seen)["Phone numbers"], len(seen.context["changes"]["rows"])) == (["1,200", "0", "0", "0"], 200)
-    assert "the first 200 of 1200" in seen.content.decode()
+    assert "the first 200 of 1,200" in seen.content.decode()
     assert "Waits for a worker" in confirm(admin_client, seen).content.decode()
     run_import()
     assert PhoneNumber.objects.filter(label="x" * 90).count() == 1_200
