@@ -39,7 +39,6 @@ class InventoryImportAdmin(OperatorJobAdmin):
     list_select_related = ("operator",)
     list_filter = ("phase",)
     ordering = ("-id",)
-    search_fields = ("file_name__icontains", "operator__username__startswith")
     list_before_template = "console/upload.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -103,7 +102,7 @@ class InventoryImportAdmin(OperatorJobAdmin):
             has_begun = confirm_import(
                 job, digest=form.cleaned_data["digest"], request_id=request_id_of(request), reason=reason
             )
-        if has_begun and job.rows_total <= _ROWS_AT_ONCE:
+        if has_begun and 0 < job.rows_total <= _ROWS_AT_ONCE:
             run_import(job.id)
         return self.take_step(request, has_begun=has_begun)
 

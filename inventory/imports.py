@@ -13,7 +13,7 @@ from inventory.load import apply_file
 from inventory.merge import Change
 from inventory.models import ImportRow, InventoryImport
 from inventory.numbers_csv import read_file
-from inventory.preview import Preview, PreviewOutdated
+from inventory.preview import SHOWN, Preview, PreviewOutdated
 from inventory.reading import InventoryRefused, decode, path_of
 from inventory.schema import KINDS, MODELS
 from phone_numbers.bulk_operations import BulkPhase
@@ -50,8 +50,7 @@ def run_import(job_id: UUID | None = None) -> bool:
 
 def _run(job: InventoryImport) -> None:
     is_confirmed = job.phase == BulkPhase.RUNNING
-    log = _Log(job)
-    preview = Preview(confirmed=job.digest, log=log.add) if is_confirmed else Preview()
+    preview = Preview(confirmed=job.digest if is_confirmed else None)
     job.problem, job.is_outdated = "", False
     try:
         with transaction.atomic():
@@ -66,7 +65,7 @@ def _run(job: InventoryImport) -> None:
         job.problem = "" if refused.problems else refused.message
     _keep(job, preview)
     if is_confirmed and not job.is_outdated:
-        log.write()
+        _log(job, preview.changes)
         job.phase, job.finished_at, job.rows_done, job.document = BulkPhase.FINISHED, Now(), job.rows_total, b""
     else:
         job.phase, job.started_at = BulkPhase.PREVIEWED, None
@@ -95,34 +94,24 @@ def _keep(job: InventoryImport, preview: Preview) -> None:
     ImportRow.objects.bulk_create(problems, batch_size=_BATCH)
     ImportRow.objects.bulk_create(
         ImportRow(job=job, is_refused=False, place=path_of(place), name=name, message=description)
-        for (place, _kind, _id, name, *_), description in preview.shown
+        for (place, _kind, _id, name, *_), description in preview.changes[:SHOWN]
     )
 
 
-class _Log:
-    """The admin's log of an import: an entry for each row that it changes, and one for itself."""
-
-    def __init__(self, job: InventoryImport) -> None:
-        self._job = job
-        self._entries: list[LogEntry] = []
-        self._reason = f" Reason: {job.reason}" if job.reason else ""
-
-    def add(self, change: Change, description: str) -> None:
-        """Add a change."""
-        said = f"Imported from {self._job.file_name}: {description}.{self._reason}"
-        self._entries.append(
-            LogEntry(
-                user_id=self._job.operator_id,
-                content_type=ContentType.objects.get_for_model(_MODELS[change.kind]),
-                object_id=str(change.id),
-                object_repr=change.name[:200],
-                action_flag=ADDITION if change.is_new else CHANGE,
-                change_message=said,
-            )
+def _log(job: InventoryImport, changes: list[tuple[Change, str]]) -> None:
+    """Write the admin's log: an entry for each row that was changed, and one for the import."""
+    reason = f" Reason: {job.reason}" if job.reason else ""
+    entries = (
+        LogEntry(
+            user_id=job.operator_id,
+            content_type=ContentType.objects.get_for_model(_MODELS[change.kind]),
+            object_id=str(change.id),
+            object_repr=change.name[:200],
+            action_flag=ADDITION if change.is_new else CHANGE,
+            change_message=f"Imported from {job.file_name}: {description}.{reason}",
         )
-
-    def write(self) -> None:
-        """Write the entries."""
-        said = f"Imported {len(self._entries):,} rows.{self._reason}"
-        LogEntry.objects.bulk_create(self._entries, batch_size=_BATCH)
-        LogEntry.objects.log_actions(self._job.operator_id, [self._job], CHANGE, said, single_object=True)
+        for change, description in changes
+    )
+    LogEntry.objects.bulk_create(entries, batch_size=_BATCH)
+    said = f"Imported {len(changes):,} rows.{reason}"
+    LogEntry.objects.log_actions(job.operator_id, [job], CHANGE, said, single_object=True)

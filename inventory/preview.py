@@ -1,7 +1,6 @@
 """What a load would do: its counts, its changes, what it refuses, and a digest by which two previews are compared."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -25,11 +24,10 @@ class Preview:
     """Collects what a load finds. With `confirmed`, the digest of an earlier preview, the load does just that."""
 
     confirmed: str | None = None
-    # Called with each change and its description.
-    log: Callable[[Change, str], None] | None = None
     counts: InventoryCounts | None = None
     problems: list[Problem] = field(default_factory=list)
-    shown: list[tuple[Change, str]] = field(default_factory=list)
+    # With their descriptions: the first ones, or all of a load that is not only a preview.
+    changes: list[tuple[Change, str]] = field(default_factory=list)
     _digest: Any = field(default_factory=sha256)
     _names: dict[UUID, str] = field(default_factory=dict)
 
@@ -47,13 +45,8 @@ class Preview:
     def note(self, change: Change) -> None:
         """Add a change."""
         self._digest.update(repr((change.place, change.is_new, change.differences)).encode())
-        if self.log is None and len(self.shown) >= SHOWN:
-            return
-        description = self._describe(change)
-        if self.log is not None:
-            self.log(change, description)
-        if len(self.shown) < SHOWN:
-            self.shown.append((change, description))
+        if self.confirmed is not None or len(self.changes) < SHOWN:
+            self.changes.append((change, self._describe(change)))
 
     def check(self) -> None:
         """Raise PreviewOutdated if this is not what was confirmed."""

@@ -214,12 +214,12 @@ def _steps(console: Console) -> Iterator[Row]:
     )
     yield Row("POST", change, OPERATORS, writers=OPERATORS, args=(finished.id,), body={"undo": "yes"})
     change = "inventory_inventoryimport_change"
-    own, stopped = console.upload(console.operator), console.upload(console.operator, phase="stopped")
+    own, broken = console.upload(console.operator), console.upload(console.operator, phase="stopped")
     yield Row("GET", change, STAFF, args=(own.id,))
     for method in ("GET", "POST"):
         yield Row(method, "inventory_inventoryimport_refused", VIEWERS, args=(console.rows[InventoryImport].pk,))
         yield Row(method, "inventory_inventoryimport_example", STAFF)
-    for upload, body in ((own, {"digest": own.digest}), (stopped, {"continue": "yes"})):
+    for upload, body in ((own, {"digest": own.digest}), (broken, {"continue": "yes"})):
         yield Row("POST", change, ADMINISTRATORS, writers=ADMINISTRATORS, args=(upload.id,), body=body)
     yield Row("POST", change, NOBODY, args=(console.rows[InventoryImport].pk,), body={"digest": own.digest})
     change = "numbers_bulkoperation_change"
