@@ -143,6 +143,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 MAX_BODY_BYTES = env.MAX_BODY_BYTES
+# Of the admin. A larger file is not written to the disk.
+FILE_UPLOAD_HANDLERS = ["console.uploads.LimitedUpload"]
 
 # None: unlimited.
 THROTTLE_RATE = env.THROTTLE_RATE

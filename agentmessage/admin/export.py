@@ -55,10 +55,8 @@ class ExportMixin(ModelAdmin):
             return HttpResponseRedirect(f"{changelist}?{query.urlencode()}")
         columns = dict(self._columns(self.get_list_display(request)))
         cells = ([read(row) for read in columns.values()] for row in in_pages(rows))
-        response = StreamingHttpResponse(csv_chunks(columns, cells), content_type="text/csv; charset=utf-8")
         name = f"{slugify(str(self.opts.verbose_name_plural))}-{timezone.now():%Y-%m-%dT%H%M%SZ}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return csv_response(name, columns, cells)
 
     def _columns(self, listed: Iterable[Any]) -> Iterator[tuple[str, Callable[[Any], object]]]:
         """Yield the header and the reader of each column."""
@@ -73,6 +71,15 @@ class ExportMixin(ModelAdmin):
 
     def _look_up(self, name: str, row: Model) -> object:
         return lookup_field(name, row, self)[2]
+
+
+def csv_response(name: str, header: Iterable[str], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
+    """Stream a CSV as a file to keep."""
+    return StreamingHttpResponse(
+        csv_chunks(header, rows),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def csv_chunks(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:

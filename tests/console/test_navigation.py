@@ -23,7 +23,7 @@ def sidebar(client: Client) -> dict[str, list[str]]:
 def test_the_navigation_is_grouped_by_what_operators_do(admin_client: Client) -> None:
     assert sidebar(admin_client) == {
         "": ["Home"],
-        "Numbers": ["Phone numbers", "History", "Campaign at a time"],
+        "Numbers": ["Phone numbers", "History", "Import", "Campaign at a time"],
         "Campaigns": ["Campaigns", "Brands"],
         "Carrier": ["Carrier orders", "Reconciliation"],
         "Access": ["Organizations", "API keys", "Operators", "Groups", "Log entries"],
