@@ -54,7 +54,7 @@ def _csv(client: Client, response: "Answer") -> list[list[str]]:
     answer = client.get(response.context["csv"])
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="not-done.csv"'
-    return list(csv.reader(io.StringIO(answer.content.decode(), newline="")))
+    return list(csv.reader(io.StringIO(answer.getvalue().decode(), newline="")))
 
 
 def _make(tenant: Tenant, count: int, **fields: Any) -> None:
