@@ -43,7 +43,7 @@ def render() -> bytes:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # It has no types.
     else:
-        registry.register(_requests)  # type: ignore[arg-type]  # A registry collects, too.
+        registry.register(_requests)
     registry.register(_Registered())
     return generate_latest(registry)
 

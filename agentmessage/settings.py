@@ -143,6 +143,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 MAX_BODY_BYTES = env.MAX_BODY_BYTES
+# Of the admin. A larger file is not written to the disk.
+FILE_UPLOAD_HANDLERS = ["console.uploads.LimitedUpload"]
 
 # None: unlimited.
 THROTTLE_RATE = env.THROTTLE_RATE
@@ -232,6 +234,8 @@ UNFOLD = {
     "SITE_HEADER": "AgentMessage numbers",
     "SITE_ICON": "console.navigation.mark",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "console.navigation.mark"}],
+    "STYLES": ["console.navigation.stylesheet"],
+    "SCRIPTS": ["console.navigation.script"],
     # Shades of the reference page's color, which is 600; its dark theme's is 400.
     "COLORS": {
         "primary": {

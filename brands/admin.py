@@ -35,6 +35,7 @@ class BrandAdmin(RowAdmin):
     list_select_related = ("organization",)
     list_filter = (("organization", AutocompleteSelectFilter), VerifiedFilter, "identity_status")
     search_fields = ("name__icontains", "tcr_brand_id__iexact")
+    when_empty = "Add one that The Campaign Registry knows, or import it: manage.py import_from_carrier."
     search_help_text = "Name, TCR brand id or id"
     date_hierarchy = "created_at"
     autocomplete_fields = ("organization",)

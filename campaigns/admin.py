@@ -92,6 +92,7 @@ class CampaignAdmin(RowAdmin):
         ("usecase", ChoicesDropdownFilter),
     )
     search_fields = ("name__icontains", "tcr_campaign_id__iexact")
+    when_empty = "Add one that The Campaign Registry knows, or import it: manage.py import_from_carrier."
     id_lookups = ("id", "brand_id")
     search_help_text = "Name, TCR campaign id, or the id of the campaign or its brand"
     date_hierarchy = "created_at"

@@ -52,6 +52,7 @@ class ApiKeyAdmin(RowAdmin):
     list_select_related = ("organization",)
     list_filter = (("organization", AutocompleteSelectFilter), KeyStatusFilter)
     search_fields = ("label__icontains", "prefix__startswith", "organization__name__icontains")
+    when_empty = "A key lets a program of an organization use the API."
     search_help_text = "Label, beginning of the key, organization or id"
     date_hierarchy = "created_at"
     autocomplete_fields = ("organization",)

@@ -19,6 +19,7 @@ class OrganizationAdmin(RowAdmin):
 
     list_display = ("name", "slug", "created_at")
     search_fields = ("name__icontains", "slug__icontains")
+    when_empty = "Each tenant is an organization, which has the brands, campaigns, numbers and keys."
     search_help_text = "Name, slug or id"
     date_hierarchy = "created_at"
     prepopulated_fields = {"slug": ("name",)}

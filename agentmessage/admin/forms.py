@@ -24,20 +24,18 @@ class ReasonForm(forms.Form):
         help_text="Optional. The history keeps it.",
     )
 
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """Return what changed, which does not include why."""
+        return [name for name in super().changed_data if name != REASON]
 
-class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a form class per model from it.
+
+class RowForm(ReasonForm, forms.ModelForm):  # type: ignore[type-arg]  # The admin makes a form class per model from it.
     """Validate the whole row against its model's constraints.
 
     Django skips a constraint if one of its fields is not on the form; the database would then refuse the row, a 500.
     The first field that a condition names shows its message, and the last one of a unique constraint.
     """
-
-    reason = ReasonForm.base_fields[REASON]
-
-    @cached_property
-    def changed_data(self) -> list[str]:
-        """Return what changed of the row, which does not include why."""
-        return [name for name in super().changed_data if name != REASON]
 
     def _post_clean(self) -> None:
         # Django's own validation of the constraints is switched off meanwhile, or each error would appear twice.

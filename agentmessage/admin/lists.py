@@ -7,9 +7,11 @@ from typing import Any, ClassVar, Self, cast
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.paginator import Paginator
-from django.db.models import Func, IntegerField, Q, QuerySet
+from django.db.models import DateTimeField, Func, IntegerField, Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
+
+from agentmessage.admin.moments import moment_column
 
 CAP = 10_000
 
@@ -61,13 +63,26 @@ class CappedSubquery(Func):
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Generic for type checkers only.
     """Count and offer at most the first `CAP` rows, so that no page reads the whole table, neither count nor OFFSET."""
 
+    cap = f"{CAP:,}"
+
     @cached_property
     def count(self) -> CappedCount:
         return counted(cast("QuerySet[Any]", self.object_list))
 
 
 class CappedChangeList(ChangeList):
-    """A list without a filter or search has nothing more to show, so it does not offer to show all."""
+    """A list with relative times. Without a filter or search it has nothing more to show, so it does not offer all."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        moments: dict[Any, Any] = {
+            field.name: moment_column(field.name, str(field.verbose_name))
+            for field in self.lookup_opts.concrete_fields
+            if isinstance(field, DateTimeField)
+        }
+        # The export and the order of the rows go by the fields' names, so only what is shown is replaced.
+        self.list_display = [moments.get(name, name) for name in self.list_display]
+        self.list_display_links = [moments.get(name, name) for name in self.list_display_links or ()]
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

@@ -56,6 +56,7 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
     # By id, which is as old as the entry and has an index over all organizations.
     ordering = ("-id",)
     search_fields = ("request_id__exact", "actor_id__exact")
+    when_empty = "Attach a campaign to a number, and its history begins here."
     id_lookups = ("id", "phone_number_id", "campaign_id", "previous_campaign_id")
     search_help_text = "Number or its last four digits, request ID, or any ID but an order's"
     fieldsets = (

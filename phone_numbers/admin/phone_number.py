@@ -88,6 +88,7 @@ class PhoneNumberAdmin(RowAdmin):
     # As they came in. The index of the numbers cannot sort (docs/adr/0015), so their order would read the whole table.
     ordering = ("id",)
     search_fields = ("label",)
+    when_empty = "Add one here, or load an inventory: manage.py load_inventory."
     search_help_text = "Number or its last four digits, words of the label, or the ID of the number or its campaign"
     autocomplete_fields = ("organization",)
     change_form_outer_before_template = "admin/numbers/phonenumber/state.html"

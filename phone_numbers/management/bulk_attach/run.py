@@ -15,9 +15,10 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.actors import Actor
+from agentmessage.csv_records import UnreadableFile
 from agentmessage.files import CsvWriter
 from agentmessage.ids import parse_uuid
-from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, UnreadableFile, bad_line
+from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
 from phone_numbers.services.bulk_attach import UNCHANGED, Outcome, Row, RowResult, bulk_attach
 from phone_numbers.services.locking import Seen
 from phone_numbers.services.move_warnings import MoveWarnings, previewed

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
+from agentmessage.csv_records import UnreadableFile
 from agentmessage.ids import uuid7
 from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
@@ -27,7 +28,6 @@ from phone_numbers.management.bulk_attach.csv_lines import (
     BadValue,
     CampaignNames,
     Line,
-    UnreadableFile,
     bad_line,
     read_csv,
     read_number,
