@@ -8,6 +8,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
 from agentmessage.admin.unfold_typing import display
+from console import imports  # noqa: F401  (Django finds an app's admin classes here.)
 
 
 @admin.register(LogEntry)
@@ -21,6 +22,7 @@ class LogEntryAdmin(ReadOnlyMixin, RowAdmin):
     # By ID, which is as old as the entry and has an index.
     ordering = ("-id",)
     search_fields = ("object_id__exact",)
+    when_empty = "What operators change here is listed with who and why."
     id_lookups = ("object_id",)
     search_help_text = "ID of what was changed"
     fields = ("action_time", "user", "kind", "object_repr", "object_id", "change")

@@ -11,13 +11,13 @@ from accounts.models import Organization
 from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
 from inventory.models import StagedPhoneNumber
-from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
+from inventory.reading import Inventory, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
 from phone_numbers.models import PhoneNumber, only_account
 
 
-def refuse_conflicts(inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]) -> None:
-    """Raise InventoryRefused with every conflict, in the order of the document.
+def find_conflicts(inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]) -> list[Problem]:
+    """Return every conflict, in the order of the document.
 
     `campaigns` are those of the staged numbers, each with the organization that names it.
     """
@@ -32,8 +32,7 @@ def refuse_conflicts(inventory: Inventory, stored: Stored, *, campaigns: frozens
         *_phone_numbers(),
         *_campaigns_of_phone_numbers(inventory, stored, campaigns),
     ]
-    if problems:
-        raise InventoryRefused(problems=sorted(problems, key=_position))
+    return sorted(problems, key=_position)
 
 
 def _position(problem: Problem) -> tuple[int, int, int]:

@@ -55,6 +55,7 @@ class CarrierOrderAdmin(ReadOnlyMixin, RowAdmin):
     # By ID, which is as old as the order and has an index.
     ordering = ("-id",)
     search_fields = ("carrier_order_id__exact",)
+    when_empty = "Attach a campaign to a number, and a worker sends an order to the carrier."
     fieldsets = (
         (
             None,
@@ -106,3 +107,4 @@ class CarrierReadingAdmin(ReadOnlyMixin, RowAdmin):
     list_filter = ("subject", ("started_at", MomentRangeFilter), ("ended_at", MomentRangeFilter))
     # By ID, which is as old as the reading and has an index.
     ordering = ("-id",)
+    when_empty = "Workers compare every account with the carrier; manage.py reconcile_carrier does it now."

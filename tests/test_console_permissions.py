@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
@@ -25,6 +26,8 @@ from accounts.groups import ADMINISTRATOR, OPERATOR, VIEWER
 from accounts.models import ApiKey, Operator, Organization
 from brands.models import Brand
 from campaigns.models import Campaign
+from inventory.imports import begin_import, run_import
+from inventory.models import InventoryImport
 from phone_numbers.bulk_operations import BulkAction, BulkOperation
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
@@ -59,12 +62,15 @@ MODELS: dict[type[models.Model], tuple[Roles, Roles, Roles, Roles]] = {
     Brand: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),
     # POST to its page takes a step of the operation, which only the operator who began it may.
     BulkOperation: (VIEWERS, NOBODY, NOBODY, NOBODY),
+    # As above. What is added is a file, which no row here has.
+    InventoryImport: (VIEWERS, ADMINISTRATORS, NOBODY, NOBODY),
     CarrierOrder: (VIEWERS, NOBODY, NOBODY, NOBODY),
     CarrierReading: (VIEWERS, NOBODY, NOBODY, NOBODY),
     Organization: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),
     ApiKey: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
     Operator: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, NOBODY),
-    Group: (VIEWERS, SUPERUSERS, SUPERUSERS, SUPERUSERS),
+    Group: (VIEWERS, SUPERUSERS, SUPERUSERS, NOBODY),
+    LogEntry: (VIEWERS, NOBODY, NOBODY, NOBODY),
 }
 # For whom an action of a list writes something.
 ACTIONS: dict[tuple[type[models.Model], str], Roles] = {
@@ -114,16 +120,18 @@ class Console(World):
         self.rows: dict[type[models.Model], models.Model] = {
             PhoneNumber: self.phone_number, CampaignAttachment: self.entry, Campaign: self.campaign, Brand: self.brand,
             BulkOperation: self.operation(BulkAction.DETACH, another), CarrierOrder: order,
+            InventoryImport: self.upload(another),
             CarrierReading: CarrierReading.objects.create(carrier="simulated", subject="numbers"),
             Organization: self.organization, ApiKey: self.key, Operator: another,
-            Group: Group.objects.get(name=VIEWER),
+            Group: Group.objects.get(name=VIEWER), LogEntry: LogEntry.objects.log_actions(
+                another.pk, [self.phone_number], CHANGE, "Renamed.", single_object=True
+            ),
         }  # fmt: skip
         self.without_history: dict[type[models.Model], models.Model] = {
             PhoneNumber: PhoneNumberFactory.create(organization=self.organization),
             Campaign: CampaignFactory.create(organization=self.organization, brand=self.brand),
             Brand: BrandFactory.create(organization=self.organization),
             Organization: OrganizationFactory.create(),
-            Group: Group.objects.create(name="unused"),
         }
 
     def operation(self, action: BulkAction, operator: Operator | None = None, **fields: Any) -> BulkOperation:
@@ -133,6 +141,14 @@ class Console(World):
         run_batch(operation_id=operation.id, lock_seconds=1)
         BulkOperation.objects.filter(id=operation.id).update(**fields or {"errors": 0})
         return operation
+
+    def upload(self, operator: Operator, **fields: Any) -> InventoryImport:
+        """A preview of a CSV with one new number."""
+        document = f"organization,number\n{self.organization.slug},+13125550100\n".encode()
+        job = begin_import(operator=operator, file_name="numbers.csv", document=document)
+        run_import(job.id)
+        InventoryImport.objects.filter(id=job.id).update(**fields or {"errors": 0})
+        return InventoryImport.objects.get(id=job.id)
 
     def bodies(self) -> dict[type[models.Model], tuple[dict[str, Any], dict[str, Any]]]:
         """What adds a row of a model, and what changes the one that there is."""
@@ -200,6 +216,16 @@ def _steps(console: Console) -> Iterator[Row]:
         id=console.entry.batch_id, operator=console.operator, action=BulkAction.ATTACH, phase="finished"
     )
     yield Row("POST", change, OPERATORS, writers=OPERATORS, args=(finished.id,), body={"undo": "yes"})
+    change = "inventory_inventoryimport_change"
+    own, broken = console.upload(console.operator), console.upload(console.operator, phase="stopped")
+    yield Row("GET", change, STAFF, args=(own.id,))
+    for method in ("GET", "POST"):
+        yield Row(method, "inventory_inventoryimport_refused", VIEWERS, args=(console.rows[InventoryImport].pk,))
+        yield Row(method, "inventory_inventoryimport_example", STAFF)
+    for upload, body in ((own, {"digest": own.digest}), (broken, {"continue": "yes"})):
+        yield Row("POST", change, ADMINISTRATORS, writers=ADMINISTRATORS, args=(upload.id,), body=body)
+    yield Row("POST", change, NOBODY, args=(console.rows[InventoryImport].pk,), body={"digest": own.digest})
+    change = "numbers_bulkoperation_change"
     for step in (confirm, {"undo": "yes"}, {"continue": "yes"}):
         yield Row("POST", change, NOBODY, args=(console.rows[BulkOperation].pk,), body=step)
 
@@ -209,12 +235,14 @@ def _models(console: Console) -> Iterator[Row]:
     for model, (view, add, change, delete) in MODELS.items():
         name, row = f"{model._meta.app_label}_{model._meta.model_name}", console.rows[model].pk
         added, changed = bodies.get(model, ({}, {}))
-        for suffix in ("changelist", "change", "history"):
-            yield Row("GET", f"{name}_{suffix}", view, args=() if suffix == "changelist" else (row,))
-        yield Row("POST", f"{name}_changelist", view)
+        for suffix in ("change", "history"):
+            yield Row("GET", f"{name}_{suffix}", view, args=(row,))
+        for method in ("GET", "POST"):
+            yield Row(method, f"{name}_changelist", view)
+            yield Row(method, f"{name}_export", view)
         yield Row("POST", f"{name}_history", view, args=(row,))
         yield Row("GET", f"{name}_add", add)
-        yield Row("POST", f"{name}_add", add, writers=add, body=added)
+        yield Row("POST", f"{name}_add", add, writers=add if added else NOBODY, body=added)
         yield Row("POST", f"{name}_change", change, writers=change, args=(row,), body=changed)
         free = console.without_history.get(model, console.rows[model]).pk
         yield Row("GET", f"{name}_delete", delete, args=(free,))
@@ -231,6 +259,7 @@ def _site(console: Console) -> Iterator[Row]:
     kind = ContentType.objects.get_for_model(PhoneNumber).pk
     for method in ("GET", "POST"):
         yield Row(method, "index", STAFF)
+        yield Row(method, "campaign_at", VIEWERS)
         yield Row(method, "password_change", STAFF)
         yield Row(method, "search", STAFF, query="?s=New")
         yield Row(method, "app_list", STAFF, args=("numbers",))

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group, Permission
 from django.db.models import ManyToManyField, Q, QuerySet
 from django.http import HttpRequest
@@ -13,7 +14,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.groups import ASSIGNABLE
 from accounts.models import Operator
+from agentmessage.admin.changes import ChangesMixin
 from agentmessage.admin.export import ExportMixin
+from agentmessage.admin.forms import ReasonForm
 
 admin.site.unregister(Group)
 
@@ -22,27 +25,51 @@ def _is_superuser(request: HttpRequest) -> bool:
     return isinstance(request.user, Operator) and request.user.is_superuser
 
 
+class GroupForm(ReasonForm, forms.ModelForm):  # type: ignore[type-arg]  # Django's is generic for type checkers only.
+    """A group."""
+
+
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ExportMixin):
-    """Groups of operators with the same permissions."""
+class GroupAdmin(ChangesMixin, DjangoGroupAdmin, ExportMixin):
+    """Groups of operators with the same permissions. A group stays: operators may be in it."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only superusers."""
+    form = GroupForm
+    filter_horizontal = ()
+
+    def _only_superusers(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_superuser(request)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers."""
-        return _is_superuser(request)
+    has_add_permission = has_change_permission = _only_superusers
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers."""
-        return _is_superuser(request)
+        return False
 
 
-class OperatorForm(UserChangeForm):
+class NewOperatorForm(ReasonForm, UserCreationForm):
+    """A new operator."""
+
+
+class PasswordForm(ReasonForm, AdminPasswordChangeForm):
+    """A new password of another operator."""
+
+    field_order = ("password1", "password2", "usable_password")
+
+
+class OperatorForm(ReasonForm, UserChangeForm):
     """An operator, as `editor` may edit it. `OperatorAdmin.get_form` sets the editor."""
 
     editor: Operator
+
+    class Meta:
+        field_classes = {"username": UsernameField}
+        labels = {"is_active": "May sign in", "is_staff": "Uses the console", "is_superuser": "May do everything"}
+        help_texts = {
+            "is_active": "Switch this off instead of deleting an operator.",
+            "is_staff": "Without it, no group has an effect.",
+            "is_superuser": "Without any group, superusers and groups included.",
+            "groups": "What the operator may do.",
+            "user_permissions": "Beside those of the groups.",
+        }
 
     def clean_groups(self) -> QuerySet[Group]:
         """Keep the groups that the editor cannot assign, and refuse groups with more permissions than the editor's."""
@@ -59,26 +86,33 @@ class OperatorForm(UserChangeForm):
 
 
 @admin.register(Operator)
-class OperatorAdmin(UserAdmin, ExportMixin):  # type: ignore[type-arg]  # Django's is generic for type checkers only.
+class OperatorAdmin(ChangesMixin, UserAdmin, ExportMixin):  # type: ignore[type-arg]  # Django's is generic for type checkers only.
     """Who may sign in here. An operator is deactivated, never deleted: history and the admin's log refer to it."""
 
     form = OperatorForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    add_form = NewOperatorForm
+    change_password_form = PasswordForm
+    filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("More permissions", {"classes": ("collapse",), "fields": ("user_permissions",)}),
+        ("Times", {"fields": ("last_login", "date_joined")}),
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Superusers, and operators who may do more than `obj`. The page of a new password asks here, too."""
+        """Allow superusers, and operators who may do more than `obj`. The page of a new password asks here, too."""
         if not super().has_change_permission(request, obj):
             return False
         return obj is None or (isinstance(request.user, Operator) and request.user.may_edit(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Only superusers edit permissions."""
+        """Let only superusers edit permissions."""
         readonly = tuple(super().get_readonly_fields(request, obj))
         return readonly if _is_superuser(request) else (*readonly, "is_staff", "is_superuser", "user_permissions")
 

@@ -1,6 +1,5 @@
-"""The base of all admin pages: search by the kind of each word, narrow writes, and deletion that asks first."""
+"""The base of all admin pages: searches that use indexes, updates of changed fields only, and safe deletion."""
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import reduce
@@ -11,11 +10,9 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import PROTECT, F, ManyToOneRel, Model, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 from django.forms import Form, ModelForm
@@ -26,14 +23,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
+from agentmessage.admin.changes import ChangesMixin
 from agentmessage.admin.export import ExportMixin
-from agentmessage.admin.forms import REASON, RowForm
+from agentmessage.admin.forms import RowForm
 from agentmessage.admin.lists import CappedChangeList, CappedPaginator, counted
-from agentmessage.admin.moments import relative
 from agentmessage.ids import parse_uuid
-from agentmessage.validators import REASON_LENGTH
-
-_CHANGES_SHOWN = 5
 
 
 def selected_ids(request: HttpRequest) -> list[UUID]:
@@ -50,20 +44,13 @@ def any_of(lookups: Iterable[str], value: object) -> Q:
 class ReadOnlyMixin:
     """Only show rows, whatever the permissions of the operator. Precedes the admin class."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
+    def _refuse(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _refuse
 
 
-class RowAdmin(ExportMixin):
+class RowAdmin(ChangesMixin, ExportMixin):
     """A ModelAdmin for tables that may have a million rows.
 
     `search_fields` are lookups for words, `id_lookups` for words that are UUIDs. An OR over both kinds would read the
@@ -80,17 +67,15 @@ class RowAdmin(ExportMixin):
     warn_unsaved_form = True
     compressed_fields = True
     change_form_outer_before_template = "admin/panels.html"
-    change_form_outer_after_template = "admin/changes.html"
+    list_after_template = "admin/more_rows.html"
     instead_of_deleting: ClassVar[str] = ""
     """What to do where a row cannot be deleted because of what refers to it."""
+    when_empty: ClassVar[str] = ""
+    """What to do where there are no rows yet."""
 
     def describe(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return what the page of a row shows before its form: `panels`, each with `title`, `said` and `rows`."""
         return {}
-
-    def has_history(self, row: Any) -> bool:
-        """Whether something refers to the row, so that no page offers to delete it."""
-        return False
 
     def render_change_form(
         self,
@@ -101,49 +86,18 @@ class RowAdmin(ExportMixin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Show what belongs to a row, and what changed lately."""
+        """Show what belongs to a row."""
         if obj is not None:
-            may_delete = self.has_delete_permission(request, obj) and not self.has_history(obj)
-            # Unfold's own button to delete would be the loudest of the page.
-            context |= {"changes": self._changes(obj), "may_delete": may_delete, "show_delete": False}
             context |= self.describe(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the fields of the row."""
-        return [name for name in super().get_fields(request, obj) if name != REASON]
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Ask why a row is changed."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or not self.has_change_permission(request, obj):
-            return fieldsets
-        return [*fieldsets, ("Why this change", {"fields": (REASON,)})]
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Write the change and its reason, if there is one, in words."""
-        if reason := request.POST.get(REASON, "").strip()[:REASON_LENGTH]:
-            text = message if isinstance(message, str) else json.dumps(message)
-            message = f"{LogEntry(change_message=text).get_change_message()} Reason: {reason}"
-        return super().log_change(request, obj, message)
-
-    def _changes(self, row: Model) -> dict[str, Any]:
-        kind = ContentType.objects.get_for_model(self.model)
-        entries = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
-        rows = [
-            [relative(entry.action_time), entry.user, entry.get_change_message() or entry.get_action_flag_display()]
-            for entry in entries.order_by("-action_time")[:_CHANGES_SHOWN]
-        ]
-        return {"title": "Recent changes", "rows": rows}
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the class of the list."""
         return CappedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return rows that match every word, within one organization where an autocomplete field asks for that."""
+        """Return rows that match every word; for an autocomplete field, only those of its organization."""
         organization_id = parse_uuid(request.GET.get(WithinOrganization.PARAMETER))
         if organization_id is not None and _is_autocomplete(request) and self._has_field("organization"):
             queryset = queryset.filter(organization_id=organization_id)
@@ -174,7 +128,7 @@ class RowAdmin(ExportMixin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Delete a row, or say why that is refused."""
+        """Delete a row, unless other rows refer to it."""
         row = self.get_object(request, unquote(object_id))
         if row is not None and self.has_delete_permission(request, row) and self._refuse_deletion(request, [row]):
             return HttpResponseRedirect(
@@ -183,7 +137,7 @@ class RowAdmin(ExportMixin):
         return super().delete_view(request, object_id, extra_context)
 
     def _refuse_deletion(self, request: HttpRequest, rows: Any) -> bool:
-        """Say what refers to the rows, if anything does. Django would load all of it, perhaps a million numbers."""
+        """Name what refers to the rows, if anything does. Django would load all of it, possibly a million numbers."""
         if not (found := list(_protecting(rows))):
             return False
         named = f"“{rows[0]}”" if len(rows) == 1 else "These rows"
@@ -204,7 +158,7 @@ class RowAdmin(ExportMixin):
         return super().response_action(request, queryset)
 
     def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        """Return the context that a custom page needs to look like the others."""
+        """Return the context of a custom page."""
         return self.admin_site.each_context(request) | {"title": title, "opts": self.opts}
 
     def get_row(self, request: HttpRequest, object_id: str) -> Any:
@@ -225,7 +179,6 @@ class MomentRangeFilter(RangeDateTimeFilter):
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows within the range."""
         for end, lookup, whole_day in (("from", "gte", time.min), ("to", "lte", time.max)):
             moment = self._moment(end, whole_day)
             if moment is not None:
@@ -263,7 +216,7 @@ def _is_autocomplete(request: HttpRequest) -> bool:
 
 
 def _protecting(objs: Sequence[Model] | QuerySet[Any]) -> Iterable[str]:
-    """Say how many rows of which models refer to these rows."""
+    """Yield how many rows of each model refer to these rows."""
     first = objs[0] if objs else None
     for relation in first._meta.get_fields(include_hidden=True) if first is not None else ():
         if not isinstance(relation, ManyToOneRel) or relation.on_delete is not PROTECT:
@@ -277,4 +230,4 @@ def _protecting(objs: Sequence[Model] | QuerySet[Any]) -> Iterable[str]:
 
 def link(address: str, text: object) -> SafeString:
     """Return a link in the color of links."""
-    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)
+    return format_html('<a class="text-primary-600 underline dark:text-primary-500" href="{}">{}</a>', address, text)

@@ -7,11 +7,27 @@ from typing import Any, ClassVar, Self, cast
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.paginator import Paginator
-from django.db.models import Func, IntegerField, Q, QuerySet
+from django.db.models import DateTimeField, Func, IntegerField, Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
 
+from agentmessage.admin.moments import moment_column
+
 CAP = 10_000
+
+STATUS_COLORS: dict[str, str] = {
+    status: color
+    for color, statuses in {
+        "success": ("ACTIVE", "APPROVED", "ASSIGNED", "VERIFIED", "VETTED_VERIFIED", "propagated", "usable", "changed"),
+        "info": ("AVAILABLE", "submitted", "unchanged"),
+        "warning": ("PENDING", "SELF_DECLARED", "pending", "removing", "expired"),
+        "danger": (
+            "REJECTED", "EXPIRED", "SUSPENDED", "UNVERIFIED", "QUARANTINED", "LOST", "failed", "revoked", "busy",
+        ),
+    }.items()
+    for status in statuses
+}  # fmt: skip
+"""What every list and page shows a status in, whatever has it."""
 
 
 class CappedCount(int):
@@ -47,17 +63,28 @@ class CappedSubquery(Func):
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Generic for type checkers only.
     """Count and offer at most the first `CAP` rows, so that no page reads the whole table, neither count nor OFFSET."""
 
+    cap = f"{CAP:,}"
+
     @cached_property
     def count(self) -> CappedCount:
-        """Return how many rows there are."""
         return counted(cast("QuerySet[Any]", self.object_list))
 
 
 class CappedChangeList(ChangeList):
-    """A list without a filter or search has nothing more to show, so it does not offer to show all."""
+    """A list with relative times. Without a filter or search it has nothing more to show, so it does not offer all."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        moments: dict[Any, Any] = {
+            field.name: moment_column(field.name, str(field.verbose_name))
+            for field in self.lookup_opts.concrete_fields
+            if isinstance(field, DateTimeField)
+        }
+        # The export and the order of the rows go by the fields' names, so only what is shown is replaced.
+        self.list_display = [moments.get(name, name) for name in self.list_display]
+        self.list_display_links = [moments.get(name, name) for name in self.list_display_links or ()]
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page."""
         super().get_results(request)
         if not (self.has_active_filters or self.query):
             self.full_result_count = self.result_count
@@ -70,10 +97,8 @@ class NamedFilter(DropdownFilter):
     """Label and condition by the parameter's value."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices."""
         return [(name, label) for name, (label, _) in self.conditions.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that meet the chosen condition."""
         chosen = self.conditions.get(self.value() or "")
         return queryset.filter(chosen[1]) if chosen else queryset

@@ -1,10 +1,14 @@
 """Times as people read them: relative, with the exact one on hover."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from agentmessage.admin.unfold_typing import display
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -25,3 +29,14 @@ def relative(moment: datetime) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', exact.isoformat(), f"{exact:%Y-%m-%d %H:%M:%S} UTC", words
     )
+
+
+def moment_column(name: str, label: str) -> Callable[[Any], Any]:
+    """Return a column of a list that shows a time so. It sorts as the field does."""
+
+    @display(description=label, ordering=name)
+    def column(row: Any) -> SafeString | None:
+        moment = getattr(row, name)
+        return None if moment is None else relative(moment)
+
+    return column
