@@ -286,9 +286,7 @@ def _numbers(body: dict[str, Any]) -> list[str]:
 
 
 def _with_messages(order: dict[str, Any]) -> dict[str, Any]:
-    failures = {number: {"reason": reason, "message": _message(reason)} for number, reason in order["failures"].items()}
+    failures = {
+        number: {"reason": reason, "message": REASONS[reason][1]} for number, reason in order["failures"].items()
+    }
     return order | {"failures": failures}
-
-
-def _message(reason: str) -> str:
-    return REASONS[reason][1] if reason in REASONS else "The campaign is not approved yet."
