@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from agentmessage.ids import uuid7
@@ -46,9 +46,15 @@ class Organization(models.Model):
     class Meta:
         ordering = ["name", "id"]
         constraints = [
-            models.CheckConstraint(condition=~Q(name=""), name="accounts_organization_name_not_empty"),
             models.CheckConstraint(
-                condition=Q(slug__regex=r"^[a-z0-9][a-z0-9-]*$"), name="accounts_organization_slug_form"
+                condition=~Q(name=""),
+                name="accounts_organization_name_not_empty",
+                violation_error_message="An organization has a name.",
+            ),
+            models.CheckConstraint(
+                condition=Q(slug__regex=r"^[a-z0-9][a-z0-9-]*$"),
+                name="accounts_organization_slug_form",
+                violation_error_message="Small letters, digits and hyphens only, and a letter or digit first.",
             ),
         ]
 
@@ -85,7 +91,7 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="accounts_apikey_newest"),
+            models.Index(fields=["organization", "-created_at", "-id"], name="accounts_apikey_newest"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="accounts_apikey_organization_id"),

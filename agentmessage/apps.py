@@ -17,12 +17,12 @@ class AgentMessageConfig(AppConfig):
     label = "agentmessage"
 
     def ready(self) -> None:
-        """Registers the system checks."""
+        """Register the system checks."""
         from agentmessage import checks  # noqa: F401  (Checks register on import, which must wait for the apps.)
 
 
 class UnfoldConfig(AppConfig):
-    """Unfold without its own AppConfig, which builds its site, and with it every form, before anybody asks for it."""
+    """Unfold without its own AppConfig, which builds its site, and with it every form, at start-up."""
 
     name = "unfold"
 

@@ -1,7 +1,6 @@
 """System checks for a deployment. One asks the database: `manage.py check --database default`."""
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
@@ -14,11 +13,17 @@ from agentmessage.environment import LOCAL_HOSTS, env
 
 @register(deploy=True)
 def check_settings_work_together(**_given: object) -> list[CheckMessage]:
-    """Warn about settings that are valid one by one but cannot work together."""
+    """Warn about settings that are missing, or valid one by one but cannot work together."""
     return list(_contradictions())
 
 
 def _contradictions() -> Iterator[CheckWarning]:
+    if settings.DATABASE_URL is None:
+        yield CheckWarning(
+            "DATABASE_URL is not set.",
+            hint="Set it to a PostgreSQL 15 to 18 that is backed up: postgres://user:password@host:5432/name",
+            id="agentmessage.W001",
+        )
     if set(settings.ALLOWED_HOSTS) <= set(LOCAL_HOSTS):
         yield CheckWarning(
             "ALLOWED_HOSTS has only names of this machine, so the admin answers 400 to everyone else.",
@@ -58,26 +63,8 @@ def _contradictions() -> Iterator[CheckWarning]:
         )
 
 
-@register(deploy=True)
-def check_database_is_given(app_configs: Sequence[Any] | None, **kwargs: object) -> list[CheckMessage]:  # noqa: ARG001  (Django's signature)
-    """Without a database nothing works but the commands that need none."""
-    if settings.DATABASE_URL is None:
-        return [
-            CheckWarning(
-                "DATABASE_URL is not set.",
-                hint="Set it to a PostgreSQL 15 to 18 that is backed up: postgres://user:password@host:5432/name",
-                id="agentmessage.W001",
-            )
-        ]
-    return []
-
-
 @register(Tags.database)
-def check_timeouts(
-    app_configs: Sequence[Any] | None,  # noqa: ARG001  (Django's signature)
-    databases: Collection[str] | None = None,
-    **kwargs: object,  # noqa: ARG001
-) -> list[CheckMessage]:
+def check_timeouts(*, databases: Collection[str] | None = None, **_given: object) -> list[CheckMessage]:
     """Check that waits are limited: behind pgbouncer this service cannot set timeouts for its connections."""
     if not settings.DATABASE_PGBOUNCER or "default" not in (databases or ()):
         return []

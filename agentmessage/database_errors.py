@@ -1,4 +1,4 @@
-"""Database errors that are not defects of a statement: classified by SQLSTATE, and logged by class."""
+"""Database errors that no statement is to blame for, classified by SQLSTATE."""
 
 from enum import Enum
 
@@ -16,21 +16,21 @@ _UNAVAILABLE = ("08", "53", "57", "58", "25006")
 
 
 class Trouble(Enum):
-    """What is wrong, by the name of its log event."""
+    """The kinds of trouble, each by the name of its log event."""
 
     CONFLICT = "database.conflict"
-    """Other transactions were in the way, or the statement took too long. The same call may succeed later."""
+    """A lock or statement timeout, a deadlock or a serialization failure. The same call may succeed later."""
     UNAVAILABLE = "database.unavailable"
     """The database cannot be reached or used."""
 
 
 def trouble_of(error: BaseException | None) -> Trouble | None:
-    """Return what an exception says about the database; None for any other exception, as of a statement in error."""
+    """Classify a database error. Return None for any other exception, including errors of the statement itself."""
     if not isinstance(error, Error | psycopg.Error):
         return None
     state = _sqlstate(error)
     if state is None:
-        # The client's own words: the server did not answer.
+        # psycopg raised it: the server did not answer.
         lost = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
         return Trouble.UNAVAILABLE if isinstance(error, lost) else None
     if state.startswith(_CONFLICTS):

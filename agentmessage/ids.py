@@ -12,20 +12,20 @@ _HYPHENATED = re.compile(HYPHENATED_UUID)
 
 
 def uuid7() -> UUID:
-    """A new row id: time-ordered (RFC 9562, version 7), so that an index grows at its end."""
+    """Return a new row ID: time-ordered (RFC 9562, version 7), so that an index grows at its end."""
     return uuid_utils.compat.uuid7()
 
 
 def new_request_id() -> str:
-    """A new request id: a ULID of 26 characters."""
+    """Return a new request ID: a ULID of 26 characters."""
     return str(ULID())
 
 
 def parse_uuid(text: object) -> UUID | None:
-    """The id that `text` spells, or None.
+    """Parse an ID; return None for anything else.
 
-    A valid id is a string of 36 characters in the hyphenated hex form, either case. Braces, `urn:uuid:`, bare hex
-    and surrounding white space, all of which `uuid.UUID` would take, are no ids here.
+    A valid ID is a string of 36 characters in the hyphenated hex form, in either case. `uuid.UUID` also accepts braces,
+    `urn:uuid:`, bare hex and surrounding white space.
     """
     if isinstance(text, str) and _HYPHENATED.fullmatch(text):
         return UUID(text)

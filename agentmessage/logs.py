@@ -13,7 +13,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 
 class _Lines:
-    """Where our own events end: each is one write. The logging module, for all it can do, takes three times as long."""
+    """Write each event of this service in one call. The logging module takes three times as long."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -25,9 +25,9 @@ class _Lines:
 
 
 def configure_logging(*, level: str) -> None:
-    """Sends structlog and the standard library's loggers to standard error in one form.
+    """Send structlog and the standard library's loggers to standard error in one form.
 
-    `level` is a name of the standard library's levels. Context that was bound to the request (its id) is in every line.
+    `level` is a name of the standard library's levels. Every line has the context of the request, such as its ID.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -60,7 +60,7 @@ def configure_logging(*, level: str) -> None:
     # Their lines about tasks and calls repeat this service's own lines, which have an ID.
     for chatty in ("procrastinate", "httpx2"):
         logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
-    # Our own line for each request says more, with the request's id.
+    # RequestMiddleware logs each request in more detail, with its ID.
     logging.getLogger("django.request").setLevel(logging.CRITICAL)
 
 
@@ -68,12 +68,12 @@ def _to_json(event: dict[str, Any], default: Callable[[Any], Any]) -> str:
     try:
         return orjson.dumps(event, default=default).decode()
     except TypeError:
-        # A lone surrogate or a huge number, say: no line is lost for what is in it.
+        # orjson refuses lone surrogates and huge numbers. No line is lost because of its content.
         return json.dumps(event, default=default)
 
 
 class ErrorPageFilter(SafeExceptionReporterFilter):
-    """What Django's debug page hides: addresses with a password in them too, and webhooks' credentials."""
+    """Hide more settings on Django's debug page: URLs that contain a password, and webhook credentials."""
 
     hidden_settings = re.compile(
         SafeExceptionReporterFilter.hidden_settings.pattern + r"|^DATABASE_URL$|^CARRIERS$|CREDENTIALS",

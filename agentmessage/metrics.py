@@ -43,14 +43,9 @@ def render() -> bytes:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # It has no types.
     else:
-        registry.register(_Requests())
+        registry.register(_requests)
     registry.register(_Registered())
     return generate_latest(registry)
-
-
-class _Requests(Collector):
-    def collect(self) -> Iterable[Metric]:
-        return _requests.collect()
 
 
 class _Registered(Collector):

@@ -1,4 +1,4 @@
-"""The reference page at / and /docs: how to begin, in plain HTML, and below it the API's own document."""
+"""The reference page at / and /docs: a quickstart in plain HTML, followed by the OpenAPI document."""
 
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from agentmessage.errors import ErrorCode
 _EXAMPLES = Path(__file__).parent / "static" / "reference" / "examples"
 _BASE_URL = "http://127.0.0.1:8000"
 
-# Nothing may be asked of anybody but this service. The reference writes its styles into the page, hence the one word.
+# The page is self-contained: no third-party requests. Scalar writes inline styles, hence `unsafe-inline`.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -28,7 +28,7 @@ _POLICY = (
 
 @require_safe
 def reference_page(request: HttpRequest) -> HttpResponse:
-    """The page, with the address that it was asked at in its examples."""
+    """Render the page; its examples use the address of the request."""
     context = {
         "base_url": request.build_absolute_uri("/").rstrip("/"),
         "examples": _examples(request.build_absolute_uri("/").rstrip("/")),
@@ -42,10 +42,10 @@ def reference_page(request: HttpRequest) -> HttpResponse:
     return response
 
 
-# A few names at most: ALLOWED_HOSTS has refused all others.
+# Few entries: ALLOWED_HOSTS refuses all other host names.
 @lru_cache(maxsize=16)
 def _examples(base_url: str) -> list[dict[str, str]]:
-    """The three ways to begin, coloured. `text` is what a reader copies."""
+    """Return the quickstart in three languages, with syntax highlighting."""
     examples = []
     for language, title, name in (
         ("bash", "curl", "quickstart.sh"),
@@ -59,7 +59,7 @@ def _examples(base_url: str) -> list[dict[str, str]]:
 
 @cache
 def _types() -> SafeString:
-    """The components of the types, which is the part to read."""
+    """Return the component types, with syntax highlighting."""
     text = TYPES.read_text(encoding="utf-8")
     start = text.index("export interface components")
     return _coloured(text[start : text.index("\n}\n", start) + 3], "typescript")
@@ -81,7 +81,7 @@ def _errors() -> list[dict[str, object]]:
 
 
 def _with_code(text: str) -> SafeString:
-    """Words between backticks as code."""
+    """Render words between backticks as code."""
     parts = text.split("`")
     return format_html_join(
         "", "{}", ((format_html("<code>{}</code>", part) if index % 2 else part,) for index, part in enumerate(parts))

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from agentmessage.db.configuration import COMMAND_TIMEOUTS, TIMEOUTS, database_settings
+from agentmessage.db.configuration import COMMAND_TIMEOUTS, database_settings
 from agentmessage.environment import env
 from agentmessage.logs import configure_logging
 
@@ -88,13 +88,11 @@ DATABASES = {
         behind_pgbouncer=DATABASE_PGBOUNCER,
         timeouts=COMMAND_TIMEOUTS
         if env.is_command
-        else dict(
-            zip(
-                TIMEOUTS,
-                (env.DATABASE_LOCK_TIMEOUT, env.DATABASE_STATEMENT_TIMEOUT, env.DATABASE_IDLE_TIMEOUT),
-                strict=True,
-            )
-        ),
+        else {
+            "lock_timeout": env.DATABASE_LOCK_TIMEOUT,
+            "statement_timeout": env.DATABASE_STATEMENT_TIMEOUT,
+            "idle_in_transaction_session_timeout": env.DATABASE_IDLE_TIMEOUT,
+        },
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -145,6 +143,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 MAX_BODY_BYTES = env.MAX_BODY_BYTES
+# Of the admin. A larger file is not written to the disk.
+FILE_UPLOAD_HANDLERS = ["console.uploads.LimitedUpload"]
 
 # None: unlimited.
 THROTTLE_RATE = env.THROTTLE_RATE

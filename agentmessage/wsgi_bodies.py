@@ -1,8 +1,8 @@
-"""Request bodies between the WSGI server and Django: in chunks, cut off, unread, or declared as nonsense.
+"""Request bodies between the WSGI server and Django: chunked, truncated, unread, or with a malformed Content-Type.
 
-Django takes a request without a Content-Length for one without a body, cannot distinguish a truncated body from a
-complete one, and fails outside of all error handling when it cannot parse a Content-Type. And a server that closes a
-connection while the client is still sending resets it: the client never sees the response that it was sent.
+Django treats a request without a Content-Length as one without a body, cannot distinguish a truncated body from a
+complete one, and fails outside of all error handling if it cannot parse a Content-Type. A server that closes a
+connection while the client is still sending resets it, and the client never receives the response.
 """
 
 import io
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 # What a Content-Type that Django cannot parse becomes. It is malformed too, so /v1 refuses it.
 _MALFORMED = "malformed"
-# A client that goes on sending after it has been refused is listened to for so long (nginx: lingering_time).
+# How long to read from a client that keeps sending after it has been refused (nginx: lingering_time).
 _DRAIN_SECONDS = 30.0
 _DRAIN_BYTES = 65_536
-# A read blocks while the client sends nothing, and holds a thread of the server. Before the service has begun to read,
-# the client may be a stranger, so each process waits for one such client at a time. The others may see a reset.
-_strangers = threading.Lock()
+# A read blocks while the client sends nothing, and occupies a thread. A client whose body has not been read may be
+# unauthenticated, so each process waits for one such client at a time. The others may see a reset.
+_unauthenticated = threading.Lock()
 
 
 class RequestBodies:
@@ -35,7 +35,7 @@ class RequestBodies:
         self.application = application
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request, and read what is left of its body."""
+        """Answer one request, and read the rest of its body."""
         if not _is_parsable(environ.get("CONTENT_TYPE", "")):
             environ["CONTENT_TYPE"] = _MALFORMED
         length = environ.get("CONTENT_LENGTH", "")
@@ -51,20 +51,20 @@ class RequestBodies:
         response = self.application(environ, start_response)
         if body.has_begun:
             body.drain()
-        # A client that asked whether to send its body (`Expect: 100-continue`) does so only once something is read.
-        elif "HTTP_EXPECT" not in environ and _strangers.acquire(blocking=False):
+        # A client that sent `Expect: 100-continue` sends its body only once the server reads.
+        elif "HTTP_EXPECT" not in environ and _unauthenticated.acquire(blocking=False):
             try:
                 body.drain()
             finally:
-                _strangers.release()
+                _unauthenticated.release()
         return response
 
 
 def _is_parsable(content_type: str) -> bool:
-    """Return whether Django can take the Content-Type apart and read text in its charset."""
+    """Return whether Django can parse the Content-Type and decode text in its charset."""
     try:
         _media_type, parameters = parse_header_parameters(content_type)
-        # A codec that only exists is not enough: Django reads the query with it, and `undefined` and `rot13` fail.
+        # The codec must decode text: Django reads the query with it, and `undefined` and `rot13` exist but fail.
         b"\xc3\xa9".decode(parameters.get("charset", "utf-8"), "replace")
     except (ValueError, LookupError):
         return False
@@ -72,9 +72,9 @@ def _is_parsable(content_type: str) -> bool:
 
 
 class _Body(io.RawIOBase):
-    """A body that knows whether it has ended. In chunks (RFC 9112, section 7.1), a read that comes short is the end.
+    """A body that knows whether it has ended. A short read ends a chunked one (RFC 9112, section 7.1).
 
-    Granian reports a body in chunks that was cut off as one that has ended, so what was sent of it is all there is.
+    Granian does not report that a chunked body was truncated, so it counts as complete.
     """
 
     def __init__(self, stream: "InputStream", *, length: int | None) -> None:
@@ -99,7 +99,7 @@ class _Body(io.RawIOBase):
         return data
 
     def drain(self) -> None:
-        """Read the rest, for a while, so that the client gets to reading the response."""
+        """Read the rest for a limited time, so that the client can read the response."""
         deadline = time.monotonic() + _DRAIN_SECONDS
         with suppress(OSError):  # The client has disconnected: there is nothing left to read.
             while not self.has_ended and time.monotonic() < deadline:

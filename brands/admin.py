@@ -9,23 +9,11 @@ from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from agentmessage.admin.base import RowAdmin, link
-from agentmessage.admin.forms import RowForm
-from agentmessage.admin.lists import NamedFilter
+from agentmessage.admin.lists import STATUS_COLORS, NamedFilter
 from agentmessage.admin.unfold_typing import display
-from brands.models import VERIFIED, Brand, IdentityStatus
+from brands.models import VERIFIED, Brand
 
 _SHOWN = 20
-
-
-class BrandForm(RowForm):
-    """A brand."""
-
-    constraint_messages = {
-        "brands_brand_name_not_empty": ("name", "A brand has a name."),
-        "brands_brand_identity_status_known": ("identity_status", "TCR has no such status."),
-        "brands_brand_tcr_brand_id_form": ("tcr_brand_id", "B and 6 to 11 capitals or digits, as in BABC123."),
-        "brands_brand_tcr_brand_id_once": ("tcr_brand_id", "The organization has a brand of this id already."),
-    }
 
 
 class VerifiedFilter(NamedFilter):
@@ -43,7 +31,6 @@ class VerifiedFilter(NamedFilter):
 class BrandAdmin(RowAdmin):
     """The brands of all organizations."""
 
-    form = BrandForm
     list_display = ("name", "organization", "tcr_brand_id", "identity", "created_at")
     list_select_related = ("organization",)
     list_filter = (("organization", AutocompleteSelectFilter), VerifiedFilter, "identity_status")
@@ -59,13 +46,12 @@ class BrandAdmin(RowAdmin):
     add_fieldsets = ((None, {"fields": ("organization", "name", "tcr_brand_id", "identity_status")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """A brand stays with its organization."""
+        """Keep a brand with its organization."""
         return () if obj is None else ("organization", "created_at", "updated_at", "id")
 
     instead_of_deleting = "A brand stays as long as a campaign does."
 
     def has_history(self, row: Brand) -> bool:
-        """Whether it has campaigns."""
         return row.campaigns.exists()
 
     def describe(self, request: HttpRequest, row: Brand) -> dict[str, Any]:
@@ -87,16 +73,7 @@ class BrandAdmin(RowAdmin):
             said = link(f"{reverse('admin:campaigns_campaign_changelist')}?brand__id__exact={row.id}", "All campaigns")
         return {"panels": [{"title": "Campaigns", "rows": rows, "said": said}]}
 
-    @display(
-        description="identity status",
-        ordering="identity_status",
-        label={
-            IdentityStatus.VERIFIED: "success",
-            IdentityStatus.VETTED_VERIFIED: "success",
-            IdentityStatus.UNVERIFIED: "danger",
-            IdentityStatus.SELF_DECLARED: "warning",
-        },
-    )
+    @display(description="identity status", ordering="identity_status", label=STATUS_COLORS)
     def identity(self, brand: Brand) -> str | None:
-        """What TCR says, coloured by whether campaigns of the brand take numbers."""
+        """Return the status at TCR; its color shows whether campaigns of the brand take numbers."""
         return brand.identity_status

@@ -2,7 +2,7 @@
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Organization
@@ -42,18 +42,29 @@ class Brand(models.Model):
     class Meta:
         ordering = ["name", "id"]
         indexes = [
-            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="brands_brand_newest"),
+            models.Index(fields=["organization", "-created_at", "-id"], name="brands_brand_newest"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="brands_brand_organization_id"),
-            models.UniqueConstraint(fields=["organization", "tcr_brand_id"], name="brands_brand_tcr_brand_id_once"),
-            models.CheckConstraint(condition=~Q(name=""), name="brands_brand_name_not_empty"),
+            models.UniqueConstraint(
+                fields=["organization", "tcr_brand_id"],
+                name="brands_brand_tcr_brand_id_once",
+                violation_error_message="The organization has a brand of this id already.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(name=""),
+                name="brands_brand_name_not_empty",
+                violation_error_message="A brand has a name.",
+            ),
             models.CheckConstraint(
                 condition=Q(identity_status__in=IdentityStatus.values),
                 name="brands_brand_identity_status_known",
+                violation_error_message="TCR has no such status.",
             ),
             models.CheckConstraint(
-                condition=Q(tcr_brand_id__regex=rf"^{TCR_BRAND_ID}$"), name="brands_brand_tcr_brand_id_form"
+                condition=Q(tcr_brand_id__regex=rf"^{TCR_BRAND_ID}$"),
+                name="brands_brand_tcr_brand_id_form",
+                violation_error_message="B and 6 to 11 capitals or digits, as in BABC123.",
             ),
         ]
 

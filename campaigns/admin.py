@@ -15,9 +15,9 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from agentmessage.admin.base import RowAdmin, WithinOrganization, link
 from agentmessage.admin.forms import SameOrganizationForm
-from agentmessage.admin.lists import NamedFilter, counted
+from agentmessage.admin.lists import STATUS_COLORS, NamedFilter, counted
 from agentmessage.admin.unfold_typing import action, display
-from campaigns.models import Campaign, CampaignStatus, CarrierStatus
+from campaigns.models import Campaign, CarrierStatus
 from campaigns.selectors import ATTENTION, campaigns_in_use
 from campaigns.services import NOT_SUSPENDED
 
@@ -26,21 +26,6 @@ class CampaignForm(SameOrganizationForm):
     """A campaign."""
 
     same_organization = ("brand",)
-    constraint_messages = {
-        "campaigns_campaign_name_not_empty": ("name", "A campaign has a name."),
-        "campaigns_campaign_usecase_known": ("usecase", "TCR has no such use case."),
-        "campaigns_campaign_status_known": ("status", "TCR has no such status."),
-        "campaigns_campaign_carrier_status_known": ("carrier_status", "There is no such status."),
-        "campaigns_campaign_tcr_campaign_id_form": (
-            "tcr_campaign_id",
-            "C and 6 to 11 capitals or digits, as in CABC123.",
-        ),
-        "campaigns_campaign_tcr_campaign_id_once": (
-            "tcr_campaign_id",
-            "The organization has a campaign of this id already.",
-        ),
-        "campaigns_campaign_suspension_reason": ("suspension_reason", "A suspension that ends has a reason."),
-    }
 
     class Meta:
         help_texts = {
@@ -153,7 +138,6 @@ class CampaignAdmin(RowAdmin):
         return {"panels": [{"title": "Numbers", "rows": rows, "said": said}]}
 
     def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the operator may move numbers."""
         return request.user.has_perm("numbers.change_phonenumber")
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
@@ -164,12 +148,11 @@ class CampaignAdmin(RowAdmin):
 
     @action(description="Move all numbers to…", permissions=["move"], url_path="move", icon="move_up")
     def move_numbers(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Begin to attach another campaign to all its numbers."""
         campaign = self.get_row(request, object_id)
         return HttpResponseRedirect(reverse("admin:numbers_phonenumber_move", args=[campaign.id]))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """A campaign stays with its organization."""
+        """Keep a campaign with its organization."""
         suspension = ("mno_metadata", "suspended_by", "suspended_at")
         return suspension if obj is None else ("organization", *suspension, "created_at", "updated_at", "id")
 
@@ -193,7 +176,7 @@ class CampaignAdmin(RowAdmin):
     def get_form(
         self, request: HttpRequest, obj: Campaign | None = None, change: bool = False, **kwargs: Any
     ) -> "type[forms.ModelForm[Any]]":
-        """The form; on the page of a campaign it offers the brands of its organization only."""
+        """Offer only the brands of the campaign's organization."""
         form: type[forms.ModelForm[Any]] = super().get_form(request, obj, change, **kwargs)
         if obj is not None and "brand" in form.base_fields:
             form.base_fields["brand"].widget.widget = WithinOrganization(
@@ -204,30 +187,10 @@ class CampaignAdmin(RowAdmin):
             )
         return form
 
-    @display(
-        description="status",
-        ordering="status",
-        label={
-            CampaignStatus.ACTIVE: "success",
-            CampaignStatus.PENDING: "warning",
-            CampaignStatus.REJECTED: "danger",
-            CampaignStatus.EXPIRED: "danger",
-        },
-    )
+    @display(description="status", ordering="status", label=STATUS_COLORS)
     def tcr_status(self, campaign: Campaign) -> str:
-        """The status at TCR."""
         return campaign.status
 
-    @display(
-        description="carrier",
-        ordering="carrier_status",
-        label={
-            CarrierStatus.APPROVED: "success",
-            CarrierStatus.PENDING: "warning",
-            CarrierStatus.REJECTED: "danger",
-            CarrierStatus.SUSPENDED: "danger",
-        },
-    )
+    @display(description="carrier", ordering="carrier_status", label=STATUS_COLORS)
     def carrier(self, campaign: Campaign) -> str:
-        """The carrier's status."""
         return campaign.effective_carrier_status

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Organization
@@ -102,29 +102,44 @@ class Campaign(models.Model):
     class Meta:
         ordering = ["name", "id"]
         indexes = [
-            models.Index(F("organization"), F("created_at").desc(), F("id").desc(), name="campaigns_campaign_newest"),
+            models.Index(fields=["organization", "-created_at", "-id"], name="campaigns_campaign_newest"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="campaigns_campaign_organization_id"),
             models.UniqueConstraint(
-                fields=["organization", "tcr_campaign_id"], name="campaigns_campaign_tcr_campaign_id_once"
+                fields=["organization", "tcr_campaign_id"],
+                name="campaigns_campaign_tcr_campaign_id_once",
+                violation_error_message="The organization has a campaign of this id already.",
             ),
-            models.CheckConstraint(condition=~Q(name=""), name="campaigns_campaign_name_not_empty"),
-            models.CheckConstraint(condition=Q(usecase__in=Usecase.values), name="campaigns_campaign_usecase_known"),
             models.CheckConstraint(
-                condition=Q(status__in=CampaignStatus.values), name="campaigns_campaign_status_known"
+                condition=~Q(name=""),
+                name="campaigns_campaign_name_not_empty",
+                violation_error_message="A campaign has a name.",
+            ),
+            models.CheckConstraint(
+                condition=Q(usecase__in=Usecase.values),
+                name="campaigns_campaign_usecase_known",
+                violation_error_message="TCR has no such use case.",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=CampaignStatus.values),
+                name="campaigns_campaign_status_known",
+                violation_error_message="TCR has no such status.",
             ),
             models.CheckConstraint(
                 condition=Q(carrier_status__in=CarrierStatus.values),
                 name="campaigns_campaign_carrier_status_known",
+                violation_error_message="There is no such status.",
             ),
             models.CheckConstraint(
                 condition=Q(tcr_campaign_id__regex=rf"^{TCR_CAMPAIGN_ID}$"),
                 name="campaigns_campaign_tcr_campaign_id_form",
+                violation_error_message="C and 6 to 11 capitals or digits, as in CABC123.",
             ),
             models.CheckConstraint(
-                condition=Q(suspended_until__isnull=True) | ~Q(suspension_reason=""),
+                condition=~Q(suspension_reason="") | Q(suspended_until__isnull=True),
                 name="campaigns_campaign_suspension_reason",
+                violation_error_message="A suspension that ends has a reason.",
             ),
         ]
 

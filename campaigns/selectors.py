@@ -1,4 +1,4 @@
-"""What is read of campaigns beyond the row of one."""
+"""Queries about campaigns."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, timedelta
@@ -23,7 +23,7 @@ _WIDTH = len(Campaign._meta.concrete_fields)
 
 
 def get_campaign_with_brand(*, organization_id: UUID, campaign_id: UUID) -> Campaign | None:
-    """The organization's campaign, its brand read with it; None if it has no such campaign."""
+    """Return the organization's campaign with its brand, or None."""
     row = _CAMPAIGN_AND_BRAND.first_values(organization_id=organization_id, campaign_id=campaign_id)
     if row is None:
         return None

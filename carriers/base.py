@@ -65,8 +65,6 @@ class CampaignDecision(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
-NETWORKS = {"10017": "AT&T", "10035": "T-Mobile"}
-"""The mobile networks by their IDs at the registry."""
 OTHER_NETWORKS = "other"
 """The networks of which a carrier speaks as one."""
 
@@ -247,7 +245,10 @@ class ListUnavailable(Exception):
 
 
 class Carrier(Protocol):
-    """One carrier. Its methods block, are safe to call from many threads, and end within the caller's time limit."""
+    """One carrier. Its methods block, are safe to call from many threads, and end within the caller's time limit.
+
+    All that ask the carrier raise CarrierRefused and CarrierUnavailable, and those that list ListUnavailable too.
+    """
 
     name: str
     """The account's name, in numbers, orders, rate limits and logs."""
@@ -269,65 +270,51 @@ class Carrier(Protocol):
         """
 
     def submit(self, order: OrderRequest) -> OrderReport:
-        """Place the order. Raises CarrierRefused, CarrierUnavailable."""
+        """Place the order."""
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """Look the order up by the carrier's ID or else by this service's ID. None if the carrier does not know it.
-
-        Raises CarrierRefused, CarrierUnavailable.
-        """
+        """Look the order up by the carrier's ID or else by this service's ID. None if the carrier does not know it."""
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
         """Yield each of these E.164 numbers with the TCR ID of its campaign at the carrier, None for none.
 
-        Numbers of which the carrier does not say it are left out. Raises CarrierRefused, CarrierUnavailable.
+        Numbers of which the carrier does not say it are left out.
         """
 
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """Yield the carrier's list of all numbers from `position` on, which is 0 or that of an earlier page's end.
 
-        The list may change while it is read: a number on none of its pages may still be at the carrier. Raises
-        ListUnavailable, CarrierRefused, CarrierUnavailable.
+        The list may change while it is read: a number on none of its pages may still be at the carrier.
         """
 
     def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
         """Yield each of these E.164 numbers with whether it is still in service at this account.
 
-        Numbers of which the carrier does not say it are left out. Raises CarrierRefused, CarrierUnavailable.
+        Numbers of which the carrier does not say it are left out.
         """
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """Ask whether the carrier has approved the campaign. None if it does not know it.
 
         `tcr_brand_id` is the campaign's brand, by which a carrier finds a campaign that it knows under its own ID only.
-
-        Raises CarrierRefused, CarrierUnavailable.
         """
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
-        """Return the TCR IDs of the campaign, or of all campaigns of the brand, that go by this ID at the carrier.
+        """Return the TCR IDs of the campaign, or of all campaigns of the brand, that go by this ID at the carrier."""
 
-        Raises CarrierRefused, CarrierUnavailable.
-        """
+    # What the account has, for an import.
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """Yield the numbers of the account, as `assignment_pages` does, if that lists only those on campaigns."""
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """Yield the account's brands."""
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """Yield the campaigns of these brands."""
 
     def close(self) -> None:
         """Close the connections. The next call opens new ones."""
-
-
-class CarrierAccount(Carrier, Protocol):
-    """A carrier that also lists what the account has, for an import."""
-
-    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """Yield the numbers of the account, as `assignment_pages` does, if that lists only those on campaigns.
-
-        Raises ListUnavailable, CarrierRefused, CarrierUnavailable.
-        """
-
-    def brands(self) -> Iterator[ListedBrand]:
-        """Yield the account's brands. Raises ListUnavailable, CarrierRefused, CarrierUnavailable."""
-
-    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-        """Yield the campaigns of these brands. Raises ListUnavailable, CarrierRefused, CarrierUnavailable."""
 
 
 LOCAL_NUMBERS = frozenset({"local"})
@@ -340,6 +327,11 @@ def carriers_words(text: str | None, *, otherwise: str) -> str:
     """At most 500 characters on one line, without control characters; `otherwise` if nothing is left."""
     printable = "".join(character if character.isprintable() else " " for character in text or "")
     return " ".join(printable.split())[:LONGEST] or otherwise
+
+
+def unreadable() -> CarrierUnavailable:
+    """Return the exception for an answer in an unknown format: whether the carrier acted is not known."""
+    return CarrierUnavailable("The carrier's answer cannot be read.")
 
 
 def undocumented(text: str, carrier_code: str | None = None) -> CarrierRefused:

@@ -1,9 +1,10 @@
 """Build the adapter for the address of an account, and know the default limits of its carrier."""
 
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from urllib.parse import SplitResult, urlsplit
 
-from carriers.base import DEFAULT_ACCOUNT, CarrierAccount, Pace
+from carriers.base import DEFAULT_ACCOUNT, Carrier, Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ _LIMITS = {
     "bandwidth": Limits("bandwidth", requests_per_second=5, open_orders=100, campaign_lookups_per_minute=30),
     "telnyx": Limits("telnyx", requests_per_second=10, open_orders=0),
 }
+_ADAPTERS = {
+    "simulated": "carriers.simulated.adapter:SimulatedCarrier",
+    "bandwidth": "carriers.bandwidth.adapter:BandwidthCarrier",
+    "telnyx": "carriers.telnyx.adapter:TelnyxCarrier",
+}
 
 
 def default_limits(url: str) -> Limits:
@@ -30,28 +36,13 @@ def default_limits(url: str) -> Limits:
     return _LIMITS[_parsed(url).scheme]
 
 
-def build_carrier(url: str, *, pace: Pace, account: str = DEFAULT_ACCOUNT) -> CarrierAccount:
+def build_carrier(url: str, *, pace: Pace, account: str = DEFAULT_ACCOUNT) -> Carrier:
     """Return the adapter for the account at `url`; `pace` is around each of its requests. Raises ValueError."""
-    carrier = _built(_parsed(url), pace)
+    parsed = _parsed(url)
+    # Only the chosen adapter is loaded.
+    carrier: Carrier = resolve_name(_ADAPTERS[parsed.scheme]).from_url(parsed, pace=pace)
     carrier.name = account
     return carrier
-
-
-def _built(parsed: SplitResult, pace: Pace) -> CarrierAccount:
-    # Only the chosen adapter is loaded.
-    match parsed.scheme:
-        case "bandwidth":
-            from carriers.bandwidth.adapter import BandwidthCarrier
-
-            return BandwidthCarrier.from_url(parsed, pace=pace)
-        case "telnyx":
-            from carriers.telnyx.adapter import TelnyxCarrier
-
-            return TelnyxCarrier.from_url(parsed, pace=pace)
-        case _:
-            from carriers.simulated.adapter import SimulatedCarrier
-
-            return SimulatedCarrier.from_url(parsed, pace=pace)
 
 
 def _parsed(url: str) -> SplitResult:

@@ -2,18 +2,32 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock, Thread
-from typing import Self
+from typing import Any, Self
+from urllib.parse import SplitResult, parse_qs
 
 import httpx2
+import orjson
 
-from carriers.base import CarrierUnavailable, Deadline, Pace
+from carriers.base import (
+    DEFAULT_ACCOUNT,
+    LOCAL_NUMBERS,
+    AssignmentPage,
+    Carrier,
+    CarrierUnavailable,
+    Deadline,
+    ListedBrand,
+    ListedCampaign,
+    ListUnavailable,
+    Pace,
+    unreadable,
+)
 
 TOTAL_SECONDS = 30.0
 """A call ends within this time, from connecting to the last byte of the body, however slowly the bytes come."""
@@ -36,6 +50,17 @@ class Answer:
         """Whether its content type is of this format ("json", "xml"), or absent."""
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         return not media_type or media_type.endswith(("/" + format_name, "+" + format_name))
+
+    def read_object(self) -> dict[str, Any]:
+        """Return the JSON object of the body. Raises CarrierUnavailable for anything else."""
+        try:
+            # Refuses a nest that is too deep, where json would not.
+            content = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise unreadable() from None
+        if not isinstance(content, dict):
+            raise unreadable()
+        return content
 
     @property
     def is_challenge(self) -> bool:
@@ -92,40 +117,15 @@ class HttpCaller:
         on a caller with a deadline, later calls raise it with `follows_write`.
         """
         try:
-            answer = self._call(method, url, headers, content, params, auth)
+            paced = self._pace() or nullcontext()
+            answer = self._exchange(method, url, headers=headers, content=content, params=params, auth=auth)
+            with paced:
+                _refuse_what_is_no_answer(answer)
         except CarrierUnavailable as unavailable:
             unavailable.follows_write = self._has_written
             raise
         if self._deadline is not None:
             self._has_written |= method != "GET" if is_write is None else is_write
-        return answer
-
-    def _call(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        content: bytes | None,
-        params: Mapping[str, str] | None,
-        auth: tuple[str, str] | None,
-    ) -> Answer:
-        paced = self._pace() or nullcontext()
-        seconds = self.seconds_left
-        if seconds <= 0:
-            # An earlier call of the same order may have been sent, so `was_sent` stays True.
-            raise CarrierUnavailable("The time for this order's calls is over.")
-        loop, client = self._owner._started()  # noqa: SLF001  (This object, or the one that it is a copy of.)
-        exchange = self._exchange(client, seconds, method, url, headers, content, params, auth)
-        try:
-            answer = asyncio.run_coroutine_threadsafe(exchange, loop).result()
-        except TimeoutError:
-            raise CarrierUnavailable(f"No answer within {seconds:.3g} seconds.") from None
-        except _OUTSET as error:
-            raise CarrierUnavailable(f"The carrier cannot be reached: {_words(error)}.", was_sent=False) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
-            raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
-        with paced:
-            _refuse_what_is_no_answer(answer)
         return _without_secrets(answer, headers or {}, auth)
 
     def close(self) -> None:
@@ -136,6 +136,21 @@ class HttpCaller:
             asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._client = self._loop = None
+
+    def _exchange(self, method: str, url: str, **request: Any) -> Answer:
+        seconds = self.seconds_left
+        if seconds <= 0:
+            # An earlier call of the same order may have been sent, so `was_sent` stays True.
+            raise CarrierUnavailable("The time for this order's calls is over.")
+        loop, client = self._owner._started()  # noqa: SLF001  (This object, or the one that it is a copy of.)
+        try:
+            return asyncio.run_coroutine_threadsafe(_exchange(client, seconds, method, url, **request), loop).result()
+        except TimeoutError:
+            raise CarrierUnavailable(f"No answer within {seconds:.3g} seconds.") from None
+        except _OUTSET as error:
+            raise CarrierUnavailable(f"The carrier cannot be reached: {_words(error)}.", was_sent=False) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError) as error:
+            raise CarrierUnavailable(f"The carrier's answer was lost: {_words(error)}.") from error
 
     def _started(self) -> tuple[asyncio.AbstractEventLoop, httpx2.AsyncClient]:
         with self._lock:
@@ -153,27 +168,76 @@ class HttpCaller:
                 )
             return self._loop, self._client
 
-    async def _exchange(
-        self,
-        client: httpx2.AsyncClient,
-        seconds: float,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        content: bytes | None,
-        params: Mapping[str, str] | None,
-        auth: tuple[str, str] | None,
-    ) -> Answer:
-        body = bytearray()
-        async with asyncio.timeout(seconds):
-            async with client.stream(
-                method, url, headers=headers, content=content, params=params, auth=auth
-            ) as response:
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_ANSWER_BYTES:
-                        raise CarrierUnavailable(f"The carrier's answer is larger than {MAX_ANSWER_BYTES} bytes.")
-                return Answer(response.status_code, response.headers, bytes(body))
+
+class HttpCarrier(Carrier):
+    """What the adapters have in common. A carrier without lists inherits that, too."""
+
+    name = DEFAULT_ACCOUNT
+    number_types = LOCAL_NUMBERS
+
+    def __init__(self, *, pace: Pace) -> None:
+        self._caller = HttpCaller(pace=pace)
+
+    def until(self, deadline: Deadline) -> Self:
+        """See `Carrier`."""
+        bound = copy(self)
+        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
+        return bound
+
+    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
+        """See `Carrier`. Campaigns go by their TCR ID."""
+        return [] if campaign_id is None else [campaign_id]
+
+    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `Carrier`."""
+        raise ListUnavailable
+
+    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
+        """See `Carrier`."""
+        raise ListUnavailable
+
+    def brands(self) -> Iterator[ListedBrand]:
+        """See `Carrier`."""
+        raise ListUnavailable
+
+    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+        """See `Carrier`."""
+        raise ListUnavailable
+
+    def close(self) -> None:
+        """See `Carrier`."""
+        self._caller.close()
+
+
+def read_options(url: SplitResult, *known: str) -> dict[str, str]:
+    """Return what follows the `?` of an account's address. Raises ValueError for an option that is not known."""
+    options = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+    if unknown := options.keys() - set(known):
+        raise ValueError(f"{url.scheme}:// does not know {', '.join(sorted(unknown))}.")
+    return options
+
+
+def read_origin(url: SplitResult, default_host: str, *, scheme: str = "https") -> str:
+    """Return the origin that an account's address names. Raises ValueError in words that show no secret."""
+    if scheme not in ("http", "https"):
+        raise ValueError("scheme must be http or https.")
+    try:
+        port = "" if url.port is None else f":{url.port}"
+    except ValueError:
+        # The message shows the text, which may be a part of the secret.
+        raise ValueError("the port must be a number; a / in the secret must be percent-encoded.") from None
+    host = url.hostname or default_host
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+async def _exchange(client: httpx2.AsyncClient, seconds: float, method: str, url: str, **request: Any) -> Answer:
+    body = bytearray()
+    async with asyncio.timeout(seconds), client.stream(method, url, **request) as response:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise CarrierUnavailable(f"The carrier's answer is larger than {MAX_ANSWER_BYTES} bytes.")
+        return Answer(response.status_code, response.headers, bytes(body))
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

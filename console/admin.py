@@ -8,6 +8,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
 from agentmessage.admin.unfold_typing import display
+from console import imports  # noqa: F401  (Django finds an app's admin classes here.)
 
 
 @admin.register(LogEntry)

@@ -9,5 +9,6 @@ class ConsoleConfig(AppConfig):
     name = "console"
 
     def ready(self) -> None:
-        """Rename "Authentication and Authorization", which holds the groups of operators."""
-        apps.get_app_config("auth").verbose_name = "Access"
+        """Rename what holds the groups of operators and the log of what they have changed."""
+        for label in ("auth", "admin"):
+            apps.get_app_config(label).verbose_name = "Access"

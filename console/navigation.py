@@ -14,11 +14,19 @@ from accounts.models import ApiKey, Operator, Organization
 from brands.models import Brand
 from campaigns.models import Campaign
 from console.stats import BADGES, count_stats, list_url, may_view
+from inventory.models import InventoryImport
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from propagation.models import CarrierOrder, CarrierReading
 
 _GROUPS: tuple[tuple[str, tuple[tuple[type[Model], str, str], ...]], ...] = (
-    ("Numbers", ((PhoneNumber, "Phone numbers", "sim_card"), (CampaignAttachment, "History", "history"))),
+    (
+        "Numbers",
+        (
+            (PhoneNumber, "Phone numbers", "sim_card"),
+            (CampaignAttachment, "History", "history"),
+            (InventoryImport, "Import", "upload_file"),
+        ),
+    ),
     ("Campaigns", ((Campaign, "Campaigns", "campaign"), (Brand, "Brands", "storefront"))),
     ("Carrier", ((CarrierOrder, "Carrier orders", "outbox"), (CarrierReading, "Reconciliation", "compare_arrows"))),
     (
@@ -28,7 +36,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[type[Model], str, str], ...]], ...] = (
             (ApiKey, "API keys", "key"),
             (Operator, "Operators", "badge"),
             (Group, "Groups", "group"),
-            (LogEntry, "Changes", "edit_note"),
+            (LogEntry, "Log entries", "edit_note"),
         ),
     ),
 )

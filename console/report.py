@@ -1,6 +1,7 @@
 """The page that says which campaign a number was on at a time."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -21,7 +22,6 @@ from phone_numbers.e164 import LONGEST_WRITTEN, as_written, to_e164
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 
 _AROUND = 5
-_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class ReportForm(forms.Form):
@@ -70,9 +70,9 @@ def report_context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
 
 
 def _in_words(answer: Answer) -> Iterator[str]:
-    entry, at = answer.in_force, f"At {answer.at:{_TIME}} UTC"
+    entry, at = answer.in_force, f"At {_exact(answer.at)} UTC"
     if answer.state is State.NOT_RECORDED:
-        yield f"{at} the number was not recorded here: it was added at {answer.phone_number.created_at:{_TIME}}."
+        yield f"{at} the number was not recorded here: it was added at {_exact(answer.phone_number.created_at)}."
     if answer.state is State.NEVER_ATTACHED:
         yield f"{at} the number was on no campaign: none had been attached yet."
     if entry is None:
@@ -81,7 +81,7 @@ def _in_words(answer: Answer) -> Iterator[str]:
     yield f"{at} the number {where}. It belonged to {entry.organization}."
     request = f", request {entry.request_id}" if entry.request_id else ""
     reason = f" Reason: {entry.reason}" if entry.reason else ""
-    yield f"That was recorded at {entry.created_at:{_TIME}} by {actor_of(entry)}{request}.{reason}"
+    yield f"That was recorded at {_exact(entry.created_at)} by {actor_of(entry)}{request}.{reason}"
     if entry.actor_kind == ActorKind.IMPORT:
         yield "History begins with this import. Since when the carrier had had the number there is not known."
     yield from _of_carrier(answer, entry)
@@ -91,14 +91,14 @@ def _of_carrier(answer: Answer, entry: CampaignAttachment) -> Iterator[str]:
     confirmed = answer.confirmed
     match answer.confirmation:
         case Confirmation.YES:
-            yield f"The carrier had confirmed it, at {entry.propagated_at:{_TIME}}."
+            yield f"The carrier had confirmed it, at {_exact(entry.propagated_at)}."
             return
         case Confirmation.NO:
             yield "The carrier had not confirmed it by then."
         case Confirmation.UNKNOWN:
             yield (
                 f"Whether the carrier had confirmed it by then is not known: it was sent again at "
-                f"{entry.resumed_at:{_TIME}}, and an earlier confirmation is not kept."
+                f"{_exact(entry.resumed_at)}, and an earlier confirmation is not kept."
             )
             return
     if not answer.is_certain:
@@ -107,7 +107,12 @@ def _of_carrier(answer: Answer, entry: CampaignAttachment) -> Iterator[str]:
         yield "It had confirmed nothing before."
     else:
         what = f"the campaign {_name(confirmed)}" if confirmed.campaign_id else "that the number was on no campaign"
-        yield f"It had last confirmed {what}, at {confirmed.propagated_at:{_TIME}}."
+        yield f"It had last confirmed {what}, at {_exact(confirmed.propagated_at)}."
+
+
+def _exact(moment: datetime | None) -> str:
+    """Return the time in UTC, with its microseconds: what was in force may depend on them."""
+    return str(moment and moment.astimezone(UTC).replace(tzinfo=None))
 
 
 def _name(entry: CampaignAttachment) -> str:
@@ -121,9 +126,7 @@ def _around(answer: Answer) -> Iterator[list[object]]:
     later = entries.filter(created_at__gt=answer.at).order_by("created_at", "id")[:_AROUND]
     earlier = entries.filter(created_at__lte=answer.at).order_by("-created_at", "-id")[:_AROUND]
     for entry in (*reversed(later), *earlier):
-        recorded = link(
-            reverse("admin:numbers_campaignattachment_change", args=[entry.id]), f"{entry.created_at:{_TIME}}"
-        )
+        recorded = link(reverse("admin:numbers_campaignattachment_change", args=[entry.id]), _exact(entry.created_at))
         yield [
             format_html("{} <strong>in force</strong>", recorded) if entry == answer.in_force else recorded,
             entry.previous_campaign or "-",
@@ -131,5 +134,5 @@ def _around(answer: Answer) -> Iterator[list[object]]:
             actor_of(entry),
             entry.request_id or "-",
             entry.reason or "-",
-            f"{entry.propagated_at:{_TIME}}" if entry.propagated_at else entry.status,
+            _exact(entry.propagated_at) if entry.propagated_at else entry.status,
         ]

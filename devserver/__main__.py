@@ -18,9 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from agentmessage.environment import env
 from agentmessage.make_run import BASE_DIR, Running, data_folder
-from devserver.data_folder import owned, publish, secret_key
-from devserver.errors import DevServerError
-from devserver.postgresql.server import Server, postgresql
+from devserver.data_folder import DevServerError, owned, publish, secret_key
+from devserver.postgresql import Server, postgresql
 from devserver.processes import end_with_parent, run_command, stop_on_signals
 
 

@@ -11,12 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from agentmessage.make_run import Running, find_running, lock_file, settings_file
-from devserver.errors import DevServerError
 from devserver.processes import pause
 
 # Another owner that starts for the first time, or stops, may take this long.
 _WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+
+
+class DevServerError(Exception):
+    """What goes wrong in a way that one sentence explains: what is wrong, and what to do."""
 
 
 class InUse(DevServerError):

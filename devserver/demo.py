@@ -19,11 +19,10 @@ from accounts.models import Operator, Organization, Scope
 from accounts.services import create_api_key, find_usable_key
 from agentmessage.environment import env
 from agentmessage.make_run import Running
-from devserver.data_folder import publish, write_private
-from devserver.errors import DevServerError
-from devserver.postgresql.cluster import start_over
-from devserver.postgresql.server import Server
-from devserver.processes import Children, free_port, pause, wait_for_any
+from devserver.cluster import start_over
+from devserver.data_folder import DevServerError, publish, write_private
+from devserver.postgresql import Server
+from devserver.processes import ChildProcesses, free_port, pause, wait_for_any
 from phone_numbers.models import PhoneNumber
 
 HOST = "127.0.0.1"
@@ -52,10 +51,10 @@ def serve(port: int, folder: Path, postgresql: Server) -> NoReturn:
         SystemExit: A signal has asked this process to stop.
         DevServerError: The server does not start or has ended, or the database is from another version of the service.
     """
-    with Children() as children:
-        carrier = _start_carrier(children, port, folder)
+    with ChildProcesses() as processes:
+        carrier = _start_carrier(processes, port, folder)
         # It starts slowly, so it starts before its database is ready: no requests come before it is announced.
-        server = children.start(*_server(port), environment=_server_environment(folder))
+        server = processes.start(*_server(port), environment=_server_environment(folder))
         _prepare_database(folder)
         key = _demo_key(folder)
         description = f"`make run` already serves at http://{HOST}:{port} (process {os.getpid()})"
@@ -64,7 +63,7 @@ def serve(port: int, folder: Path, postgresql: Server) -> NoReturn:
         _attach(port, key)
         _explain(port, key, folder, carrier)
         # Last, so that it takes no time from what comes before: the attach waits for it.
-        children.start("manage", "run_worker")
+        processes.start("manage", "run_worker")
         _watch(port, key)
         connection.close()
         ended = wait_for_any(server, postgresql.process)
@@ -72,14 +71,14 @@ def serve(port: int, folder: Path, postgresql: Server) -> NoReturn:
         raise DevServerError(f"{name} ended with exit code {ended.returncode}. Its output: {log}")
 
 
-def _start_carrier(children: Children, port: int, folder: Path) -> str | None:
+def _start_carrier(processes: ChildProcesses, port: int, folder: Path) -> str | None:
     """Start a simulated carrier, unless CARRIER_URL names one, and return its address."""
     if urlsplit(env.CARRIER_URL).netloc:
         return None
     address = f"{HOST}:{free_port(port + 1)}"
     os.environ["CARRIER_URL"] = f"simulated://{address}"
     data = folder / "simulated_carrier.sqlite3"
-    children.start("carriers.simulated", "--port", address.rpartition(":")[2], "--data", str(data))
+    processes.start("carriers.simulated", "--port", address.rpartition(":")[2], "--data", str(data))
     return address
 
 

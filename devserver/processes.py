@@ -43,7 +43,7 @@ def ending_with_us(signum: signal.Signals) -> dict[str, Any]:
 def end_with_session_leader() -> None:
     """Have the kernel kill this worker of a server when the server's main process ends.
 
-    Without its main process a worker of granian would keep the port. `Children` makes the main process lead a session.
+    Without its main process a worker of granian would keep the port. `ChildProcesses` makes that lead a session.
     """
     end_with_parent(signal.SIGKILL, parent=os.getsid(0))
 
@@ -93,7 +93,7 @@ def wait_for_any(*processes: "subprocess.Popen[Any]") -> "subprocess.Popen[Any]"
         pause(_POLL_SECONDS)
 
 
-class Children:
+class ChildProcesses:
     """Starts Python modules, and ends all of them when the block ends."""
 
     def __init__(self) -> None:

@@ -13,9 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from agentmessage.environment import env
 from agentmessage.make_run import data_folder
-from devserver.data_folder import InUse, owned
-from devserver.errors import DevServerError
-from devserver.postgresql.server import Server, postgresql
+from devserver.data_folder import DevServerError, InUse, owned
+from devserver.postgresql import Server, postgresql
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,13 +11,13 @@ from accounts.models import Organization
 from agentmessage.errors import shown
 from campaigns.selectors import campaigns_in_use
 from inventory.models import StagedPhoneNumber
-from inventory.reading import Inventory, InventoryRefused, Place, Problem, entries
+from inventory.reading import Inventory, Place, Problem, entries
 from inventory.schema import KINDS, MODELS, Stored
 from phone_numbers.models import PhoneNumber, only_account
 
 
-def refuse_conflicts(inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]) -> None:
-    """Raise InventoryRefused with every conflict, in the order of the document.
+def find_conflicts(inventory: Inventory, stored: Stored, *, campaigns: frozenset[tuple[UUID, UUID]]) -> list[Problem]:
+    """Return every conflict, in the order of the document.
 
     `campaigns` are those of the staged numbers, each with the organization that names it.
     """
@@ -32,8 +32,7 @@ def refuse_conflicts(inventory: Inventory, stored: Stored, *, campaigns: frozens
         *_phone_numbers(),
         *_campaigns_of_phone_numbers(inventory, stored, campaigns),
     ]
-    if problems:
-        raise InventoryRefused(problems=sorted(problems, key=_position))
+    return sorted(problems, key=_position)
 
 
 def _position(problem: Problem) -> tuple[int, int, int]:
@@ -81,16 +80,16 @@ def _tcr_ids_in_use(inventory: Inventory, stored: Stored) -> Iterator[Problem]:
     }
     for campaign in campaigns_in_use(changed):
         place, new = changed[campaign.id]
-        sentence = f"{shown(new)} cannot replace {shown(campaign.tcr_campaign_id)} while numbers are on the campaign"
-        yield Problem((*place, key), f"{sentence}; detach them, correct the ID, and attach them again")
+        message = f"{shown(new)} cannot replace {shown(campaign.tcr_campaign_id)} while numbers are on the campaign"
+        yield Problem((*place, key), f"{message}; detach them, correct the ID, and attach them again")
 
 
 def _brands_of_campaigns(inventory: Inventory, stored: Stored) -> Iterator[Problem]:
     known = _known(inventory, "brands", stored)
     for place, organization, entry in entries(inventory, "campaigns"):
         if (organization["id"], entry["brand_id"]) not in known:
-            sentence = f"{shown(entry['brand_id'])} is not a brand of this organization"
-            yield Problem((*place, "brand_id"), sentence)
+            message = f"{shown(entry['brand_id'])} is not a brand of this organization"
+            yield Problem((*place, "brand_id"), message)
 
 
 def _known(inventory: Inventory, kind: str, stored: Stored) -> set[tuple[UUID, UUID]]:
@@ -104,10 +103,10 @@ def _known(inventory: Inventory, kind: str, stored: Stored) -> set[tuple[UUID, U
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """Which staged numbers are at fault, and a sentence about their key with words of their rows."""
+    """Which staged numbers are at fault, and a message about their key with words of their rows."""
 
     key: str
-    sentence: str
+    message: str
     at_fault: Q
     words: tuple[str, ...] = ()
 
@@ -166,7 +165,7 @@ def _phone_numbers() -> Iterator[Problem]:
     for check in checks:
         at_fault = StagedPhoneNumber.objects.filter(check.at_fault)
         for organization, index, *words in at_fault.values_list("organization_index", "entry_index", *check.words):
-            yield Problem((*_phone_number_place(organization, index), check.key), check.sentence.format(*words))
+            yield Problem((*_phone_number_place(organization, index), check.key), check.message.format(*words))
 
 
 def _campaigns_of_phone_numbers(
@@ -177,8 +176,8 @@ def _campaigns_of_phone_numbers(
     columns = ("organization_id", "campaign_id", "organization_index", "entry_index")
     for organization_id, campaign_id, organization, index in staged.values_list(*columns):
         if (organization_id, campaign_id) in unknown:
-            sentence = f"{shown(campaign_id)} is not a campaign of this organization"
-            yield Problem((*_phone_number_place(organization, index), "campaign_id"), sentence)
+            message = f"{shown(campaign_id)} is not a campaign of this organization"
+            yield Problem((*_phone_number_place(organization, index), "campaign_id"), message)
 
 
 def _phone_number_place(organization: int, index: int) -> Place:

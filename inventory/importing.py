@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -20,7 +20,7 @@ from accounts.models import Organization
 from agentmessage.ids import uuid7
 from brands.models import TCR_BRAND_ID, Brand, IdentityStatus
 from campaigns.models import TCR_CAMPAIGN_ID, Campaign, CarrierStatus, Usecase
-from carriers.base import Assignment, AssignmentState, CarrierAccount, ListedBrand, ListedCampaign
+from carriers.base import Assignment, AssignmentState, Carrier, ListedBrand, ListedCampaign
 from inventory.carrier_pages import forget_pages, read_list
 from inventory.load import load_entries
 from inventory.merge import Counts, InventoryCounts
@@ -68,7 +68,7 @@ class ImportReport:
     unreadable: int
 
 
-def account_brands(carrier: CarrierAccount, slug: str) -> list[tuple[ListedBrand, str | None]]:
+def account_brands(carrier: Carrier, slug: str) -> list[tuple[ListedBrand, str | None]]:
     """Return the account's brands, each with the slug of the organization that has it: this one, or else another.
 
     Raises ListUnavailable, CarrierRefused, CarrierUnavailable.
@@ -83,7 +83,7 @@ def account_brands(carrier: CarrierAccount, slug: str) -> list[tuple[ListedBrand
 
 def import_from_carrier(
     *,
-    carrier: CarrierAccount,
+    carrier: Carrier,
     slug: str,
     tcr_brand_ids: Collection[str],
     with_unassigned: bool = False,
@@ -130,19 +130,6 @@ def _refuse_brands(listed: list[tuple[ListedBrand, str | None]], slug: str, tcr_
             raise ImportRefused(f"The account has no brand {tcr_brand_id}.")
         if holders[tcr_brand_id] not in (None, slug):
             raise ImportRefused(f"{tcr_brand_id} is a brand of the organization {holders[tcr_brand_id]}.")
-
-
-class _Stored(NamedTuple):
-    """What is stored of a number."""
-
-    id: UUID
-    organization_id: UUID | None
-    state: str
-    carrier: str
-    number_type: str
-    campaign_id: UUID | None
-    status: str | None
-    updated_at: datetime
 
 
 @dataclass(slots=True)
@@ -212,7 +199,7 @@ class _Plan:
         entries: list[Any] = []
         iterator = iter(wanted.values())
         while batch := list(islice(iterator, _BATCH)):
-            stored = _stored_numbers([assignment.number for assignment in batch])
+            stored = PhoneNumber.objects.in_bulk([assignment.number for assignment in batch], field_name="number")
             for assignment in batch:
                 entries += self._number(assignment, stored.get(assignment.number))
         self.entry["phone_numbers"] = entries
@@ -260,7 +247,7 @@ class _Plan:
             entry["number_pool"] = campaign.number_pool
         return entry
 
-    def _number(self, assignment: Assignment, stored: _Stored | None) -> Iterator[dict[str, Any]]:
+    def _number(self, assignment: Assignment, stored: PhoneNumber | None) -> Iterator[dict[str, Any]]:
         """Yield the entry of a number to which something happens; count the others."""
         tcr_id = assignment.tcr_campaign_id
         campaign_id = self._campaigns[tcr_id] if tcr_id and assignment.state is AssignmentState.ASSIGNED else None
@@ -288,7 +275,7 @@ class _Plan:
             yield entry if campaign_id is None else {**entry, "campaign_id": str(campaign_id), "propagated": True}
 
     def _compare(
-        self, assignment: Assignment, stored: _Stored | None, campaign_id: UUID | None
+        self, assignment: Assignment, stored: PhoneNumber | None, campaign_id: UUID | None
     ) -> tuple[str | None, bool]:
         """Return why the number is left, and whether there is nothing to do."""
         is_open = assignment.tcr_campaign_id is not None and assignment.state in _NOT_ASSIGNED
@@ -303,13 +290,13 @@ class _Plan:
             is_same = stored.campaign_id == self._campaigns[str(assignment.tcr_campaign_id)]
             return (None, True) if is_same else (_NOT_ASSIGNED[assignment.state], False)
         if campaign_id is None:
-            is_drift = stored.status == LineOptionStatus.PROPAGATED
+            is_drift = stored.carrier_line_option_status == LineOptionStatus.PROPAGATED
             return ("on a campaign here, on none at the carrier; see reconcile_carrier" if is_drift else None), True
         if stored.campaign_id == campaign_id:
             return None, True
         if stored.campaign_id is not None:
             return "on another campaign here than at the carrier; see reconcile_carrier", False
-        if stored.status is not None:
+        if stored.carrier_line_option_status is not None:
             return "on its way off a campaign here", False
         if stored.state not in (NumberState.ASSIGNED, NumberState.PENDING, NumberState.AVAILABLE):
             return f"{stored.state} here", False
@@ -320,12 +307,3 @@ class _Plan:
 
 def _by_tcr_id(rows: Any, key: str, listed: Collection[Any]) -> dict[str, Any]:
     return {getattr(row, key): row for row in rows.filter(**{f"{key}__in": [getattr(one, key) for one in listed]})}
-
-
-def _stored_numbers(numbers: list[str]) -> dict[str, _Stored]:
-    columns = ("id", "organization_id", "state", "carrier", "number_type", "campaign_id")
-    rows = PhoneNumber.objects.filter(number__in=numbers)
-    return {
-        number: _Stored(*row)
-        for number, *row in rows.values_list("number", *columns, "carrier_line_option_status", "updated_at")
-    }

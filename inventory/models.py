@@ -1,9 +1,10 @@
-"""What is not applied yet: pages that an import has read from a carrier account, and the numbers of a load."""
+"""What waits to be applied: pages of a carrier account, files that operators upload, and the numbers of a load."""
 
 from django.db import models
 
 from accounts.models import Organization
 from campaigns.models import Campaign
+from phone_numbers.bulk_operations import OperatorJob
 from phone_numbers.models import PhoneNumber
 
 
@@ -74,3 +75,43 @@ class StagedPhoneNumber(models.Model):
 
     def __str__(self) -> str:
         return self.holder_id
+
+
+class InventoryImport(OperatorJob):
+    """A file that an operator has uploaded: its preview, and, once confirmed, what it did."""
+
+    file_name = models.CharField("file", max_length=255)
+    # Emptied once it has been imported.
+    document = models.BinaryField()
+    # Of the preview; empty if that cannot be confirmed.
+    digest = models.CharField(max_length=64, default="")
+    # Created, updated, unchanged and refused entries by kind, and the attached and detached numbers.
+    counts = models.JSONField(default=dict)
+    # What is wrong with the file as a whole.
+    problem = models.TextField(default="")
+    # The preview replaces one that was confirmed.
+    is_outdated = models.BooleanField(default=False)
+
+    class Meta(OperatorJob.Meta):
+        verbose_name = "import"
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class ImportRow(models.Model):
+    """What the preview shows of a file: everything that is refused, and the first changes."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.ForeignKey(InventoryImport, on_delete=models.CASCADE, related_name="rows")
+    is_refused = models.BooleanField()
+    place = models.TextField()
+    name = models.TextField(default="")
+    # Why it is refused, or the old and the new values.
+    message = models.TextField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.place

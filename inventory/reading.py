@@ -19,32 +19,34 @@ _TRAILING_COMMA = re.compile(r",\s*[\]}]")
 _DOCUMENT = TypeAdapter(Document)
 
 Inventory = list[OrganizationEntry]
-# Keys and indexes from the top of the document, such as ("organizations", 0, "slug").
+# Keys and indexes from the top of the document, such as ("organizations", 0, "slug"); of a CSV, ("line", 3, "label").
 Place = tuple[int | str, ...]
+LINE = "line"
 
 
 class Problem(NamedTuple):
-    """A place in the document, and a sentence about it that names the value."""
+    """A place in the document, or a line of a CSV, and a message about it that names the value."""
 
     place: Place
-    sentence: str
+    message: str
 
 
 class InventoryRefused(ValidationFailed):
     """The inventory cannot be loaded, and nothing was changed.
 
-    `details` maps places (`organizations[0].phone_numbers[17].number`) to sentences, the first twenty of them; `hidden`
-    is the number of the others. A document that cannot be read at all has no details.
+    `details` maps places (`organizations[0].phone_numbers[17].number`) to messages, the first twenty of them; `hidden`
+    is the number of the others, and `problems` has all. A document that cannot be read at all has no details.
     """
 
     message = "the inventory is refused"
 
     def __init__(self, message: str | None = None, *, problems: Iterable[Problem] = ()) -> None:
-        sentences: dict[str, str] = {}
-        for problem in problems:
-            sentences.setdefault(_path(problem.place), problem.sentence)
-        super().__init__(message, details=dict(islice(sentences.items(), MOST_SHOWN)))
-        self.hidden = max(0, len(sentences) - MOST_SHOWN)
+        self.problems = list(problems)
+        messages: dict[str, str] = {}
+        for problem in self.problems:
+            messages.setdefault(path_of(problem.place), problem.message)
+        super().__init__(message, details=dict(islice(messages.items(), MOST_SHOWN)))
+        self.hidden = max(0, len(messages) - MOST_SHOWN)
 
 
 def read_inventory(document: bytes) -> Inventory:
@@ -53,10 +55,10 @@ def read_inventory(document: bytes) -> Inventory:
     Raises:
         InventoryRefused: With every problem of the document itself. What is stored is not consulted.
     """
-    document = document.removeprefix(codecs.BOM_UTF8)
-    _refuse_malformed(_decode(document))
+    text = decode(document)
+    _refuse_malformed(text)
     try:
-        inventory = _DOCUMENT.validate_json(document)["organizations"]
+        inventory = _DOCUMENT.validate_json(text)["organizations"]
     except ValidationError as error:
         raise _refusal(error) from error
     if problems := list(_repetitions(inventory)):
@@ -78,11 +80,13 @@ def entries(inventory: Inventory, kind: str) -> Iterator[tuple[Place, Organizati
 # The text
 
 
-def _decode(document: bytes) -> str:
+def decode(document: bytes) -> str:
+    """Return the text of a file. Raises InventoryRefused if it has none."""
+    document = document.removeprefix(codecs.BOM_UTF8)
     if not document.strip():
         raise InventoryRefused("it is empty")
     if found := binary_format(document):
-        raise InventoryRefused(f"it is {found}; an inventory is JSON in UTF-8")
+        raise InventoryRefused(f"it is {found}; an inventory is JSON, or a CSV of numbers, in UTF-8")
     try:
         return document.decode()
     except UnicodeDecodeError as error:
@@ -97,13 +101,13 @@ def _refuse_malformed(text: str) -> None:
     """
     repeats = False
 
-    def look(pairs: list[tuple[str, Any]]) -> None:
+    def note_repeats(pairs: list[tuple[str, Any]]) -> None:
         nonlocal repeats
         repeats = repeats or len(dict(pairs)) != len(pairs)
 
     try:
         # Nothing is kept of the document: only its form is of interest. `str`, since a long number would take its time.
-        json.loads(text, object_pairs_hook=look, parse_int=str)
+        json.loads(text, object_pairs_hook=note_repeats, parse_int=str)
         if repeats:
             tree = json.loads(text, object_pairs_hook=_Pairs, parse_int=str)
             raise InventoryRefused(problems=_repeated_keys(tree, ()))
@@ -145,6 +149,8 @@ def _why_not_json(text: str, error: json.JSONDecodeError) -> str:
         reason = "a trailing comma"
     elif rest.startswith("'"):
         reason = "JSON has double quotes"
+    elif error.pos == 0:
+        reason = f"{error.msg}; the first line of a CSV has a column for the organization and one for the number"
     else:
         reason = error.msg
     return f"it is not JSON: line {error.lineno}, column {error.colno}: {reason}"
@@ -156,13 +162,14 @@ def _why_not_json(text: str, error: json.JSONDecodeError) -> str:
 def _refusal(error: ValidationError) -> InventoryRefused:
     errors = error.errors(include_url=False)
     if errors[0]["loc"]:
-        return InventoryRefused(problems=map(_problem, errors))
+        return InventoryRefused(problems=map(problem_of, errors))
     if errors[0]["type"] == "json_invalid":
         return InventoryRefused(f"it is not JSON: {errors[0]['ctx']['error']}")
     return InventoryRefused("it must be a JSON object with the key organizations")
 
 
-def _problem(error: ErrorDetails) -> Problem:
+def problem_of(error: ErrorDetails) -> Problem:
+    """Return what pydantic found, in words."""
     place = error["loc"]
     match error["type"]:
         case "missing":
@@ -179,7 +186,7 @@ def _problem(error: ErrorDetails) -> Problem:
             return Problem(place, f"{shown(error['input'])} is not {wanted}")
         case "string_pattern_mismatch":
             return Problem(place, f"{shown(error['input'])} {NOT_A_UUID}")
-        case _:  # "value_error": a sentence of a validator of the schema.
+        case _:  # "value_error": a message of a validator of the schema.
             return Problem(place, f"{shown(error['input'])} {error['ctx']['error']}")
 
 
@@ -198,11 +205,13 @@ def _repeated_values(
     first_places: dict[tuple[object, object], Place] = {}
     for place, within, value in given:
         if value is not None and (first := first_places.setdefault((within, value), place)) is not place:
-            yield Problem((*place, key), f"{shown(value)} repeats {_path(first)}.{key}")
+            yield Problem((*place, key), f"{shown(value)} repeats {path_of(first)}.{key}")
 
 
-def _path(place: Place) -> str:
-    """Return a place as one writes it in a programming language: organizations[0].slug."""
+def path_of(place: Place) -> str:
+    """Return a place as one writes it in a programming language: organizations[0].slug. Of a CSV: line 3, label."""
+    if place[0] == LINE:
+        return ", ".join([f"line {place[1]}", *map(str, place[2:])])
     path = "".join(f"[{step}]" if isinstance(step, int) else _step(step) for step in place)
     return path.removeprefix(".")
 

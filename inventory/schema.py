@@ -34,7 +34,7 @@ NOT_A_UUID = "is not a UUID, which has 36 characters in the hyphenated form"
 NOT_A_DATE = "is not a date like 2027-01-31"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-# What values are accepted. The sentence of an error continues the value: `"x" is not a UUID`.
+# What values are accepted. The message of an error continues the value: `"x" is not a UUID`.
 
 
 def _checked(validate: Callable[[str], None]) -> AfterValidator:

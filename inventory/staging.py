@@ -3,7 +3,7 @@
 Organizations, brands and campaigns are few and go by the ORM; of them only the locks are here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -44,6 +44,10 @@ CREATE TEMPORARY TABLE inventory_phone_numbers (
 )
 """
 _DROP = "DROP TABLE inventory_phone_numbers"
+_REMOVE = """
+DELETE FROM inventory_phone_numbers
+WHERE (organization_index, entry_index) IN (SELECT * FROM unnest(%(organizations)s::integer[], %(indexes)s::integer[]))
+"""
 # Autovacuum does not see temporary tables.
 _ANALYZE = "ANALYZE inventory_phone_numbers"
 
@@ -79,6 +83,13 @@ def stage_phone_numbers(cursor: CursorWrapper, inventory: Inventory, *, report: 
     return Staged(total, campaigns)
 
 
+def unstage_entries(cursor: CursorWrapper, places: Iterable[tuple[int, int]]) -> int:
+    """Remove numbers, each by the indexes of its organization and its entry. Return how many they were."""
+    organizations, indexes = (list(column) for column in zip(*places, strict=True))
+    cursor.execute(_REMOVE, {"organizations": organizations, "indexes": indexes})
+    return int(cursor.rowcount)
+
+
 def unstage(cursor: CursorWrapper) -> None:
     """Drop the temporary table. After a refusal there is no need: it goes with the transaction."""
     cursor.execute(_DROP)
@@ -91,7 +102,7 @@ def _rows(inventory: Inventory, *, report: Report, total: int) -> Iterator[tuple
             report(Stage.COPYING, position, total)
         yield (
             *(position, place[1], place[3], organization["id"]),
-            *(entry["id"], entry["number"], entry["number_type"], entry["state"]),
+            *(entry["id"], entry["number"], entry["number_type"], entry.get("state")),
             *(entry.get("carrier"), *map(entry.get, optional)),
             *(key in entry for key in optional),
             entry.get("propagated", False),

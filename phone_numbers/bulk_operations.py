@@ -1,4 +1,4 @@
-"""What operators do to many numbers: the operation, and its numbers as the operator saw them."""
+"""What operators preview and confirm: work of any kind, and operations on many numbers as the operator saw them."""
 
 from django.db import models
 from django.db.models import Q
@@ -43,16 +43,11 @@ class RowOutcome(models.TextChoices):
 WORKING = (BulkPhase.PREVIEWING, BulkPhase.RUNNING)
 
 
-class BulkOperation(models.Model):
-    """An operation on numbers that were chosen at one moment; its rows never come from a second query."""
+class OperatorJob(models.Model):
+    """Work that an operator sees as a preview, confirms, and follows, while workers or the page itself do it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     operator = models.ForeignKey(Operator, on_delete=models.PROTECT, related_name="+", db_index=False)
-    action = models.CharField(max_length=7, choices=BulkAction.choices)
-    # The rows of a campaign that has been deleted fail, so an operation keeps no campaign from being deleted.
-    campaign = models.ForeignKey(
-        Campaign, on_delete=models.DO_NOTHING, related_name="+", null=True, db_constraint=False, db_index=False
-    )
     phase = models.CharField(max_length=10, choices=BulkPhase.choices, default=BulkPhase.CHOOSING)
     rows_total = models.PositiveIntegerField(default=0)
     # Rows up to this position have their outcome in this phase.
@@ -62,20 +57,33 @@ class BulkOperation(models.Model):
     # The request that confirmed it, which history names.
     request_id = models.CharField(max_length=26, null=True)
     reason = models.CharField(max_length=REASON_LENGTH, null=True)
-    # What the preview says: how many numbers go from which campaign to which, and what that may cost.
-    moves = models.JSONField(default=list)
-    warnings = models.JSONField(default=list)
-    # The batch of history that is undone. An operation's own moves have its ID as their batch.
-    undone_batch_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        abstract = True
         ordering = ["-id"]
+
+
+class BulkOperation(OperatorJob):
+    """An operation on numbers that were chosen at one moment; its rows never come from a second query."""
+
+    action = models.CharField(max_length=7, choices=BulkAction.choices)
+    # The rows of a campaign that has been deleted fail, so an operation keeps no campaign from being deleted.
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.DO_NOTHING, related_name="+", null=True, db_constraint=False, db_index=False
+    )
+    # What the preview says: how many numbers go from which campaign to which, and what that may cost.
+    moves = models.JSONField(default=list)
+    warnings = models.JSONField(default=list)
+    # The batch of history that is undone. An operation's own moves have its ID as their batch.
+    undone_batch_id = models.UUIDField(null=True)
+
+    class Meta(OperatorJob.Meta):
         indexes = [
-            models.Index("updated_at", name="numbers_bulkoperation_working", condition=Q(phase__in=WORKING)),
+            models.Index(fields=["updated_at"], name="numbers_bulkoperation_working", condition=Q(phase__in=WORKING)),
         ]
 
     def __str__(self) -> str:

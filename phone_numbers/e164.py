@@ -8,6 +8,9 @@ from django.core.exceptions import ValidationError
 
 from phone_numbers.models import NumberType
 
+# What the column of the numbers is called in a CSV.
+NUMBER_TITLES = ("number", "phone number", "telephone number", "TN", "DID", "E.164")
+
 # The form of the database's own constraint: E.164, or the digits of a short code.
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[1-9][0-9]{4,5}")

@@ -129,34 +129,22 @@ class PhoneNumber(models.Model):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(
-                F("organization"),
-                F("created_at").desc(),
-                F("id").desc(),
+                fields=["organization", "-created_at", "-id"],
                 name="numbers_phonenumber_newest",
                 condition=Q(state=NumberState.ASSIGNED),
             ),
             models.Index(
-                F("organization"),
-                F("campaign"),
-                F("created_at").desc(),
-                F("id").desc(),
-                name="numbers_phonenumber_campaign",
+                fields=["organization", "campaign", "-created_at", "-id"], name="numbers_phonenumber_campaign"
             ),
             # For lists of the rarer kinds, which a walk along the newest would find too seldom.
             models.Index(
-                F("organization"),
-                F("number_type"),
-                F("created_at").desc(),
-                F("id").desc(),
+                fields=["organization", "number_type", "-created_at", "-id"],
                 name="numbers_phonenumber_type",
                 condition=Q(state=NumberState.ASSIGNED) & ~Q(number_type=NumberType.LOCAL),
             ),
             # Status first: an organization's list needs both, and the console's counts need the status alone.
             models.Index(
-                F("carrier_line_option_status"),
-                F("organization"),
-                F("created_at").desc(),
-                F("id").desc(),
+                fields=["carrier_line_option_status", "organization", "-created_at", "-id"],
                 name="numbers_phonenumber_status",
             ),
             # With the organization in it (btree_gin), a search costs what the organization's own numbers cost.
@@ -172,16 +160,25 @@ class PhoneNumber(models.Model):
                 condition=Q(number__regex=r"^\+[1-9][0-9]{6,14}$")
                 | Q(number_type=NumberType.SHORT_CODE, number__regex=r"^[1-9][0-9]{4,5}$"),
                 name="numbers_phonenumber_number_e164",
+                violation_error_message="E.164, as in +19195550100: a plus and 7 to 15 digits. "
+                "A short code has 5 or 6 digits and that type.",
             ),
             models.CheckConstraint(
-                condition=Q(number_type__in=NumberType.values), name="numbers_phonenumber_number_type_known"
+                condition=Q(number_type__in=NumberType.values),
+                name="numbers_phonenumber_number_type_known",
+                violation_error_message="There is no such type.",
             ),
-            models.CheckConstraint(condition=Q(state__in=NumberState.values), name="numbers_phonenumber_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=NumberState.values),
+                name="numbers_phonenumber_state_known",
+                violation_error_message="There is no such state.",
+            ),
             models.CheckConstraint(
                 condition=Q(state=NumberState.AVAILABLE, organization__isnull=True)
                 | Q(state__in=[NumberState.PENDING, NumberState.ASSIGNED], organization__isnull=False)
                 | Q(state__in=[NumberState.QUARANTINED, NumberState.LOST]),
                 name="numbers_phonenumber_state_organization",
+                violation_error_message="An available number has no organization; a pending or assigned one has.",
             ),
             # A composite foreign key does not check a row whose organization is NULL, so this does.
             models.CheckConstraint(
@@ -278,23 +275,21 @@ class CampaignAttachment(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(F("phone_number"), F("created_at").desc(), F("id").desc(), name="numbers_attachment_newest"),
+            models.Index(fields=["phone_number", "-created_at", "-id"], name="numbers_attachment_newest"),
             # By organization, so that claims can take turns among them.
             models.Index(
-                F("carrier"),
-                F("organization"),
-                F("next_attempt_at"),
-                F("id"),
+                fields=["carrier", "organization", "next_attempt_at", "id"],
                 name="numbers_attachment_due",
                 condition=Q(next_attempt_at__isnull=False),
             ),
             # Of ended orders, too: the page of an order shows its numbers.
-            models.Index(F("order_id"), name="numbers_attachment_of_order", condition=Q(order_id__isnull=False)),
-            models.Index(F("batch_id"), F("id"), name="numbers_attachment_batch", condition=Q(batch_id__isnull=False)),
+            models.Index(fields=["order_id"], name="numbers_attachment_of_order", condition=Q(order_id__isnull=False)),
+            models.Index(
+                fields=["batch_id", "id"], name="numbers_attachment_batch", condition=Q(batch_id__isnull=False)
+            ),
             # What the approval of a campaign makes due.
             models.Index(
-                F("campaign"),
-                F("id"),
+                fields=["campaign", "id"],
                 name="numbers_attachment_waiting",
                 condition=Q(next_attempt_at__isnull=True)
                 & (
@@ -303,8 +298,7 @@ class CampaignAttachment(models.Model):
                 ),
             ),
             models.Index(
-                F("failure_code"),
-                F("id"),
+                fields=["failure_code", "id"],
                 name="numbers_attachment_failed",
                 condition=Q(status=AttachmentStatus.FAILED),
             ),
@@ -312,8 +306,7 @@ class CampaignAttachment(models.Model):
             BrinIndex(fields=["request_id"], name="numbers_attachment_request", pages_per_range=32, autosummarize=True),
             # When a number last left a campaign, which dates how long the campaign has had none.
             models.Index(
-                F("previous_campaign"),
-                F("created_at"),
+                fields=["previous_campaign", "created_at"],
                 name="numbers_attachment_departure",
                 condition=Q(previous_campaign__isnull=False),
             ),

@@ -1,4 +1,4 @@
-"""What an organization sees of its numbers. Reads only, nothing is locked."""
+"""Queries for an organization's phone numbers. They lock nothing."""
 
 from typing import Any
 from uuid import UUID
@@ -43,12 +43,12 @@ _ONE = CompiledQueryset(
 
 
 def visible_phone_numbers(*, organization_id: UUID) -> QuerySet[PhoneNumber]:
-    """The organization's ASSIGNED numbers."""
+    """Return the organization's ASSIGNED numbers."""
     return PhoneNumber.objects.filter(organization_id=organization_id, state=NumberState.ASSIGNED)
 
 
 def search_phone_numbers(rows: QuerySet[PhoneNumber], text: str) -> QuerySet[PhoneNumber]:
-    """Those whose number or label has `text` in it, in either case. A number may be written as people write it."""
+    """Filter by a part of the number, in any common notation, or of the label, in either case."""
     fragment = number_fragment(text)
     return rows.filter(contains(text) | contains(fragment) if fragment else contains(text))
 
@@ -63,7 +63,7 @@ def contains(text: str) -> Q:
 
 
 def read_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> dict[str, Any]:
-    """What is shown of one ASSIGNED number of the organization. Raises NotFound."""
+    """Return what /v1 shows of one ASSIGNED number of the organization. Raises NotFound."""
     row = _ONE.first_values(
         organization_id=organization_id, state=NumberState.ASSIGNED.value, phone_number_id=phone_number_id
     )
@@ -73,7 +73,7 @@ def read_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> dict[s
 
 
 def get_attached_phone_number(*, organization_id: UUID, phone_number_id: UUID) -> PhoneNumber:
-    """One ASSIGNED number of the organization, with the attachment that counts. Raises NotFound."""
+    """Return one ASSIGNED number of the organization with its current attachment. Raises NotFound."""
     found = (
         visible_phone_numbers(organization_id=organization_id)
         .select_related("current_attachment")
@@ -86,5 +86,5 @@ def get_attached_phone_number(*, organization_id: UUID, phone_number_id: UUID) -
 
 
 def attachment_history(*, organization_id: UUID, phone_number_id: UUID) -> QuerySet[CampaignAttachment]:
-    """The number's history with this organization. What another one did with the number before is not its business."""
+    """Return the number's history with this organization. Entries of earlier owners are left out."""
     return CampaignAttachment.objects.filter(organization_id=organization_id, phone_number_id=phone_number_id)

@@ -5,7 +5,9 @@ import time
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 
-from phone_numbers.services.bulk_operations import delete_old_operations, run_batch
+from phone_numbers.bulk_operations import BulkOperation
+from phone_numbers.services.bulk_operations import run_batch
+from phone_numbers.services.operator_jobs import delete_old_jobs
 
 # The queue of all tasks, whose lost jobs `tidy_up` deletes.
 QUEUE = "propagation"
@@ -30,4 +32,4 @@ def bulk_operations(timestamp: int) -> None:  # noqa: ARG001  (Procrastinate nam
 def delete_bulk_operations(timestamp: int) -> None:  # noqa: ARG001
     """Every hour: delete old bulk operations."""
     close_old_connections()
-    delete_old_operations()
+    delete_old_jobs(BulkOperation)

@@ -1,7 +1,7 @@
 """Orders to the carrier, what it says of numbers and campaigns, and the rate at which workers may call it."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Organization
@@ -45,16 +45,16 @@ class CarrierOrder(models.Model):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(
-                F("carrier"),
-                F("next_poll_at"),
-                F("id"),
+                fields=["carrier", "next_poll_at", "id"],
                 name="propagation_order_open",
                 condition=Q(ended_at__isnull=True),
             ),
             models.Index(
-                F("carrier_order_id"), name="propagation_order_of_carrier", condition=Q(carrier_order_id__isnull=False)
+                fields=["carrier_order_id"],
+                name="propagation_order_of_carrier",
+                condition=Q(carrier_order_id__isnull=False),
             ),
-            models.Index(F("ended_at"), name="propagation_order_ended", condition=Q(ended_at__isnull=False)),
+            models.Index(fields=["ended_at"], name="propagation_order_ended", condition=Q(ended_at__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "id"], name="propagation_carrierorder_organization_id"),

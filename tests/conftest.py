@@ -10,6 +10,7 @@ import pytest
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.db.models.signals import post_migrate
 from pytest_django import DjangoDbBlocker
 
 from agentmessage.logs import configure_logging
@@ -43,11 +44,24 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+_KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """The tests' database. A test that commits is cleaned up after by TRUNCATE, which history forbids."""
+    """The tests' database. A test that commits is cleaned up after by TRUNCATE, which history forbids.
+
+    What the migrations have filled stays: to fill it again takes longer than most tests.
+    """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_truncate")
+    truncate = connection.ops.sql_flush
+    pytest.MonkeyPatch().setattr(
+        connection.ops,
+        "sql_flush",
+        lambda style, tables, **options: truncate(style, list(set(tables) - _KEPT), **options),
+    )
+    post_migrate.receivers.clear()
 
 
 _OUR_PACKAGES = ("agentmessage", "accounts", "campaigns", "carriers", "phone_numbers", "propagation")

@@ -14,11 +14,11 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, models, transaction
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from pytest_django import Settings
 
 from accounts.actors import Actor
@@ -26,6 +26,8 @@ from accounts.groups import ADMINISTRATOR, OPERATOR, VIEWER
 from accounts.models import ApiKey, Operator, Organization
 from brands.models import Brand
 from campaigns.models import Campaign
+from inventory.imports import begin_import, run_import
+from inventory.models import InventoryImport
 from phone_numbers.bulk_operations import BulkAction, BulkOperation
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign
@@ -43,7 +45,6 @@ from tests.support.operators import browser_of, member_of
 from tests.support.propagation import fail_attachment
 from tests.support.worlds import World
 
-FORM = "application/x-www-form-urlencoded"
 NEW_PASSWORD = {"usable_password": "true", "password1": "correct horse", "password2": "correct horse"}
 LOGIN = reverse("admin:login")
 Roles = tuple[str, ...]
@@ -60,6 +61,8 @@ MODELS: dict[type[models.Model], tuple[Roles, Roles, Roles, Roles]] = {
     Brand: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),
     # POST to its page takes a step of the operation, which only the operator who began it may.
     BulkOperation: (VIEWERS, NOBODY, NOBODY, NOBODY),
+    # As above. What is added is a file, which no row here has.
+    InventoryImport: (VIEWERS, ADMINISTRATORS, NOBODY, NOBODY),
     CarrierOrder: (VIEWERS, NOBODY, NOBODY, NOBODY),
     CarrierReading: (VIEWERS, NOBODY, NOBODY, NOBODY),
     Organization: (VIEWERS, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),
@@ -116,6 +119,7 @@ class Console(World):
         self.rows: dict[type[models.Model], models.Model] = {
             PhoneNumber: self.phone_number, CampaignAttachment: self.entry, Campaign: self.campaign, Brand: self.brand,
             BulkOperation: self.operation(BulkAction.DETACH, another), CarrierOrder: order,
+            InventoryImport: self.upload(another),
             CarrierReading: CarrierReading.objects.create(carrier="simulated", subject="numbers"),
             Organization: self.organization, ApiKey: self.key, Operator: another,
             Group: Group.objects.get(name=VIEWER), LogEntry: LogEntry.objects.log_actions(
@@ -137,6 +141,14 @@ class Console(World):
         BulkOperation.objects.filter(id=operation.id).update(**fields or {"errors": 0})
         return operation
 
+    def upload(self, operator: Operator, **fields: Any) -> InventoryImport:
+        """A preview of a CSV with one new number."""
+        document = f"organization,number\n{self.organization.slug},+13125550100\n".encode()
+        job = begin_import(operator=operator, file_name="numbers.csv", document=document)
+        run_import(job.id)
+        InventoryImport.objects.filter(id=job.id).update(**fields or {"errors": 0})
+        return InventoryImport.objects.get(id=job.id)
+
     def bodies(self) -> dict[type[models.Model], tuple[dict[str, Any], dict[str, Any]]]:
         """What adds a row of a model, and what changes the one that there is."""
         organization = {"organization": str(self.organization.id)}
@@ -155,6 +167,7 @@ class Console(World):
             ApiKey: (organization | {"label": "New", "scopes": ["numbers:read"]}, {"label": "New"}),
             Operator: ({"username": "new"} | NEW_PASSWORD, {"username": "new", "is_active": "on"}),
             Group: (new, new),
+            InventoryImport: ({"file": SimpleUploadedFile("numbers.csv", b"organization,number\n")}, {}),
         }
 
 
@@ -203,6 +216,16 @@ def _steps(console: Console) -> Iterator[Row]:
         id=console.entry.batch_id, operator=console.operator, action=BulkAction.ATTACH, phase="finished"
     )
     yield Row("POST", change, OPERATORS, writers=OPERATORS, args=(finished.id,), body={"undo": "yes"})
+    change = "inventory_inventoryimport_change"
+    own, broken = console.upload(console.operator), console.upload(console.operator, phase="stopped")
+    yield Row("GET", change, STAFF, args=(own.id,))
+    for method in ("GET", "POST"):
+        yield Row(method, "inventory_inventoryimport_refused", VIEWERS, args=(console.rows[InventoryImport].pk,))
+        yield Row(method, "inventory_inventoryimport_example", STAFF)
+    for upload, body in ((own, {"digest": own.digest}), (broken, {"continue": "yes"})):
+        yield Row("POST", change, ADMINISTRATORS, writers=ADMINISTRATORS, args=(upload.id,), body=body)
+    yield Row("POST", change, NOBODY, args=(console.rows[InventoryImport].pk,), body={"digest": own.digest})
+    change = "numbers_bulkoperation_change"
     for step in (confirm, {"undo": "yes"}, {"continue": "yes"}):
         yield Row("POST", change, NOBODY, args=(console.rows[BulkOperation].pk,), body=step)
 
@@ -219,7 +242,7 @@ def _models(console: Console) -> Iterator[Row]:
             yield Row(method, f"{name}_export", view)
         yield Row("POST", f"{name}_history", view, args=(row,))
         yield Row("GET", f"{name}_add", add)
-        yield Row("POST", f"{name}_add", add, writers=add, body=added)
+        yield Row("POST", f"{name}_add", add, writers=add if added else NOBODY, body=added)
         yield Row("POST", f"{name}_change", change, writers=change, args=(row,), body=changed)
         free = console.without_history.get(model, console.rows[model]).pk
         yield Row("GET", f"{name}_delete", delete, args=(free,))
@@ -236,9 +259,9 @@ def _site(console: Console) -> Iterator[Row]:
     kind = ContentType.objects.get_for_model(PhoneNumber).pk
     for method in ("GET", "POST"):
         yield Row(method, "index", STAFF)
+        yield Row(method, "campaign_at", VIEWERS)
         yield Row(method, "password_change", STAFF)
         yield Row(method, "search", STAFF, query="?s=New")
-        yield Row(method, "campaign_at", VIEWERS)
         yield Row(method, "app_list", STAFF, args=("numbers",))
         # No row has a page outside the console.
         yield Row(method, "view_on_site", NOBODY, args=(kind, console.phone_number.id))
@@ -284,7 +307,7 @@ def test_each_role_may_what_the_table_says(role: str, settings: Settings, db: No
         address = reverse(f"admin:{row.route}", args=row.args) + row.query
         said = f"{row.method} {address} {row.body}"
         before, start = _written(), transaction.savepoint()
-        response = client.generic(row.method, address, urlencode(row.body, doseq=True), content_type=FORM)
+        response = (client.get if row.method == "GET" else client.post)(address, row.body)
         assert _is_refused(response) is (role not in row.roles), (said, response.status_code)
         assert (_written() > before) is (role in row.writers), said
         transaction.savepoint_rollback(start)

@@ -5,12 +5,11 @@ The forms of the admin trim their fields and require some of them, so the table 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db.models import Model
 from django.test import Client
 
@@ -19,6 +18,7 @@ from brands.models import Brand
 from campaigns.models import Campaign
 from phone_numbers.models import PhoneNumber
 from tests.support.api import ApiClient
+from tests.support.commands import run_command
 from tests.support.factories import make_key
 from tests.support.inventories import Ids, load_file, small_inventory
 from tests.support.operators import errors_of, page
@@ -68,14 +68,8 @@ class Doors:
 
     def command(self, name: str, *arguments: str) -> str | None:
         """A management command, with the world's organization."""
-        out, err = StringIO(), StringIO()
-        try:
-            call_command(name, f"--organization={self.world.organization.slug}", *arguments, stdout=out, stderr=err)
-        except CommandError as error:
-            return str(error)
-        except SystemExit:
-            return err.getvalue()
-        return None
+        ended = run_command(name, f"--organization={self.world.organization.slug}", *arguments)
+        return ended.err if ended.code else None
 
     def attach(self, source: str) -> str | None:
         """`attach_campaign`. A number without an owner is accepted as a number."""

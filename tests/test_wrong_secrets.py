@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.api.throttling import wrong_keys
+from accounts.api.base import wrong_keys
 from accounts.models import Scope
 from agentmessage.rates import Rate
 from agentmessage.views import wrong_tokens

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COUNTED = {"tests", "tools", "docs"}
-INNER_ROOMS = {"agentmessage/api", "agentmessage/admin", "agentmessage/db", "devserver/postgresql"}
+INNER_ROOMS = {"agentmessage/api", "agentmessage/admin", "agentmessage/db"}
 LONGEST_FILE = 400
 SQL = re.compile(
     r"(?:^|[\s(\"'])(?:SELECT\s+\S|UPDATE\s+[a-z{\"]|INSERT\s+INTO|DELETE\s+FROM\s+[a-z{\"]|COPY\s+[a-z({\"]|WITH\s+\w+\s+AS\b)"

@@ -6,14 +6,16 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminErrorList, AdminForm
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -21,6 +23,7 @@ from accounts.models import ApiKey, Scope
 from accounts.services import create_api_key, revoke_api_key
 from agentmessage.admin.base import RowAdmin, selected_ids
 from agentmessage.admin.forms import ReasonForm
+from agentmessage.admin.lists import STATUS_COLORS, NamedFilter
 from agentmessage.admin.unfold_typing import action, display
 from agentmessage.errors import ValidationFailed
 
@@ -28,28 +31,16 @@ from agentmessage.errors import ValidationFailed
 _ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
 
 
-class KeyStatusFilter(DropdownFilter):
-    """Filter keys by whether they work now."""
+class KeyStatusFilter(NamedFilter):
+    """Filter keys by whether they work now. The conditions must agree with `ApiKey.is_usable`."""
 
     title = "status"
     parameter_name = "key_status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices."""
-        return [("usable", "Usable"), ("expired", "Expired"), ("revoked", "Revoked")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
-        """Return the chosen keys. Must agree with `ApiKey.is_usable`."""
-        expired = Q(expires_at__lte=timezone.now())
-        match self.value():
-            case "usable":
-                return queryset.filter(~expired | Q(expires_at=None), revoked_at=None)
-            case "expired":
-                return queryset.filter(expired, revoked_at=None)
-            case "revoked":
-                return queryset.exclude(revoked_at=None)
-            case _:
-                return queryset
+    conditions = {
+        "usable": ("Usable", Q(expires_at__gt=Now(), revoked_at=None) | Q(expires_at=None, revoked_at=None)),
+        "expired": ("Expired", Q(expires_at__lte=Now(), revoked_at=None)),
+        "revoked": ("Revoked", Q(revoked_at__isnull=False)),
+    }
 
 
 @admin.register(ApiKey)
@@ -78,12 +69,7 @@ class ApiKeyAdmin(RowAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return everything but the label, once the key exists."""
-        if obj is None:
-            return ()
-        return (
-            "id", "organization", "prefix", "scope_list", "key_status",
-            "created_at", "last_used_at", "expires_at", "revoked_at",
-        )  # fmt: skip
+        return () if obj is None else tuple(name for name in flatten_fieldsets(self.fieldsets) if name != "label")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: keys are revoked, and history refers to them."""
@@ -91,12 +77,10 @@ class ApiKeyAdmin(RowAdmin):
 
     @display(description="scopes")
     def scope_list(self, key: ApiKey) -> str:
-        """Return the scopes in one line."""
         return ", ".join(key.scopes)
 
-    @display(description="status", label={"usable": "success", "expired": "warning", "revoked": "danger"})
+    @display(description="status", label=STATUS_COLORS)
     def key_status(self, key: ApiKey) -> str:
-        """Return whether the key works now."""
         if key.is_usable(at=timezone.now()):
             return "usable"
         return "expired" if key.revoked_at is None else "revoked"
@@ -171,14 +155,12 @@ class ApiKeyAdmin(RowAdmin):
 
     @action(description="Revoke…", permissions=["change"], icon="block")
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
-        """Ask for confirmation."""
         return self._confirm_revocation(request, queryset)
 
     @action(
         description="Revoke…", permissions=["change"], url_path="revoke", icon="block", variant=ActionVariant.DANGER
     )
     def revoke_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask for confirmation, from the page of one key."""
         return self._confirm_revocation(request, [self.get_row(request, object_id)])
 
     def _confirm_revocation(self, request: HttpRequest, keys: Sequence[ApiKey] | QuerySet[ApiKey]) -> HttpResponse:

@@ -36,16 +36,12 @@ class GroupAdmin(ChangesMixin, DjangoGroupAdmin, ExportMixin):
     form = GroupForm
     filter_horizontal = ()
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only superusers."""
+    def _only_superusers(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_superuser(request)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers."""
-        return _is_superuser(request)
+    has_add_permission = has_change_permission = _only_superusers
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
         return False
 
 
@@ -107,17 +103,16 @@ class OperatorAdmin(ChangesMixin, UserAdmin, ExportMixin):  # type: ignore[type-
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Superusers, and operators who may do more than `obj`. The page of a new password asks here, too."""
+        """Allow superusers, and operators who may do more than `obj`. The page of a new password asks here, too."""
         if not super().has_change_permission(request, obj):
             return False
         return obj is None or (isinstance(request.user, Operator) and request.user.may_edit(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Only superusers edit permissions."""
+        """Let only superusers edit permissions."""
         readonly = tuple(super().get_readonly_fields(request, obj))
         return readonly if _is_superuser(request) else (*readonly, "is_staff", "is_superuser", "user_permissions")
 

@@ -10,27 +10,13 @@ from django.utils.text import capfirst
 
 from accounts.models import Organization
 from agentmessage.admin.base import RowAdmin, link
-from agentmessage.admin.forms import RowForm
 from agentmessage.admin.lists import counted
-
-
-class OrganizationForm(RowForm):
-    """An organization."""
-
-    constraint_messages = {
-        "accounts_organization_name_not_empty": ("name", "An organization has a name."),
-        "accounts_organization_slug_form": (
-            "slug",
-            "Small letters, digits and hyphens only, and a letter or digit first.",
-        ),
-    }
 
 
 @admin.register(Organization)
 class OrganizationAdmin(RowAdmin):
     """The tenants, with links to everything that belongs to one of them."""
 
-    form = OrganizationForm
     list_display = ("name", "slug", "created_at")
     search_fields = ("name__icontains", "slug__icontains")
     when_empty = "Each tenant is an organization, which has the brands, campaigns, numbers and keys."
@@ -43,7 +29,6 @@ class OrganizationAdmin(RowAdmin):
     instead_of_deleting = "Release its numbers and revoke its keys instead."
 
     def has_history(self, row: Organization) -> bool:
-        """Whether it has ever had anything."""
         return any(getattr(row, name).exists() for name in ("brands", "campaigns", "phone_numbers", "api_keys"))
 
     def describe(self, request: HttpRequest, row: Organization) -> dict[str, Any]:

@@ -4,19 +4,24 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
+from django.conf import settings
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
 from accounts.actors import Actor
-from accounts.api.throttling import KeyThrottle, rate_limit_headers
 from accounts.models import ApiKey, Scope
 from accounts.services import find_usable_key
 from agentmessage.api.envelope import request_id_of
 from agentmessage.api.views import ApiView
-from agentmessage.counter import Usage
+from agentmessage.clients import WrongSecrets
+from agentmessage.counter import Usage, count_hit
+from agentmessage.rates import Rate
+
+wrong_keys = WrongSecrets("v1")
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -40,6 +45,38 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Return the scheme for `WWW-Authenticate`."""
         return "Bearer"
+
+
+class KeyThrottle(BaseThrottle):
+    """Limit the requests of a key to THROTTLE_RATE, and the wrong keys of a network to THROTTLE_UNAUTHORIZED_RATE.
+
+    It authenticates the request, so that wrong keys are counted. One class has both limits because DRF asks all
+    throttle classes of a view even if the first refuses, and a key from a blocked network must not be looked up.
+    """
+
+    usage: Usage | None = None
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Count the request, and leave its usage in `view.usage`. Raises AuthenticationFailed."""
+        self.usage = view.usage = wrong_keys.block(request)
+        if self.usage is not None:
+            return False
+        try:
+            key: Any = request.auth
+        except AuthenticationFailed:
+            self.usage = view.usage = wrong_keys.count(request)
+            if self.usage is None or not self.usage.is_over:
+                raise
+            return False
+        rate: Rate | None = settings.THROTTLE_RATE
+        if rate is None:
+            return True
+        self.usage = view.usage = count_hit(f"key:{key.id}", rate)
+        return not self.usage.is_over
+
+    def wait(self) -> float | None:
+        """Return the seconds until the window ends, for `Retry-After`."""
+        return None if self.usage is None else self.usage.reset
 
 
 class Scoped(Protocol):
@@ -72,8 +109,10 @@ class TenantView(ApiView):
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
         """Add the rate limit's headers to every response."""
         final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]  # DRF takes plain responses.
-        for name, value in rate_limit_headers(self.usage).items():
-            final[name] = value
+        if self.usage is not None:
+            final["RateLimit-Limit"] = str(self.usage.rate.limit)
+            final["RateLimit-Remaining"] = str(self.usage.remaining)
+            final["RateLimit-Reset"] = str(self.usage.reset)
         return final
 
     @property

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import Scope
-from agentmessage.api.requests import RequestBody
+from agentmessage.api.requests import RequestBody, StrictField
 from agentmessage.validators import LABEL_LENGTH
 
 # RFC 3339, section 5.6. `fromisoformat` alone takes weeks, dates without separators and times without seconds too.
@@ -50,49 +50,34 @@ _INVISIBLE = r"\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
         "pattern": f"^[^{_CONTROL}]*[^{_CONTROL}{_INVISIBLE}][^{_CONTROL}]*$",
     }
 )
-class _LabelField(serializers.Field[Any, Any, Any, Any]):
+class _LabelField(StrictField):
     """Not blank."""
 
-    default_error_messages = {
-        "required": "is required",
-        "null": "must be a string",
-        "invalid": "must be a string",
-    }
-
-    def to_internal_value(self, data: Any) -> str:
-        """Return the label."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return data
+    default_error_messages = {"invalid": "must be a string"}
+    kind = str
 
 
 @extend_schema_field(
     {"type": "array", "items": {"type": "string", "enum": Scope.values}, "minItems": 1, "uniqueItems": True}
 )
-class _ScopesField(serializers.Field[Any, Any, Any, Any]):
+class _ScopesField(StrictField):
     """At least one, none twice."""
 
-    default_error_messages = {
-        "required": "is required",
-        "null": "must be a list of strings",
-        "invalid": "must be a list of strings",
-    }
+    default_error_messages = {"invalid": "must be a list of strings"}
 
     def to_internal_value(self, data: Any) -> list[str]:
-        """Return the scopes."""
         if not isinstance(data, list) or not all(isinstance(scope, str) for scope in data):
             self.fail("invalid")
         return data
 
 
 @extend_schema_field({"type": "string", "format": "date-time"})
-class _MomentField(serializers.Field[Any, Any, Any, Any]):
+class _MomentField(StrictField):
     """A time in RFC 3339."""
 
     default_error_messages = {"invalid": "must be a time in RFC 3339, with its offset, or null"}
 
     def to_internal_value(self, data: Any) -> datetime:
-        """Return the time in UTC."""
         if not isinstance(data, str) or not _MOMENT.fullmatch(data):
             self.fail("invalid")
         try:

@@ -116,11 +116,14 @@ class Migration(migrations.Migration):
                 "ordering": ["name", "id"],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True), name="accounts_organization_name_not_empty"
+                        condition=models.Q(("name", ""), _negated=True),
+                        name="accounts_organization_name_not_empty",
+                        violation_error_message="An organization has a name.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("slug__regex", "^[a-z0-9][a-z0-9-]*$")),
                         name="accounts_organization_slug_form",
+                        violation_error_message="Small letters, digits and hyphens only, and a letter or digit first.",
                     ),
                 ],
             },
@@ -169,14 +172,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "API key",
                 "ordering": ["-created_at", "-id"],
-                "indexes": [
-                    models.Index(
-                        models.F("organization"),
-                        models.OrderBy(models.F("created_at"), descending=True),
-                        models.OrderBy(models.F("id"), descending=True),
-                        name="accounts_apikey_newest",
-                    )
-                ],
+                "indexes": [models.Index(fields=["organization", "-created_at", "-id"], name="accounts_apikey_newest")],
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="accounts_apikey_organization_id"),
                     models.CheckConstraint(

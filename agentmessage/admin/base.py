@@ -1,4 +1,4 @@
-"""The base of all admin pages: search by the kind of each word, narrow writes, and deletion that asks first."""
+"""The base of all admin pages: searches that use indexes, updates of changed fields only, and safe deletion."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -44,17 +44,10 @@ def any_of(lookups: Iterable[str], value: object) -> Q:
 class ReadOnlyMixin:
     """Only show rows, whatever the permissions of the operator. Precedes the admin class."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
+    def _refuse(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _refuse
 
 
 class RowAdmin(ChangesMixin, ExportMixin):
@@ -99,13 +92,12 @@ class RowAdmin(ChangesMixin, ExportMixin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the class of the list."""
         return CappedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return rows that match every word, within one organization where an autocomplete field asks for that."""
+        """Return rows that match every word; for an autocomplete field, only those of its organization."""
         organization_id = parse_uuid(request.GET.get(WithinOrganization.PARAMETER))
         if organization_id is not None and _is_autocomplete(request) and self._has_field("organization"):
             queryset = queryset.filter(organization_id=organization_id)
@@ -136,7 +128,7 @@ class RowAdmin(ChangesMixin, ExportMixin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Delete a row, or say why that is refused."""
+        """Delete a row, unless other rows refer to it."""
         row = self.get_object(request, unquote(object_id))
         if row is not None and self.has_delete_permission(request, row) and self._refuse_deletion(request, [row]):
             return HttpResponseRedirect(
@@ -145,7 +137,7 @@ class RowAdmin(ChangesMixin, ExportMixin):
         return super().delete_view(request, object_id, extra_context)
 
     def _refuse_deletion(self, request: HttpRequest, rows: Any) -> bool:
-        """Say what refers to the rows, if anything does. Django would load all of it, perhaps a million numbers."""
+        """Name what refers to the rows, if anything does. Django would load all of it, possibly a million numbers."""
         if not (found := list(_protecting(rows))):
             return False
         named = f"“{rows[0]}”" if len(rows) == 1 else "These rows"
@@ -166,7 +158,7 @@ class RowAdmin(ChangesMixin, ExportMixin):
         return super().response_action(request, queryset)
 
     def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        """Return the context that a custom page needs to look like the others."""
+        """Return the context of a custom page."""
         return self.admin_site.each_context(request) | {"title": title, "opts": self.opts}
 
     def get_row(self, request: HttpRequest, object_id: str) -> Any:
@@ -187,7 +179,6 @@ class MomentRangeFilter(RangeDateTimeFilter):
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows within the range."""
         for end, lookup, whole_day in (("from", "gte", time.min), ("to", "lte", time.max)):
             moment = self._moment(end, whole_day)
             if moment is not None:
@@ -225,7 +216,7 @@ def _is_autocomplete(request: HttpRequest) -> bool:
 
 
 def _protecting(objs: Sequence[Model] | QuerySet[Any]) -> Iterable[str]:
-    """Say how many rows of which models refer to these rows."""
+    """Yield how many rows of each model refer to these rows."""
     first = objs[0] if objs else None
     for relation in first._meta.get_fields(include_hidden=True) if first is not None else ():
         if not isinstance(relation, ManyToOneRel) or relation.on_delete is not PROTECT:

@@ -2,8 +2,10 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
 import structlog
@@ -52,20 +54,32 @@ class ExportMixin(ModelAdmin):
             changelist = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
             return HttpResponseRedirect(f"{changelist}?{query.urlencode()}")
         columns = dict(self._columns(self.get_list_display(request)))
-        cells = ([lookup_field(name, row, self)[2] for name in columns.values()] for row in in_pages(rows))
-        response = StreamingHttpResponse(csv_chunks(columns, cells), content_type="text/csv; charset=utf-8")
+        cells = ([read(row) for read in columns.values()] for row in in_pages(rows))
         name = f"{slugify(str(self.opts.verbose_name_plural))}-{timezone.now():%Y-%m-%dT%H%M%SZ}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return csv_response(name, columns, cells)
 
-    def _columns(self, listed: Iterable[Any]) -> Iterator[tuple[str, str]]:
-        """Yield the header and the name of each column."""
+    def _columns(self, listed: Iterable[Any]) -> Iterator[tuple[str, Callable[[Any], object]]]:
+        """Yield the header and the reader of each column."""
         fields = {field.name: field for field in self.opts.concrete_fields}
         for name in (self.opts.pk.name, *listed, *self.export_also):
             if name in fields and fields[name].is_relation:
-                yield fields[name].attname, fields[name].attname
+                yield fields[name].attname, attrgetter(fields[name].attname)
             header = name if name in fields else getattr(getattr(self, name, None), "short_description", name)
-            yield header.replace(" ", "_"), name
+            # Of the columns, fields are the most, and Django's way to look one up takes ten times as long.
+            read = attrgetter(name) if name in fields else partial(self._look_up, name)
+            yield header.replace(" ", "_"), read
+
+    def _look_up(self, name: str, row: Model) -> object:
+        return lookup_field(name, row, self)[2]
+
+
+def csv_response(name: str, header: Iterable[str], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
+    """Stream a CSV as a file to keep."""
+    return StreamingHttpResponse(
+        csv_chunks(header, rows),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def csv_chunks(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:

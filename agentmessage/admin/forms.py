@@ -1,11 +1,10 @@
 """The base of all admin forms: it reports in words what the database would refuse."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import BaseConstraint, Model, Q, UniqueConstraint
 from django.utils.functional import cached_property
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -35,10 +34,8 @@ class RowForm(ReasonForm, forms.ModelForm):  # type: ignore[type-arg]  # The adm
     """Validate the whole row against its model's constraints.
 
     Django skips a constraint if one of its fields is not on the form; the database would then refuse the row, a 500.
-    `constraint_messages` maps a constraint to the field that shows its error, and to its message.
+    The first field that a condition names shows its message, and the last one of a unique constraint.
     """
-
-    constraint_messages: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def _post_clean(self) -> None:
         # Django's own validation of the constraints is switched off meanwhile, or each error would appear twice.
@@ -64,8 +61,17 @@ class RowForm(ReasonForm, forms.ModelForm):  # type: ignore[type-arg]  # The adm
                 try:
                     constraint.validate(model, self.instance, exclude=wrong)
                 except ValidationError as error:
-                    field, message = self.constraint_messages.get(constraint.name, (None, None))
-                    self.add_error(field if field in self.fields else None, message or error)
+                    field = _field_of(constraint)
+                    self.add_error(field if field in self.fields else None, error)
+
+
+def _field_of(constraint: BaseConstraint) -> str:
+    if isinstance(constraint, UniqueConstraint):
+        return constraint.fields[-1]
+    first: Any = constraint.condition  # type: ignore[attr-defined]  # No other kind is on a form.
+    while isinstance(first, Q):
+        first = first.children[0]
+    return str(first[0]).partition("__")[0]
 
 
 class SameOrganizationForm(RowForm):

@@ -15,6 +15,20 @@ from agentmessage.admin.moments import moment_column
 
 CAP = 10_000
 
+STATUS_COLORS: dict[str, str] = {
+    status: color
+    for color, statuses in {
+        "success": ("ACTIVE", "APPROVED", "ASSIGNED", "VERIFIED", "VETTED_VERIFIED", "propagated", "usable", "changed"),
+        "info": ("AVAILABLE", "submitted", "unchanged"),
+        "warning": ("PENDING", "SELF_DECLARED", "pending", "removing", "expired"),
+        "danger": (
+            "REJECTED", "EXPIRED", "SUSPENDED", "UNVERIFIED", "QUARANTINED", "LOST", "failed", "revoked", "busy",
+        ),
+    }.items()
+    for status in statuses
+}  # fmt: skip
+"""What every list and page shows a status in, whatever has it."""
+
 
 class CappedCount(int):
     """A count up to `CAP`; as text, "10,000+" for all that are larger."""
@@ -53,7 +67,6 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Generic for type 
 
     @cached_property
     def count(self) -> CappedCount:
-        """Return how many rows there are."""
         return counted(cast("QuerySet[Any]", self.object_list))
 
 
@@ -72,7 +85,6 @@ class CappedChangeList(ChangeList):
         self.list_display_links = [moments.get(name, name) for name in self.list_display_links or ()]
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page."""
         super().get_results(request)
         if not (self.has_active_filters or self.query):
             self.full_result_count = self.result_count
@@ -85,10 +97,8 @@ class NamedFilter(DropdownFilter):
     """Label and condition by the parameter's value."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices."""
         return [(name, label) for name, (label, _) in self.conditions.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that meet the chosen condition."""
         chosen = self.conditions.get(self.value() or "")
         return queryset.filter(chosen[1]) if chosen else queryset

@@ -41,7 +41,6 @@ class OpenApiView(_DocumentView):
     """/v1/openapi.json."""
 
     def get(self, request: Request) -> HttpResponse:
-        """Return the OpenAPI document."""
         return _file(request, document(), "application/json")
 
 
@@ -49,7 +48,6 @@ class TypesView(_DocumentView):
     """/v1/types.d.ts."""
 
     def get(self, request: Request) -> HttpResponse:
-        """Return the TypeScript types."""
         response = _file(request, types(), "text/plain; charset=utf-8")
         response["Content-Disposition"] = 'inline; filename="agentmessage.d.ts"'
         return response

@@ -1,4 +1,4 @@
-"""What every request gets: an ID, a line in the log, and below /v1 the envelope."""
+"""Middleware for every request: its ID, its log line, and below /v1 the envelope."""
 
 import re
 import time
@@ -24,13 +24,13 @@ from agentmessage.metrics import observe
 log = structlog.get_logger("agentmessage.request")
 
 Next = Callable[[HttpRequest], HttpResponseBase]
-# `v1` as the first word of a path, however it is written: /V1/, //v1/, /./v1, /\v1, /v1;x, and /%761/ after decoding.
 _PAGES_FOR_PROGRAMS = frozenset({"/healthz", "/readyz", "/metrics"})
+# `v1` as the first word of a path, in any form: /V1/, //v1/, /./v1, /\v1, /v1;x, and /%761/ after decoding.
 _BEGINS_WITH_V1 = re.compile(r"\W*v1(?!\w)", re.IGNORECASE)
 
 
 class RequestMiddleware:
-    """The outermost middleware, so that its ID is on every response, also on one that another middleware made."""
+    """The outermost middleware, so that every response has the ID, including those of other middleware."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -64,7 +64,7 @@ class RequestMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer a client that disconnected while a view outside of /v1 read its body: nothing has crashed."""
+        """Answer 400 if the client disconnected while a view outside of /v1 read its body; that is not a crash."""
         return HttpResponseBadRequest() if isinstance(exception, UnreadablePostError) else None
 
 
@@ -81,25 +81,24 @@ class CorsMiddleware(_CorsMiddleware):
 
 
 class ServePrograms:
-    """Answers what programs call at once, so that it does not pass through the middleware that comes after this one.
+    """Serve the API, webhooks, health checks and metrics without the middleware that follows.
 
-    That is Django's for people with a browser: sessions, messages, CSRF and sign-in cost 40 µs a request, and a caller
-    with a key has no use for them. Nor does it compare the Host header with ALLOWED_HOSTS, because a load balancer, a
-    scrape and a carrier's webhook send whatever address they reach the service by.
+    Sessions, messages, CSRF and sign-in are for browsers; they cost 40 µs a request. The Host header is not compared
+    with ALLOWED_HOSTS either: load balancers, scrapes and webhooks send whatever address they reach the service by.
     """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer a program, or pass the request on."""
+        """Call the view, or pass the request on."""
         path = request.path_info
         if not (is_api_path(path) or path.startswith("/carrier/") or path in _PAGES_FOR_PROGRAMS):
             return self.get_response(request)
         try:
             match = resolve_api(path)
         except Resolver404:
-            # With or without a key, and never a redirect: there is nothing here to protect.
+            # With or without a key, and never a redirect: an unknown route protects nothing.
             return refuse(request, ErrorCode.NOT_FOUND)
         request.resolver_match = match
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
@@ -107,33 +106,33 @@ class ServePrograms:
 
 
 def is_api_path(path: str) -> bool:
-    """Return whether the path is /v1 or below it, in any spelling, so that the response has to be in the envelope."""
+    """Return whether the path is /v1 or below it, in any form, so that the response has to be in the envelope."""
     return path.startswith("/v1/") or _BEGINS_WITH_V1.match(unquote(path)) is not None
 
 
-# What an ID is to the routes, whichever it is: this many characters without a slash. No word in a route is that long.
+# To the routes, an ID is this many characters without a slash. No other segment of a route is that long.
 _ID_LENGTH = 36
 _ANY_ID = "00000000-0000-0000-0000-000000000000"
 
 
 def resolve_api(path: str) -> ResolverMatch:
-    """Return what Django's `resolve` does, found once for all IDs of a path. Raises Resolver404."""
+    """Resolve a path as Django does, and cache the result for all IDs in it. Raises Resolver404."""
     segments = path.split("/")
     ids = [segment for segment in segments if len(segment) == _ID_LENGTH]
     shape = "/".join([_ANY_ID if len(segment) == _ID_LENGTH else segment for segment in segments])
     match = _resolve(shape)
     if list(match.kwargs.values()) != [_ANY_ID] * len(ids):
-        # No route for IDs, or one that takes other things as well.
+        # The route takes no IDs, or other parameters as well.
         return resolve(path)
     return ResolverMatch(match.func, (), dict(zip(match.kwargs, ids, strict=True)), match.url_name, route=match.route)
 
 
-# Bounded, since a client may make up paths.
+# Bounded, because clients can make up paths.
 _resolve = lru_cache(maxsize=256)(resolve)
 
 
 def _in_envelope(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Replace an error page of Django's own (a crash outside of a view, say), which is HTML, by the envelope."""
+    """Replace one of Django's HTML error pages, for example after a crash in a middleware, with the envelope."""
     if isinstance(response, Envelope) or response.status_code < 400:
         return response
     other = ErrorCode.INTERNAL_ERROR if response.status_code >= 500 else ErrorCode.INVALID_INPUT
@@ -144,7 +143,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def _known_method(request: HttpRequest) -> str:
-    """Return the method, or `other`: a client may make up methods, and metrics by method must not grow with them."""
+    """Return the method, or `other`, because clients can make up methods, and each one would be a new time series."""
     return request.method if request.method in _METHODS else "other"
 
 

@@ -57,7 +57,6 @@ class CursorField(serializers.Field[Any, Any, Any, Any]):
     default_error_messages = {"invalid": _NOT_OURS}
 
     def to_internal_value(self, data: str) -> Cursor:
-        """Return the page boundary."""
         try:
             return Cursor.decode(data)
         except (ValueError, OverflowError):
@@ -78,7 +77,6 @@ class KeysetPagination(BasePagination):
     """
 
     def paginate_queryset(self, queryset: QuerySet[Any, Any], request: Request, view: Any = None) -> list[Any]:
-        """Return the rows of the page."""
         self.limit: int = view.query["limit"]
         after: Cursor | None = view.query["cursor"]
         page = queryset.order_by("-created_at", "-id")

@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, NoReturn
 from uuid import UUID
 
 import orjson
@@ -211,14 +211,29 @@ UUID_SCHEMA = {
 }
 
 
+class StrictField(serializers.Field[Any, Any, Any, Any]):
+    """One kind of JSON value, and one message for every other: DRF's own fields convert what they are sent."""
+
+    default_error_messages = {"required": "is required"}
+    kind: ClassVar[type] = object
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        """Raise ValidationError. Null is a value of another kind."""
+        super().fail("invalid" if key == "null" else key, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, self.kind):
+            self.fail("invalid")
+        return data
+
+
 @extend_schema_field(UUID_SCHEMA)
-class UUIDField(serializers.Field[Any, Any, Any, Any]):
+class UUIDField(StrictField):
     """An ID, as `agentmessage.ids.parse_uuid` takes it: DRF's own field takes braces, bare hex and numbers too."""
 
-    default_error_messages = {"required": "is required", "null": NOT_A_UUID, "invalid": NOT_A_UUID}
+    default_error_messages = {"invalid": NOT_A_UUID}
 
     def to_internal_value(self, data: Any) -> UUID:
-        """Return the ID."""
         value = parse_uuid(data)
         if value is None:
             self.fail("invalid")
@@ -231,7 +246,6 @@ class ChoiceField(serializers.ChoiceField):
     default_error_messages = {"invalid_choice": "must be one of {choices}"}
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the word."""
         if not isinstance(data, str) or data not in self.choices:
             self.fail("invalid_choice", choices=", ".join(self.choices))
         return data
@@ -244,7 +258,6 @@ class WholeNumberField(serializers.IntegerField):
     _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
     def to_internal_value(self, data: Any) -> int:
-        """Return the number."""
         if not self._DIGITS.fullmatch(data) or not self.min_value <= int(data) <= self.max_value:  # type: ignore[operator]  # Both bounds are given.
             self.fail("invalid", min_value=self.min_value, max_value=self.max_value)
         return int(data)

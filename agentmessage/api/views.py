@@ -101,6 +101,11 @@ class ApiView(APIView):
         if not self.operation.is_conditional and has_preconditions(request):
             check_preconditions(request)
 
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The query parameters of a list that name columns."""
+        return {name: value for name, value in self.query.items() if name not in ("limit", "cursor", "search")}
+
     @cached_property
     def body(self) -> dict[str, Any]:
         """The request's body, as the operation's serializer reads it."""

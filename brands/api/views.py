@@ -1,6 +1,7 @@
 """/v1/brands and /v1/brands/{id}."""
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 
 from accounts.api.base import TenantView
@@ -8,7 +9,6 @@ from accounts.models import Scope
 from agentmessage.api.envelope import success_with_etag
 from agentmessage.api.requests import path_uuid
 from agentmessage.api.views import Operation
-from agentmessage.errors import NotFound
 from brands.api.serializers import BrandQuery, BrandSerializer
 from brands.models import Brand
 
@@ -25,8 +25,8 @@ class BrandsView(TenantView):
 
         The brands of your organization, newest first.
         """
-        filters = {name: self.query[name] for name in ("identity_status",) if name in self.query}
-        return self.paginated(Brand.objects.filter(organization_id=self.organization_id, **filters), BrandSerializer)
+        rows = Brand.objects.filter(organization_id=self.organization_id, **self.filters)
+        return self.paginated(rows, BrandSerializer)
 
 
 class BrandView(TenantView):
@@ -42,7 +42,5 @@ class BrandView(TenantView):
 
         One brand of your organization.
         """
-        brand = Brand.objects.filter(organization_id=self.organization_id, id=path_uuid(brand_id)).first()
-        if brand is None:
-            raise NotFound
+        brand = get_object_or_404(Brand, organization_id=self.organization_id, id=path_uuid(brand_id))
         return success_with_etag(request, BrandSerializer(brand).data)

@@ -74,31 +74,30 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
-                "indexes": [
-                    models.Index(
-                        models.F("organization"),
-                        models.OrderBy(models.F("created_at"), descending=True),
-                        models.OrderBy(models.F("id"), descending=True),
-                        name="brands_brand_newest",
-                    )
-                ],
+                "indexes": [models.Index(fields=["organization", "-created_at", "-id"], name="brands_brand_newest")],
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="brands_brand_organization_id"),
                     models.UniqueConstraint(
-                        fields=("organization", "tcr_brand_id"), name="brands_brand_tcr_brand_id_once"
+                        fields=("organization", "tcr_brand_id"),
+                        name="brands_brand_tcr_brand_id_once",
+                        violation_error_message="The organization has a brand of this id already.",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True), name="brands_brand_name_not_empty"
+                        condition=models.Q(("name", ""), _negated=True),
+                        name="brands_brand_name_not_empty",
+                        violation_error_message="A brand has a name.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("identity_status__in", ["SELF_DECLARED", "UNVERIFIED", "VERIFIED", "VETTED_VERIFIED"])
                         ),
                         name="brands_brand_identity_status_known",
+                        violation_error_message="TCR has no such status.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("tcr_brand_id__regex", "^B[A-Z0-9]{6,11}$")),
                         name="brands_brand_tcr_brand_id_form",
+                        violation_error_message="B and 6 to 11 capitals or digits, as in BABC123.",
                     ),
                 ],
             },

@@ -1,6 +1,7 @@
 """/v1/campaigns and /v1/campaigns/{id}."""
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 
 from accounts.api.base import TenantView
@@ -8,7 +9,6 @@ from accounts.models import Scope
 from agentmessage.api.envelope import success_with_etag
 from agentmessage.api.requests import path_uuid
 from agentmessage.api.views import Operation
-from agentmessage.errors import NotFound
 from campaigns.api.serializers import CampaignQuery, CampaignSerializer
 from campaigns.selectors import visible_campaigns
 
@@ -25,8 +25,7 @@ class CampaignsView(TenantView):
 
         The campaigns of your organization, newest first.
         """
-        filters = {name: self.query[name] for name in ("status", "brand_id") if name in self.query}
-        rows = visible_campaigns(organization_id=self.organization_id).filter(**filters)
+        rows = visible_campaigns(organization_id=self.organization_id).filter(**self.filters)
         return self.paginated(rows, CampaignSerializer)
 
 
@@ -43,7 +42,6 @@ class CampaignView(TenantView):
 
         One campaign of your organization.
         """
-        campaign = visible_campaigns(organization_id=self.organization_id).filter(id=path_uuid(campaign_id)).first()
-        if campaign is None:
-            raise NotFound
+        rows = visible_campaigns(organization_id=self.organization_id)
+        campaign = get_object_or_404(rows, id=path_uuid(campaign_id))
         return success_with_etag(request, CampaignSerializer(campaign).data)

@@ -155,20 +155,19 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["name", "id"],
                 "indexes": [
-                    models.Index(
-                        models.F("organization"),
-                        models.OrderBy(models.F("created_at"), descending=True),
-                        models.OrderBy(models.F("id"), descending=True),
-                        name="campaigns_campaign_newest",
-                    )
+                    models.Index(fields=["organization", "-created_at", "-id"], name="campaigns_campaign_newest")
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("organization", "id"), name="campaigns_campaign_organization_id"),
                     models.UniqueConstraint(
-                        fields=("organization", "tcr_campaign_id"), name="campaigns_campaign_tcr_campaign_id_once"
+                        fields=("organization", "tcr_campaign_id"),
+                        name="campaigns_campaign_tcr_campaign_id_once",
+                        violation_error_message="The organization has a campaign of this id already.",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("name", ""), _negated=True), name="campaigns_campaign_name_not_empty"
+                        condition=models.Q(("name", ""), _negated=True),
+                        name="campaigns_campaign_name_not_empty",
+                        violation_error_message="A campaign has a name.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -205,26 +204,31 @@ class Migration(migrations.Migration):
                             )
                         ),
                         name="campaigns_campaign_usecase_known",
+                        violation_error_message="TCR has no such use case.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("status__in", ["PENDING", "ACTIVE", "REJECTED", "EXPIRED"])),
                         name="campaigns_campaign_status_known",
+                        violation_error_message="TCR has no such status.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("carrier_status__in", ["PENDING", "APPROVED", "REJECTED", "SUSPENDED"])),
                         name="campaigns_campaign_carrier_status_known",
+                        violation_error_message="There is no such status.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("tcr_campaign_id__regex", "^C[A-Z0-9]{6,11}$")),
                         name="campaigns_campaign_tcr_campaign_id_form",
+                        violation_error_message="C and 6 to 11 capitals or digits, as in CABC123.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("suspended_until__isnull", True),
                             models.Q(("suspension_reason", ""), _negated=True),
+                            ("suspended_until__isnull", True),
                             _connector="OR",
                         ),
                         name="campaigns_campaign_suspension_reason",
+                        violation_error_message="A suspension that ends has a reason.",
                     ),
                 ],
             },

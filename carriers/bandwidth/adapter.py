@@ -5,7 +5,6 @@ Bandwidth/cli cmd/tnoption/assign.go and cmd/number/details.go.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -14,18 +13,14 @@ from urllib.parse import SplitResult, quote
 from xml.etree.ElementTree import Element
 
 from carriers.bandwidth import tendlc, xml_format
-from carriers.bandwidth.address import Address
-from carriers.bandwidth.oauth import Token
+from carriers.bandwidth.account import Address, Token
 from carriers.bandwidth.outcomes import failure_of, report_of, report_of_rejection
 from carriers.bandwidth.xml_format import Order, OrderError
 from carriers.base import (
-    DEFAULT_ACCOUNT,
-    LOCAL_NUMBERS,
     AssignmentPage,
     CampaignApproval,
     CarrierRefused,
     CarrierUnavailable,
-    Deadline,
     Failure,
     FailureKind,
     ListedBrand,
@@ -34,8 +29,9 @@ from carriers.base import (
     OrderReport,
     OrderRequest,
     Pace,
+    unreadable,
 )
-from carriers.http import Answer, HttpCaller
+from carriers.http import Answer, HttpCarrier
 
 _RESPONSE, _REPORT, _ORDER = "TnOptionOrderResponse", "TnOptionOrderReportResponse", "TnOptionOrder"
 _DETAILS = "TelephoneNumberResponse"
@@ -52,14 +48,12 @@ _TRANSIENT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY)
 _NO_SUCH_NUMBER_CODE = "12512"
 
 
-class BandwidthCarrier:
+class BandwidthCarrier(HttpCarrier):
     """Version 1 is asked with HTTP Basic and ten digits, version 2 with an OAuth token and E.164.
 
     `Address.read` says which addresses it takes.
     """
 
-    name = DEFAULT_ACCOUNT
-    number_types = LOCAL_NUMBERS
     lookup_size = 1
     page_size = page_step = tendlc.PAGE_SIZE
 
@@ -69,7 +63,7 @@ class BandwidthCarrier:
         self._base = address.account_base
         self._account = address.account
         self._has_ten_digits = address.version == "1"
-        self._caller = HttpCaller(pace=pace)
+        super().__init__(pace=pace)
         credentials = (address.user, address.secret)
         self._basic = credentials if address.version == "1" else None
         self._token = Token(url=address.token_url, credentials=credentials) if address.version == "2" else None
@@ -80,14 +74,7 @@ class BandwidthCarrier:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
         return cls(address=Address.read(url), pace=pace)
 
-    def until(self, deadline: Deadline) -> Self:
-        """See `Carrier`."""
-        bound = copy(self)
-        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
-        return bound
-
     def submit(self, order: OrderRequest) -> OrderReport:
-        """See `Carrier`."""
         sent, unsupported = self._formatted(order.numbers)
         if not sent:
             return OrderReport(failures=unsupported)
@@ -95,7 +82,7 @@ class BandwidthCarrier:
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             element = xml_format.parse(answer.body, _RESPONSE).find(_ORDER)
             if element is None:
-                raise xml_format.unreadable()
+                raise unreadable()
             placed = report_of(_ours(xml_format.read_order(element), order), sent, unsupported)
             return tendlc.with_registration(self._get_json, self._list_access, order, placed)
         if answer.status == HTTPStatus.CONFLICT:
@@ -115,7 +102,6 @@ class BandwidthCarrier:
         raise exception
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """See `Carrier`."""
         report = self._find(order)
         if report is None:
             return None
@@ -140,7 +126,7 @@ class BandwidthCarrier:
         listed = self._order(order, found.order_id)
         if listed is None:
             # A list that has it and an order that is not there: it may be on its way. None would place it again.
-            raise xml_format.unreadable()
+            raise unreadable()
         return report_of(listed, sent, unsupported)
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -200,15 +186,13 @@ class BandwidthCarrier:
         return tendlc.pages(self._get_json, self._list_access, position)
 
     def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `CarrierAccount`. The list of assignments has them all."""
+        """See `Carrier`. The list of assignments has them all."""
         return iter(())
 
     def brands(self) -> Iterator[ListedBrand]:
-        """See `CarrierAccount`."""
         return tendlc.brands(self._get_json, self._list_access)
 
     def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-        """See `CarrierAccount`."""
         return tendlc.campaigns(self._get_json, self._list_access, tcr_brand_ids)
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
@@ -236,14 +220,6 @@ class BandwidthCarrier:
             raise denied[0]
         return None
 
-    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
-        """See `Carrier`. Campaigns go by their TCR ID."""
-        return [] if campaign_id is None else [campaign_id]
-
-    def close(self) -> None:
-        """See `Carrier`."""
-        self._caller.close()
-
     def _order(self, order: OrderRequest, carrier_order_id: str) -> Order | None:
         answer = self._call("GET", f"{self._base}/tnoptions/{quote(carrier_order_id, safe='')}")
         if _is_absent(answer, _REPORT, _RESPONSE):
@@ -252,7 +228,7 @@ class BandwidthCarrier:
             raise _exception_for(answer)
         found = _ours(xml_format.read_order(xml_format.parse(answer.body, _ORDER)), order)
         if found.order_id.lower() != carrier_order_id.lower():
-            raise xml_format.unreadable()
+            raise unreadable()
         return found
 
     def _formatted(self, numbers: Sequence[str]) -> tuple[dict[str, str], dict[str, Failure]]:
@@ -305,7 +281,7 @@ class BandwidthCarrier:
 def _ours(answered: Order, order: OrderRequest) -> Order:
     """Raises CarrierUnavailable for an order that bears another id than ours."""
     if (answered.customer_order_id or order.order_id).lower() != order.order_id.lower():
-        raise xml_format.unreadable()
+        raise unreadable()
     return answered
 
 
@@ -314,7 +290,7 @@ def _is_absent(answer: Answer, *roots: str) -> bool:
     if answer.status != HTTPStatus.NOT_FOUND:
         return False
     if not answer.is_declared_as("xml"):
-        raise xml_format.unreadable()
+        raise unreadable()
     xml_format.parse(answer.body, *roots)
     return True
 

@@ -15,7 +15,6 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 import structlog
 
 from carriers.base import (
@@ -37,6 +36,7 @@ from carriers.base import (
     carriers_date,
     carriers_name,
     carriers_words,
+    unreadable,
 )
 from carriers.http import Answer
 
@@ -106,7 +106,7 @@ def pages(get: Get, access: Access, position: int) -> Iterator[AssignmentPage]:
 
 
 def brands(get: Get, access: Access) -> Iterator[ListedBrand]:
-    """See `CarrierAccount.brands`."""
+    """See `Carrier.brands`."""
     for record in _records(get, access, "tendlc/brands"):
         match record:
             case {"brandId": str() as brand_id, **fields}:
@@ -116,7 +116,7 @@ def brands(get: Get, access: Access) -> Iterator[ListedBrand]:
 
 
 def campaigns(get: Get, access: Access, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-    """See `CarrierAccount.campaigns`. All are read: the filter by brand takes a part of an ID for the whole."""
+    """See `Carrier.campaigns`. All are read: the filter by brand takes a part of an ID for the whole."""
     for record in _records(get, access, "tendlc/campaigns"):
         match record:
             case {"campaignId": str() as campaign_id, "brandId": str() as brand_id, **fields} if (
@@ -142,7 +142,7 @@ def look_up(get: Get, access: Access, number: str) -> Iterator[tuple[str, str | 
         return
     assignment = _assignment(content.get("data"))
     if assignment is None or assignment.number != number:
-        raise _unreadable()
+        raise unreadable()
     if assignment.state is AssignmentState.FAILED:
         yield number, None
     elif assignment.state is AssignmentState.ASSIGNED:
@@ -223,7 +223,7 @@ def _list(get: Get, access: Access, path: str, params: Mapping[str, str]) -> tup
         case {"data": list() as records, "page": {"totalElements": int() as total}}:
             return records, total
     # Without a total, the end of the list cannot be distinguished from a truncated page.
-    raise _unreadable()
+    raise unreadable()
 
 
 def _ask(get: Get, access: Access, path: str, params: Mapping[str, str] | None) -> dict[str, Any] | None:
@@ -238,13 +238,7 @@ def _ask(get: Get, access: Access, path: str, params: Mapping[str, str] | None) 
     if answer.status != HTTPStatus.OK:
         words = f"Bandwidth answered with HTTP {answer.status}."
         raise CarrierUnavailable(words, carrier_code=str(answer.status))
-    try:
-        content = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        raise _unreadable() from None
-    if not isinstance(content, dict):
-        raise _unreadable()
-    return content
+    return answer.read_object()
 
 
 def _is_html(answer: Answer) -> bool:
@@ -263,7 +257,3 @@ def _assignment(record: object) -> Assignment | None:
             state = _STATES.get(status, AssignmentState.UNKNOWN) if isinstance(status, str) else AssignmentState.UNKNOWN
             return Assignment(number, campaign or None, state if campaign else AssignmentState.UNKNOWN)
     return None
-
-
-def _unreadable() -> CarrierUnavailable:
-    return CarrierUnavailable("Bandwidth's answer cannot be read.")

@@ -17,10 +17,10 @@ from defusedxml.ElementTree import fromstring
 from carriers.base import (
     CampaignApproval,
     CampaignDecision,
-    CarrierUnavailable,
     OrderAction,
     OrderRequest,
     undocumented,
+    unreadable,
 )
 from carriers.http import Answer
 
@@ -268,11 +268,6 @@ def _read_networks(campaign: Element) -> Iterator[tuple[str, CampaignDecision]]:
 def text_of(element: Element, path: str) -> str | None:
     """The text at `path`; None if it is absent or blank."""
     return (element.findtext(path) or "").strip() or None
-
-
-def unreadable() -> CarrierUnavailable:
-    """Return the exception for an answer in an unknown format."""
-    return CarrierUnavailable("Bandwidth's answer cannot be read.")
 
 
 def _is_ours(element: Element, customer_order_id: str) -> bool:

@@ -2,9 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from carriers.simulated.faults import Faults
 from carriers.simulated.server import SimulatorServer
@@ -21,35 +23,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=float, default=0.0)
 
 
-def serve(*, port: int, data: Path | None, seed: int | None, faults: Faults, announce: Callable[[str], object]) -> None:
+def serve(options: Mapping[str, Any], *, announce: Callable[[str], object]) -> None:
     """Serve until interrupted. `announce` is called with the CARRIER_URL as soon as the port is open.
 
-    Raises OSError if the port is taken.
+    Raises OSError if the port is taken, with a sentence.
     """
-    server = SimulatorServer(port=port, data=data, faults=faults, seed=seed)
-    announce(server.url)
+    faults = Faults().changed({field.name: options[field.name] for field in fields(Faults)})
     try:
+        server = SimulatorServer(port=options["port"], data=options["data"], faults=faults, seed=options["seed"])
+    except OSError as error:
+        raise OSError(f"Cannot listen on 127.0.0.1:{options['port']}: {error.strerror}.") from error
+    announce(server.url)
+    with suppress(KeyboardInterrupt):
         server.serve()
-    except KeyboardInterrupt:
-        return
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves until it is interrupted."""
+def main() -> None:
+    """Serve, and print the CARRIER_URL where the caller does not know the port."""
     parser = argparse.ArgumentParser(prog="python -m carriers.simulated", description=__doc__)
     add_arguments(parser)
-    given = vars(parser.parse_args(arguments))
-    faults = Faults().changed({field.name: given[field.name] for field in fields(Faults)})
+    options = vars(parser.parse_args())
 
     def announce(url: str) -> None:
-        if given["port"] == 0:  # Any other port is known to the caller.
+        if options["port"] == 0:
             sys.stdout.write(f"{url}\n")
             sys.stdout.flush()
 
     try:
-        serve(port=given["port"], data=given["data"], seed=given["seed"], faults=faults, announce=announce)
+        serve(options, announce=announce)
     except OSError as error:
-        sys.exit(f"Cannot listen on 127.0.0.1:{given['port']}: {error.strerror}.")
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

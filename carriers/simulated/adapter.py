@@ -1,31 +1,24 @@
 """The adapter of the simulated carrier (`carriers.simulated`)."""
 
-import json
-from collections.abc import Collection, Iterator, Sequence
-from copy import copy
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, quote
 
+import orjson
+
 from carriers.base import (
-    DEFAULT_ACCOUNT,
-    LOCAL_NUMBERS,
-    AssignmentPage,
     CampaignApproval,
     CampaignDecision,
     CarrierRefused,
-    CarrierUnavailable,
-    Deadline,
     Failure,
     FailureKind,
-    ListedBrand,
-    ListedCampaign,
-    ListUnavailable,
     OrderReport,
     OrderRequest,
     Pace,
     carriers_words,
+    unreadable,
 )
-from carriers.http import Answer, HttpCaller
+from carriers.http import Answer, HttpCarrier
 
 DEFAULT_BATCH = 1000
 _KINDS = {
@@ -36,16 +29,13 @@ _KINDS = {
 }
 
 
-class SimulatedCarrier:
+class SimulatedCarrier(HttpCarrier):
     """`simulated://[host[:port]][?batch=1000]`; without a host the one that `make run` starts beside port 8000."""
-
-    name = DEFAULT_ACCOUNT
-    number_types = LOCAL_NUMBERS
 
     def __init__(self, *, base: str, pace: Pace, batch_size: int = DEFAULT_BATCH) -> None:
         self.batch_size = self.lookup_size = self.page_size = self.page_step = batch_size
         self._base = base
-        self._caller = HttpCaller(pace=pace)
+        super().__init__(pace=pace)
 
     @classmethod
     def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
@@ -55,14 +45,7 @@ class SimulatedCarrier:
             raise ValueError("batch must be a number from 1 to 10000.")
         return cls(base=f"http://{url.hostname or '127.0.0.1'}:{url.port or 8001}", pace=pace, batch_size=int(batch))
 
-    def until(self, deadline: Deadline) -> Self:
-        """See `Carrier`."""
-        bound = copy(self)
-        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
-        return bound
-
     def submit(self, order: OrderRequest) -> OrderReport:
-        """See `Carrier`."""
         answer = self._call(
             "POST",
             "/orders",
@@ -74,7 +57,7 @@ class SimulatedCarrier:
             },
         )
         if answer.status == 201:
-            return _report(_object(answer))
+            return _report(answer.read_object())
         if answer.status == 409:
             # The order exists already; its answer was lost.
             found = self.find(order)
@@ -83,78 +66,45 @@ class SimulatedCarrier:
         raise CarrierRefused(Failure(FailureKind.REJECTED, _message(answer), str(answer.status)))
 
     def find(self, order: OrderRequest) -> OrderReport | None:
-        """See `Carrier`."""
         answer = self._call("GET", f"/orders/{quote(order.order_id)}")
         if _is_absent(answer):
             return None
         return _report(_fine(answer))
 
     def assignments(self, numbers: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """See `Carrier`."""
-        for some in _batches(numbers, self.batch_size):
-            found = _fine(self._call("POST", "/numbers/search", {"numbers": list(some)})).get("numbers")
-            if not isinstance(found, dict):
-                raise _unreadable()
-            for number in some:
-                yield number, found.get(number)
+        match _fine(self._call("POST", "/numbers/search", {"numbers": list(numbers)})):
+            case {"numbers": dict() as found}:
+                yield from ((number, found.get(number)) for number in numbers)
+            case _:
+                raise unreadable()
 
     def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
-        """See `Carrier`."""
-        for some in _batches(numbers, self.batch_size):
-            lost = _fine(self._call("POST", "/numbers/lost", {"numbers": list(some)})).get("numbers")
-            if not isinstance(lost, list):
-                raise _unreadable()
-            for number in some:
-                yield number, number not in lost
-
-    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `Carrier`. A lookup takes as many numbers as a page would have."""
-        raise ListUnavailable
-
-    def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `CarrierAccount`. The simulator takes every number."""
-        raise ListUnavailable
-
-    def brands(self) -> Iterator[ListedBrand]:
-        """See `CarrierAccount`. The simulator has none."""
-        raise ListUnavailable
-
-    def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-        """See `CarrierAccount`. The simulator takes every campaign."""
-        raise ListUnavailable
+        match _fine(self._call("POST", "/numbers/lost", {"numbers": list(numbers)})):
+            case {"numbers": list() as lost}:
+                yield from ((number, number not in lost) for number in numbers)
+            case _:
+                raise unreadable()
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
-        """See `Carrier`."""
         answer = self._call("GET", f"/campaigns/{quote(tcr_campaign_id)}")
         if _is_absent(answer):
             return None
         content = _fine(answer)
-        networks = content.get("networks", {})
-        if not isinstance(networks, dict):
-            raise _unreadable()
         try:
-            words = [(network, CampaignDecision(str(word))) for network, word in networks.items()]
-            return CampaignApproval(CampaignDecision(str(content.get("status"))), words)
-        except ValueError:
-            raise _unreadable() from None
-
-    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
-        """See `Carrier`. Campaigns go by their TCR ID."""
-        return [] if campaign_id is None else [campaign_id]
-
-    def close(self) -> None:
-        """See `Carrier`."""
-        self._caller.close()
+            networks = [(network, CampaignDecision(word)) for network, word in content.get("networks", {}).items()]
+            return CampaignApproval(CampaignDecision(content["status"]), networks)
+        except (AttributeError, KeyError, ValueError):
+            raise unreadable() from None
 
     def _call(self, method: str, path: str, body: object = None) -> Answer:
-        content = None if body is None else json.dumps(body).encode()
+        content = None if body is None else orjson.dumps(body)
         return self._caller.call(method, self._base + path, content=content)
 
 
 def _report(order: dict[str, Any]) -> OrderReport:
     failures = order.get("failures")
     if order.get("status") not in ("PROCESSING", "PARTIAL", "COMPLETE") or not isinstance(failures, dict):
-        raise _unreadable()
+        raise unreadable()
     return OrderReport(
         carrier_order_id=order.get("order_id"),
         is_open=order["status"] == "PROCESSING",
@@ -166,23 +116,13 @@ def _failure(said: object) -> Failure:
     match said:
         case {"reason": str() as reason, "message": str() as message}:
             return Failure(_KINDS.get(reason, FailureKind.UNKNOWN_CARRIER_ANSWER), message, reason)
-    raise _unreadable()
+    raise unreadable()
 
 
 def _fine(answer: Answer) -> dict[str, Any]:
     if answer.status != 200:
         raise CarrierRefused(Failure(FailureKind.NOT_CONFIGURED, _message(answer), str(answer.status)))
-    return _object(answer)
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    try:
-        parsed = json.loads(answer.body)
-    except ValueError:
-        raise _unreadable() from None
-    if not isinstance(parsed, dict):
-        raise _unreadable()
-    return parsed
+    return answer.read_object()
 
 
 def _is_absent(answer: Answer) -> bool:
@@ -191,16 +131,7 @@ def _is_absent(answer: Answer) -> bool:
 
 def _message(answer: Answer) -> str:
     """Why the simulator refuses. Raises CarrierUnavailable for a page that is not the simulator's."""
-    message = _object(answer).get("message")
+    message = answer.read_object().get("message")
     if not isinstance(message, str) or not message:
-        raise _unreadable()
+        raise unreadable()
     return carriers_words(message, otherwise="")
-
-
-def _unreadable() -> CarrierUnavailable:
-    return CarrierUnavailable("The carrier's answer cannot be read.")
-
-
-def _batches(numbers: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(numbers), size):
-        yield numbers[start : start + size]

@@ -6,16 +6,13 @@ src/telnyx/resources/messaging_10dlc/.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from copy import copy
 from typing import Self
-from urllib.parse import SplitResult, parse_qs, quote, unquote
+from urllib.parse import SplitResult, quote, unquote
 
 import orjson
 
 from carriers import base
 from carriers.base import (
-    DEFAULT_ACCOUNT,
-    LOCAL_NUMBERS,
     AssignmentPage,
     AssignmentState,
     CampaignApproval,
@@ -34,13 +31,15 @@ from carriers.base import (
     carriers_words,
     undocumented,
 )
-from carriers.http import Answer, HttpCaller
-from carriers.telnyx import json_format, listing
-from carriers.telnyx.campaign_ids import PAGE_SIZE, CampaignIds
-from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_success, is_unknown, raise_error
+from carriers.http import Answer, HttpCarrier, read_options, read_origin
+from carriers.telnyx import campaigns, json_format
+from carriers.telnyx.campaigns import PAGE_SIZE, CampaignIds
+from carriers.telnyx.json_format import Assignment, AssignmentStatus, is_unknown, raise_error
 
 HOST = "api.telnyx.com"
 
+# The most that Telnyx documents for its list of numbers.
+_NUMBERS_A_PAGE = 250
 _DUPLICATE = "10012"
 _STATES: dict[str | None, AssignmentState] = {
     AssignmentStatus.ASSIGNED: AssignmentState.ASSIGNED,
@@ -59,14 +58,12 @@ _HOLDINGS = {
 }
 
 
-class TelnyxCarrier:
+class TelnyxCarrier(HttpCarrier):
     """`telnyx://:key@host[:port][?scheme=http]`; without a host, api.telnyx.com.
 
     Telnyx has no orders and stores no order IDs: the state of an order is that of its number.
     """
 
-    name = DEFAULT_ACCOUNT
-    number_types = LOCAL_NUMBERS
     batch_size = lookup_size = page_step = 1
     page_size = PAGE_SIZE
 
@@ -74,37 +71,23 @@ class TelnyxCarrier:
         self._root = f"{origin}/v2"
         self._base = f"{self._root}/10dlc"
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
-        self._caller = HttpCaller(pace=pace)
+        super().__init__(pace=pace)
         self._campaigns = CampaignIds(get=self._get)
 
     @classmethod
     def from_url(cls, url: SplitResult, *, pace: Pace) -> Self:
         """Raises ValueError for what it cannot understand, in words that show no secret."""
-        query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
-        if unknown := query.keys() - {"scheme"}:
-            raise ValueError(f"telnyx:// does not know {', '.join(sorted(unknown))}.")
-        scheme = query.get("scheme", "https")
-        if scheme not in ("http", "https"):
-            raise ValueError("scheme must be http or https.")
-        key = unquote(url.password or "")
+        options, key = read_options(url, "scheme"), unquote(url.password or "")
         if url.username or not key:
             raise ValueError("telnyx:// needs :key@.")
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ValueError("the key has a character that no key of Telnyx has.")
         if url.path not in ("", "/"):
             raise ValueError("telnyx:// takes no path.")
-        try:
-            port = "" if url.port is None else f":{url.port}"
-        except ValueError:
-            # The message shows the text, which may be a part of the key.
-            raise ValueError("the port must be a number.") from None
-        host = url.hostname or HOST
-        return cls(origin=f"{scheme}://{f'[{host}]' if ':' in host else host}{port}", key=key, pace=pace)
+        return cls(origin=read_origin(url, HOST, scheme=options.get("scheme", "https")), key=key, pace=pace)
 
     def until(self, deadline: Deadline) -> Self:
-        """See `Carrier`."""
-        bound = copy(self)
-        bound._caller = self._caller.until(deadline)  # noqa: SLF001  (A copy of this one.)
+        bound = super().until(deadline)
         bound._campaigns = self._campaigns.through(bound._get)  # noqa: SLF001
         return bound
 
@@ -162,10 +145,8 @@ class TelnyxCarrier:
     def holdings(self, numbers: Sequence[str]) -> Iterator[tuple[str, bool]]:
         """See `Carrier`. One call for each number. The filter takes digits only, and finds parts of numbers too."""
         for number in numbers:
-            answer = self._get_number_page({"filter[phone_number]": number.removeprefix("+"), "page[size]": "250"})
-            if not is_success(answer):
-                raise_error(answer)
-            statuses = json_format.read_numbers(answer.body).get(number, [])
+            page = self._get_number_page({"filter[phone_number]": number.removeprefix("+")})
+            statuses = json_format.read_numbers(page).get(number, [])
             is_held = [_HOLDINGS.get(status or "") for status in statuses]
             if True in is_held:
                 yield number, True
@@ -187,16 +168,29 @@ class TelnyxCarrier:
                 return
 
     def number_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
-        """See `CarrierAccount`. 250 numbers a request."""
-        return listing.number_pages(self._get_number_page, position)
+        """See `Carrier`. The position is the number of the page before."""
+        while True:
+            position += 1
+            params = {"page[number]": str(position), "filter[status]": "active", "sort": "phone_number"}
+            records, pages, total = json_format.read_number_page(self._get_number_page(params))
+            numbers = [
+                record["phone_number"]
+                for record in records
+                if isinstance(record, dict) and isinstance(record.get("phone_number"), str)
+            ]
+            listed = [base.Assignment(number, None, AssignmentState.UNKNOWN) for number in numbers]
+            is_last = position >= pages or not records
+            yield AssignmentPage(listed, None if is_last else position, len(records) - len(listed), total)
+            if is_last:
+                return
 
     def brands(self) -> Iterator[ListedBrand]:
-        """See `CarrierAccount`. Those of shared campaigns too, which Telnyx's list of brands does not have."""
-        return listing.brands(self._campaigns.records)
+        """See `Carrier`. Those of shared campaigns too, which Telnyx's list of brands does not have."""
+        return campaigns.brands(self._campaigns.records)
 
     def campaigns(self, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
-        """See `CarrierAccount`. Telnyx's own and shared ones."""
-        return listing.campaigns(self._campaigns, tcr_brand_ids)
+        """See `Carrier`. Telnyx's own and shared ones."""
+        return campaigns.campaigns(self._campaigns, tcr_brand_ids)
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         """See `Carrier`.
@@ -212,20 +206,15 @@ class TelnyxCarrier:
             return None
         if campaign.status is None:
             raise undocumented("Telnyx does not say the campaign's status.")
-        found = listing.approval(campaign)
+        found = campaigns.approval(campaign)
         if found is None:
             raise undocumented("Telnyx gives the campaign a status that it does not document.", campaign.status)
         return found
 
     def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> Sequence[str]:
-        """See `Carrier`."""
         if campaign_id is not None:
             return self._campaigns.of_campaign(campaign_id)
         return [] if brand_id is None else self._campaigns.of_brand(brand_id)
-
-    def close(self) -> None:
-        """See `Carrier`."""
-        self._caller.close()
 
     def _attach(self, number: str, tcr_campaign_id: str, campaign_id: str) -> OrderReport:
         content = orjson.dumps({"phoneNumber": number, "campaignId": campaign_id})
@@ -240,9 +229,7 @@ class TelnyxCarrier:
                 answer = self._call("POST", "phone_number_campaigns", content)
             if _has_code(answer, _DUPLICATE):
                 raise CarrierUnavailable("The number is being changed at the carrier by someone else.", was_sent=False)
-        if not is_success(answer):
-            raise_error(answer)
-        assignment = json_format.read_assignment(answer.body, number=number)
+        assignment = json_format.read_assignment(answer, number=number)
         if not _is_on(assignment, tcr_campaign_id, campaign_id):
             # Taken, but it does not show yet.
             return OrderReport(is_open=True)
@@ -258,11 +245,9 @@ class TelnyxCarrier:
         answer = self._call("DELETE", _path(number))
         if is_unknown(answer):
             return OrderReport()
-        if not is_success(answer):
-            raise_error(answer)
         if answer.status == 204:
             return OrderReport(is_open=True)
-        assignment = json_format.read_assignment(answer.body, number=number)
+        assignment = json_format.read_assignment(answer, number=number)
         # It may still show the record as it was before.
         return _after_detach(assignment) or OrderReport(is_open=True)
 
@@ -282,20 +267,16 @@ class TelnyxCarrier:
         answer = self._get(_path(number))
         if is_unknown(answer):
             return None
-        if not is_success(answer):
-            raise_error(answer)
-        assignment = json_format.read_assignment(answer.body, number=number)
+        assignment = json_format.read_assignment(answer, number=number)
         self._campaigns.note(assignment)
         return assignment
 
     def _page(self, number: int) -> json_format.Page:
         params = {"page": str(number), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
-        answer = self._get("phone_number_campaigns", params)
-        if not is_success(answer):
-            raise_error(answer)
-        return json_format.read_page(answer.body)
+        return json_format.read_page(self._get("phone_number_campaigns", params))
 
     def _get_number_page(self, params: Mapping[str, str]) -> Answer:
+        params = {"page[size]": str(_NUMBERS_A_PAGE), **params}
         return self._call("GET", "phone_numbers", params=params, base=self._root)
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:

@@ -12,7 +12,15 @@ from typing import Any, NoReturn
 
 import orjson
 
-from carriers.base import CarrierRefused, CarrierUnavailable, Failure, FailureKind, carriers_code, carriers_words
+from carriers.base import (
+    CarrierRefused,
+    CarrierUnavailable,
+    Failure,
+    FailureKind,
+    carriers_code,
+    carriers_words,
+    unreadable,
+)
 from carriers.http import Answer, retry_after
 
 _NOT_FOUND = "10005"
@@ -92,22 +100,17 @@ class Error:
     message: str
 
 
-def unreadable() -> CarrierUnavailable:
-    """For an answer that is not in the carrier's format: whether it acted is not known."""
-    return CarrierUnavailable("The carrier's answer cannot be read.")
-
-
-def read_assignment(body: bytes, *, number: str) -> Assignment:
+def read_assignment(answer: Answer, *, number: str) -> Assignment:
     """The record of this number. Raises CarrierUnavailable for anything else."""
-    found = assignment(_content(body))
+    found = assignment(_content(answer))
     if found.number != number:
         raise unreadable()
     return found
 
 
-def read_page(body: bytes) -> Page:
+def read_page(answer: Answer) -> Page:
     """Raises CarrierUnavailable."""
-    records, total = read_records(body)
+    records, total = read_records(answer)
     assignments: list[Assignment] = []
     for record in records:
         # One record that cannot be read costs one number, not the page.
@@ -116,9 +119,9 @@ def read_page(body: bytes) -> Page:
     return Page(assignments, total, len(records) - len(assignments))
 
 
-def read_records(body: bytes) -> tuple[list[object], int]:
+def read_records(answer: Answer) -> tuple[list[object], int]:
     """The records of one page of any list, and how many there are on all pages. Raises CarrierUnavailable."""
-    content = _content(body)
+    content = _content(answer)
     records, total = content.get("records"), content.get("totalRecords")
     # bool is an int in Python, not in JSON.
     if not isinstance(records, list) or not isinstance(total, int) or isinstance(total, bool):
@@ -126,20 +129,20 @@ def read_records(body: bytes) -> tuple[list[object], int]:
     return records, total
 
 
-def read_number_page(body: bytes) -> tuple[list[Any], int, int]:
+def read_number_page(answer: Answer) -> tuple[list[Any], int, int]:
     """The records of a page of the account's numbers, and how many pages and records there are.
 
     Raises CarrierUnavailable.
     """
-    match _object(body):
+    match fine(answer).read_object():
         case {"data": list() as records, "meta": {"total_pages": int() as pages, "total_results": int() as total}}:
             return records, pages, total
     raise unreadable()
 
 
-def read_numbers(body: bytes) -> dict[str, list[str | None]]:
+def read_numbers(answer: Answer) -> dict[str, list[str | None]]:
     """Read a page of the account's numbers: the statuses of each. Raises CarrierUnavailable."""
-    records = _object(body).get("data")
+    records = fine(answer).read_object().get("data")
     if not isinstance(records, list):
         raise unreadable()
     statuses: dict[str, list[str | None]] = {}
@@ -149,9 +152,9 @@ def read_numbers(body: bytes) -> dict[str, list[str | None]]:
     return statuses
 
 
-def read_campaign(body: bytes) -> KnownCampaign:
+def read_campaign(answer: Answer) -> KnownCampaign:
     """Read a campaign of Telnyx's own or a shared one. Raises CarrierUnavailable."""
-    return campaign(_content(body))
+    return campaign(_content(answer))
 
 
 def read_brand_id(record: object, *, tcr_brand_id: str) -> str | None:
@@ -167,7 +170,7 @@ def read_error(answer: Answer) -> Error:
     """
     if not answer.is_declared_as("json"):
         raise unreadable()
-    match _object(answer.body):
+    match answer.read_object():
         case {"errors": [{"code": str() | int() as code, **error}, *_]}:
             words = [text for key in ("title", "detail") if isinstance(text := error.get(key), str)]
             return Error(carriers_code(str(code)), ": ".join(words))
@@ -176,9 +179,11 @@ def read_error(answer: Answer) -> Error:
     raise unreadable()
 
 
-def is_success(answer: Answer) -> bool:
-    """Whether Telnyx has done what was asked."""
-    return 200 <= answer.status < 300
+def fine(answer: Answer) -> Answer:
+    """Return the answer if Telnyx has done what was asked. Raises what `raise_error` does for any other."""
+    if not 200 <= answer.status < 300:
+        raise_error(answer)
+    return answer
 
 
 def is_unknown(answer: Answer) -> bool:
@@ -257,19 +262,11 @@ def campaign(record: object) -> KnownCampaign:
     )
 
 
-def _content(body: bytes) -> dict[str, Any]:
+def _content(answer: Answer) -> dict[str, Any]:
     """The object itself: the SDK shows it bare, guides show it inside `data`."""
-    content = _object(body)
+    content = fine(answer).read_object()
     inner = content.get("data")
     return inner if isinstance(inner, dict) else content
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        # Refuses a nest that is too deep, where json would not.
-        return _dictionary(orjson.loads(body))
-    except orjson.JSONDecodeError:
-        raise unreadable() from None
 
 
 def _dictionary(value: object) -> dict[str, Any]:

@@ -18,20 +18,6 @@ from phone_numbers.services.attach import check_campaign
 class PhoneNumberForm(RowForm):
     """A number. Its campaign and the carrier's side are no fields of it: they change through services."""
 
-    constraint_messages = {
-        "numbers_phonenumber_number_key": ("number", "Phone number with this Number already exists."),
-        "numbers_phonenumber_number_e164": (
-            "number",
-            "E.164, as in +19195550100: a plus and 7 to 15 digits. A short code has 5 or 6 digits and that type.",
-        ),
-        "numbers_phonenumber_number_type_known": ("number_type", "There is no such type."),
-        "numbers_phonenumber_state_known": ("state", "There is no such state."),
-        "numbers_phonenumber_state_organization": (
-            "organization",
-            "An available number has no organization; a pending or assigned one has.",
-        ),
-    }
-
     def clean(self) -> dict[str, Any] | None:
         """Read the number as people write it, and compare it with its type."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

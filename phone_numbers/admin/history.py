@@ -1,4 +1,4 @@
-"""The history of attachments: to read, from anywhere, and to change from nowhere."""
+"""The history of attachments, which is read-only."""
 
 from typing import Any
 
@@ -11,23 +11,18 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Operator
 from agentmessage.admin.base import MomentRangeFilter, ReadOnlyMixin, RowAdmin
+from agentmessage.admin.lists import STATUS_COLORS
 from agentmessage.admin.unfold_typing import action, display
+from phone_numbers.admin.filters import number_condition
 from phone_numbers.admin.operations import begin_undo
-from phone_numbers.admin.search import number_condition
 from phone_numbers.failures import remedy_of
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, PhoneNumber
 
-STATUS_COLOURS = {
-    AttachmentStatus.PENDING: "warning",
-    AttachmentStatus.SUBMITTED: "info",
-    AttachmentStatus.PROPAGATED: "success",
-    AttachmentStatus.FAILED: "danger",
-}
 _UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 def with_actors(entries: QuerySet[CampaignAttachment]) -> QuerySet[CampaignAttachment]:
-    """The entries with `operator_name` and `key_label`, found in the same statement: an actor is no foreign key."""
+    """Add `operator_name` and `key_label` to the entries, in the same statement: an actor is not a foreign key."""
     as_id = Case(When(actor_id__regex=_UUID, then=Cast("actor_id", UUIDField())), output_field=UUIDField())
     return entries.alias(actor_uuid=as_id).annotate(
         operator_name=Subquery(Operator.objects.filter(id=OuterRef("actor_uuid")).values("username")),
@@ -86,12 +81,10 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
         return super().get_actions_detail(request, object_id) if entry is not None and entry.batch_id else []
 
     def has_undo_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the operator may move numbers."""
         return request.user.has_perm("numbers.change_phonenumber")
 
     @action(description="Undo its bulk move…", permissions=["undo"], url_path="undo", icon="undo")
     def undo_batch(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Take back all moves of the batch to which the entry belongs."""
         entry = self.get_row(request, object_id)
         if entry.batch_id is None:
             raise Http404
@@ -104,22 +97,18 @@ class CampaignAttachmentAdmin(ReadOnlyMixin, RowAdmin):
 
     @display(description="from", empty_value="-")
     def moved_from(self, entry: CampaignAttachment) -> str | None:
-        """Return the campaign that the number left."""
         return entry.previous_campaign.name if entry.previous_campaign else None
 
     @display(description="to", empty_value="detached")
     def moved_to(self, entry: CampaignAttachment) -> str | None:
-        """Return the campaign that it went to."""
         return entry.campaign.name if entry.campaign else None
 
     @display(description="by")
     def actor(self, entry: CampaignAttachment) -> str:
-        """Return who it was."""
         return actor_of(entry)
 
-    @display(description="carrier side", ordering="status", label=STATUS_COLOURS)
+    @display(description="carrier side", ordering="status", label=STATUS_COLORS)
     def carrier_side(self, entry: CampaignAttachment) -> str:
-        """Return how far it has come."""
         return entry.status
 
     @display(description="what to do", empty_value="-")

@@ -3,7 +3,6 @@
 One page serves one number and many, and what runs at once and what workers run: it shows the stored operation.
 """
 
-import io
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,17 +17,19 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.utils import display_for_label
 
 from accounts.models import Operator, Organization
 from agentmessage.admin.base import ReadOnlyMixin, RowAdmin, link
+from agentmessage.admin.export import csv_response
 from agentmessage.admin.forms import ReasonForm
+from agentmessage.admin.lists import STATUS_COLORS
 from agentmessage.admin.unfold_typing import display
 from agentmessage.api.envelope import request_id_of
 from agentmessage.errors import ErrorCode, ValidationFailed
-from agentmessage.files import CsvWriter
 from campaigns.models import Campaign
 from phone_numbers.admin.forms import AttachForm
 from phone_numbers.bulk_operations import (
@@ -37,11 +38,11 @@ from phone_numbers.bulk_operations import (
     BulkOperation,
     BulkOperationRow,
     BulkPhase,
+    OperatorJob,
     RowOutcome,
 )
 from phone_numbers.models import PhoneNumber
 from phone_numbers.services.bulk_operations import (
-    continue_operation,
     describe_operation,
     freeze_operation,
     freeze_undo,
@@ -49,12 +50,12 @@ from phone_numbers.services.bulk_operations import (
     run_batch,
     start_operation,
 )
+from phone_numbers.services.operator_jobs import continue_job
 
 _SHOWN = 100
 # How long a page waits for numbers that another transaction holds.
 _LOCK_SECONDS = 0.3
 _FILTERS = "_changelist_filters"  # Django's own name for it.
-_COLOURS = {"changed": "success", "unchanged": "info", "failed": "danger", "busy": "danger"}
 _UNDOABLE = (BulkAction.ATTACH, BulkAction.DETACH, BulkAction.UNDO)
 _NOT_DONE = (RowOutcome.FAILED, RowOutcome.BUSY)
 
@@ -113,12 +114,12 @@ _REASONS: Mapping[str, str] = {
 
 def begin_operation(request: HttpRequest, action: BulkAction, chosen: QuerySet[PhoneNumber]) -> HttpResponse:
     """Freeze the chosen numbers, and go to the operation's page. A refusal leads back to the list."""
-    return _begin(request, lambda: freeze_operation(operator=_operator(request), action=action, chosen=chosen))
+    return _begin(request, lambda: freeze_operation(operator=operator_of(request), action=action, chosen=chosen))
 
 
 def begin_undo(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Freeze what a batch has moved, and go to the page that takes it back."""
-    return _begin(request, lambda: freeze_undo(operator=_operator(request), batch_id=batch_id))
+    return _begin(request, lambda: freeze_undo(operator=operator_of(request), batch_id=batch_id))
 
 
 def _begin(request: HttpRequest, freeze: Callable[[], BulkOperation]) -> HttpResponse:
@@ -132,9 +133,28 @@ def _begin(request: HttpRequest, freeze: Callable[[], BulkOperation]) -> HttpRes
     return HttpResponseRedirect(reverse("admin:numbers_bulkoperation_change", args=[operation.id]) + filters)
 
 
+class OperatorJobAdmin(ReadOnlyMixin, RowAdmin):
+    """What operators preview and confirm. An operator sees and continues their own without any permission to view."""
+
+    def visible(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the job of a page's address. Raises Http404, PermissionDenied."""
+        job: OperatorJob = self.get_row(request, object_id)
+        if job.operator_id != request.user.pk and not self.has_view_permission(request, job):
+            raise PermissionDenied
+        return job
+
+    def take_step(self, request: HttpRequest, *, has_begun: bool) -> HttpResponse:
+        """Lead back to the job's page after a step, which may have come too late."""
+        if not has_begun:
+            name = str(self.opts.verbose_name).removeprefix("bulk ")
+            said = f"Nothing was done: the {name} has changed since you opened it. Review it again."
+            messages.error(request, said)
+        return HttpResponseRedirect(request.get_full_path())
+
+
 @admin.register(BulkOperation)
-class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
-    """The operations of the last 30 days. An operator sees and continues their own without any permission to view."""
+class BulkOperationAdmin(OperatorJobAdmin):
+    """The operations of the last 30 days."""
 
     list_display = ("created_at", "operator", "action", "phase", "progress", "started_at", "finished_at")
     list_select_related = ("operator",)
@@ -148,7 +168,6 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
 
     @display(description="numbers")
     def progress(self, operation: BulkOperation) -> str:
-        """Return how many numbers have their outcome, of how many."""
         return f"{operation.rows_done:,} of {operation.rows_total:,}"
 
     def get_urls(self) -> list[URLPattern]:
@@ -160,14 +179,14 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the operation, or take its next step."""
-        operation = self._visible(request, object_id)
+        operation = self.visible(request, object_id)
         if request.method != "POST":
             return self._page(request, operation, self._form(operation))
         if not (operation.operator_id == request.user.pk and request.user.has_perm("numbers.change_phonenumber")):
             raise PermissionDenied
         form = self._form(operation, request.POST)
         if "continue" in request.POST:
-            has_begun = continue_operation(operation)
+            has_begun = continue_job(operation)
         elif "undo" in request.POST:
             return begin_undo(request, operation.id)
         elif not form.is_valid():
@@ -180,27 +199,19 @@ class BulkOperationAdmin(ReadOnlyMixin, RowAdmin):
             has_begun = preview_operation(operation, campaign_id=form.cleaned_data["campaign"].id)
         if has_begun:
             _run_at_once(operation)
-        else:
-            messages.error(request, "Nothing was done: the operation has changed since you opened it. Review it again.")
-        return HttpResponseRedirect(request.get_full_path())
+        return self.take_step(request, has_begun=has_begun)
 
-    def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """Send what failed, and what was not tried, as CSV."""
-        rows = _not_done(self._visible(request, object_id)).order_by("position")
-        response = HttpResponse(content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="not-done.csv"'
-        file = io.StringIO(newline="")
-        writer = CsvWriter(file, ("number", "outcome", "message"))
-        for number, outcome, code in rows.values_list("number", "outcome", "code").iterator():
-            writer.write((number, outcome if outcome in _NOT_DONE else "not tried", _reason(outcome, code)))
-        response.write(file.getvalue())
-        return response
-
-    def _visible(self, request: HttpRequest, object_id: str) -> BulkOperation:
-        operation: BulkOperation = self.get_row(request, object_id)
-        if operation.operator_id != request.user.pk and not self.has_view_permission(request, operation):
-            raise PermissionDenied
-        return operation
+        rows = _not_done(self.visible(request, object_id)).order_by("position")
+        return csv_response(
+            "not-done.csv",
+            ("number", "outcome", "message"),
+            (
+                (number, outcome if outcome in _NOT_DONE else "not tried", _reason(outcome, code))
+                for number, outcome, code in rows.values_list("number", "outcome", "code")
+            ),
+        )
 
     def _form(self, operation: BulkOperation, data: Any = None) -> forms.Form:
         if operation.action != BulkAction.ATTACH:
@@ -328,7 +339,8 @@ def _reason(outcome: str, code: str) -> str:
     return _REASONS.get(code) or (f"{known.message.capitalize()}." if known is not None else "")
 
 
-def _operator(request: HttpRequest) -> Operator:
+def operator_of(request: HttpRequest) -> Operator:
+    """Return who is signed in."""
     assert isinstance(request.user, Operator)  # noqa: S101  (The admin is for those who are signed in.)
     return request.user
 
@@ -343,5 +355,5 @@ def _link(row: BulkOperationRow) -> str:
 
 
 def _label(outcome: str, word: str) -> str:
-    label: str = display_for_label(word, "-", {word: _COLOURS[outcome]})
+    label: str = display_for_label(word, "-", {word: STATUS_COLORS[outcome]})
     return label

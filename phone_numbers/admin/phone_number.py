@@ -9,24 +9,55 @@ from django.db.models import Field, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from agentmessage.admin.base import MomentRangeFilter, RowAdmin
+from agentmessage.admin.base import MomentRangeFilter, RowAdmin, link
+from agentmessage.admin.lists import STATUS_COLORS
 from agentmessage.admin.unfold_typing import action, display
 from agentmessage.ids import parse_uuid
 from campaigns.models import Campaign
-from phone_numbers.admin.filters import CarrierSideFilter, FailureFilter, HasCampaignFilter
+from phone_numbers.admin.filters import (
+    SHORTEST,
+    CarrierSideFilter,
+    FailureFilter,
+    HasCampaignFilter,
+    number_condition,
+    on_campaign,
+)
 from phone_numbers.admin.forms import PhoneNumberForm
 from phone_numbers.admin.operations import begin_operation
-from phone_numbers.admin.search import SHORTEST, number_condition, on_campaign
 from phone_numbers.admin.state import describe_number
 from phone_numbers.bulk_operations import BulkAction
 from phone_numbers.e164 import LONGEST_WRITTEN
-from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
+from phone_numbers.models import PhoneNumber
 from phone_numbers.selectors import contains
 from phone_numbers.services.retry import can_retry
+
+# What only operations change, and what nothing changes.
+_FIXED = (
+    "number", "number_type", "organization", "state", "campaign", "carrier_line_option_status",
+    "carrier_line_option_propagated_at", "current_entry", "created_at", "updated_at", "id",
+)  # fmt: skip
+
+# Operations. Each leads to the page of a bulk operation, which asks before it changes anything.
+
+
+def _on_selected(operation: BulkAction, description: str) -> Any:
+    @action(description=description, permissions=["change"])
+    def begin(_self: RowAdmin, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
+        return begin_operation(request, operation, queryset)
+
+    return begin
+
+
+def _on_one(operation: BulkAction, description: str, **options: Any) -> Any:
+    @action(description=description, permissions=["change"], url_path=operation.value, **options)
+    def begin(self: RowAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+        number = self.get_row(request, object_id)
+        return begin_operation(request, operation, self.get_queryset(request).filter(id=number.id))
+
+    return begin
 
 
 @admin.register(PhoneNumber)
@@ -64,18 +95,8 @@ class PhoneNumberAdmin(RowAdmin):
     instead_of_deleting = "Release it instead."
     fieldsets = (
         (None, {"fields": ("label", "sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
-        (
-            "More of the number",
-            {
-                "classes": ("collapse",),
-                "fields": (
-                    "number", "number_type", "organization", "state", "carrier",
-                    "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
-                    "created_at", "updated_at", "id",
-                ),
-            },
-        ),
-    )  # fmt: skip
+        ("More of the number", {"classes": ("collapse",), "fields": (*_FIXED[:4], "carrier", *_FIXED[4:])}),
+    )
     add_fieldsets = (
         (None, {"fields": ("number", "number_type", "organization", "state", "carrier", "label")}),
         ("Messages", {"fields": ("sms_enabled", "mms_enabled", "inbound_url", "status_url")}),
@@ -90,22 +111,16 @@ class PhoneNumberAdmin(RowAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Everything but the label, how messages go, and the account while nothing binds the number to it."""
+        """Leave the label and the routing editable, and the account while nothing binds the number to it."""
         if obj is None:
             return ()
-        return (
-            *(() if obj.may_change_account else ("carrier",)),
-            "number", "number_type", "organization", "state",
-            "campaign", "carrier_line_option_status", "carrier_line_option_propagated_at", "current_entry",
-            "created_at", "updated_at", "id",
-        )  # fmt: skip
+        return _FIXED if obj.may_change_account else ("carrier", *_FIXED)
 
     def describe(self, request: HttpRequest, row: PhoneNumber) -> dict[str, Any]:
         """Return the number's state, what to do, and its history."""
         return describe_number(row, request)
 
     def has_history(self, row: PhoneNumber) -> bool:
-        """Whether it has ever been attached."""
         return row.attachments.exists()
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
@@ -150,92 +165,28 @@ class PhoneNumberAdmin(RowAdmin):
         word_id = parse_uuid(word)
         return contains(word) if word_id is None else Q(id=word_id) | on_campaign(word_id)
 
-    @display(
-        description="state",
-        ordering="state",
-        label={
-            NumberState.AVAILABLE: "info",
-            NumberState.PENDING: "warning",
-            NumberState.ASSIGNED: "success",
-            NumberState.QUARANTINED: "danger",
-            NumberState.LOST: "danger",
-        },
-    )
+    @display(description="state", ordering="state", label=STATUS_COLORS)
     def state_label(self, phone_number: PhoneNumber) -> str:
-        """The state of the number."""
         return phone_number.state
 
-    @display(
-        description="carrier side",
-        ordering="carrier_line_option_status",
-        label={
-            LineOptionStatus.PENDING: "warning",
-            LineOptionStatus.PROPAGATED: "success",
-            LineOptionStatus.FAILED: "danger",
-            LineOptionStatus.REMOVING: "warning",
-        },
-    )
+    @display(description="carrier side", ordering="carrier_line_option_status", label=STATUS_COLORS)
     def carrier_side(self, phone_number: PhoneNumber) -> str | None:
-        """What is known of the carrier's side of its campaign."""
         return phone_number.carrier_line_option_status
 
     @display(description="current attachment", empty_value="-")
     def current_entry(self, phone_number: PhoneNumber) -> str | None:
-        """The entry of history that says how the number came to its campaign."""
+        """Link to the attachment that put the number on its campaign."""
         entry = phone_number.current_attachment
         if entry is None:
             return None
         address = reverse("admin:numbers_campaignattachment_change", args=[entry.id])
-        return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, entry.id)
+        return link(address, entry.id)
 
-    # Operations. Each leads to the page of a bulk operation, which asks before it changes anything.
-
-    @action(description="Attach campaign…", permissions=["change"])
-    def attach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Attach a campaign to the selected numbers."""
-        return begin_operation(request, BulkAction.ATTACH, queryset)
-
-    @action(description="Detach campaign…", permissions=["change"])
-    def detach_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Detach the campaigns of the selected numbers."""
-        return begin_operation(request, BulkAction.DETACH, queryset)
-
-    @action(description="Send failed again…", permissions=["change"])
-    def retry_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Send the failed propagations of the selected numbers again."""
-        return begin_operation(request, BulkAction.RETRY, queryset)
-
-    @action(description="Release…", permissions=["change"])
-    def release_selected(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> HttpResponse:
-        """Release the selected numbers."""
-        return begin_operation(request, BulkAction.RELEASE, queryset)
-
-    @action(
-        description="Attach campaign…",
-        permissions=["change"],
-        url_path="attach",
-        icon="add_link",
-        variant=ActionVariant.PRIMARY,
-    )
-    def attach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Attach a campaign, from the page of a number."""
-        return self._begin_with_one(request, BulkAction.ATTACH, object_id)
-
-    @action(description="Detach campaign…", permissions=["change"], url_path="detach", icon="link_off")
-    def detach_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Detach the campaign, from the page of a number."""
-        return self._begin_with_one(request, BulkAction.DETACH, object_id)
-
-    @action(description="Send again…", permissions=["change"], url_path="retry", icon="replay")
-    def retry_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Retry a failed propagation, from the page of a number."""
-        return self._begin_with_one(request, BulkAction.RETRY, object_id)
-
-    @action(description="Release…", permissions=["change"], url_path="release", icon="block")
-    def release_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Release the number, from its page."""
-        return self._begin_with_one(request, BulkAction.RELEASE, object_id)
-
-    def _begin_with_one(self, request: HttpRequest, chosen_action: BulkAction, object_id: str) -> HttpResponse:
-        number = self.get_row(request, object_id)
-        return begin_operation(request, chosen_action, self.get_queryset(request).filter(id=number.id))
+    attach_selected = _on_selected(BulkAction.ATTACH, "Attach campaign…")
+    detach_selected = _on_selected(BulkAction.DETACH, "Detach campaign…")
+    retry_selected = _on_selected(BulkAction.RETRY, "Send failed again…")
+    release_selected = _on_selected(BulkAction.RELEASE, "Release…")
+    attach_one = _on_one(BulkAction.ATTACH, "Attach campaign…", icon="add_link", variant=ActionVariant.PRIMARY)
+    detach_one = _on_one(BulkAction.DETACH, "Detach campaign…", icon="link_off")
+    retry_one = _on_one(BulkAction.RETRY, "Send again…", icon="replay")
+    release_one = _on_one(BulkAction.RELEASE, "Release…", icon="block")

@@ -10,8 +10,9 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from unfold.utils import display_for_label
 
+from agentmessage.admin.lists import STATUS_COLORS
 from agentmessage.admin.moments import duration, relative
-from phone_numbers.admin.history import STATUS_COLOURS, actor_of, with_actors
+from phone_numbers.admin.history import actor_of, with_actors
 from phone_numbers.e164 import as_written
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, NumberState, PhoneNumber
 from phone_numbers.readiness import read_readiness
@@ -83,6 +84,6 @@ def _timeline(phone_number: PhoneNumber) -> Iterator[dict[str, Any]]:
             "actor": actor_of(entry),
             "request_id": entry.request_id,
             "reason": entry.reason,
-            "status": display_for_label(status.label, "-", {status.label: STATUS_COLOURS.get(status, "default")}),
+            "status": display_for_label(status.label, "-", {status.label: STATUS_COLORS.get(status, "default")}),
             "failure": ": ".join(code for code in codes if code),
         }

@@ -13,6 +13,7 @@ from agentmessage.api.requests import (
     UUID_SCHEMA,
     ChoiceField,
     RequestBody,
+    StrictField,
     UUIDField,
 )
 from agentmessage.errors import ErrorCode
@@ -173,12 +174,8 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_field({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*$"})
-class _SearchField(serializers.Field[Any, Any, Any, Any]):
+class _SearchField(StrictField):
     """Any text."""
-
-    def to_internal_value(self, data: str) -> str:
-        """Return it."""
-        return data
 
 
 class PhoneNumberQuery(PageQuery):
@@ -203,24 +200,15 @@ class AttachCampaignSerializer(RequestBody):
     campaign_id = UUIDField(help_text="36 characters, in hyphenated form.")
 
 
-class _Changed(serializers.Field[Any, Any, Any, Any]):
-    """A value to change. Null means unchanged, as does absence."""
-
-    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
-        """Let null through."""
-        return (True, None) if data is None else super().validate_empty_values(data)
-
-
-class _ChangedText(_Changed):
+class _ChangedText(StrictField):
     """Text that an empty string clears. The validators are those of the model's field."""
 
     default_error_messages = {"invalid": "must be a string, or null to leave it unchanged"}
+    kind = str
 
-    def to_internal_value(self, data: Any) -> str:
-        """Return the text."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return data
+    def __init__(self, column: str, **kwargs: Any) -> None:
+        validators = PhoneNumber._meta.get_field(column).validators  # type: ignore[union-attr]  # It is a column.
+        super().__init__(required=False, allow_null=True, validators=validators, **kwargs)
 
     def run_validators(self, value: str | None) -> None:
         """Check the text, unless it clears."""
@@ -233,7 +221,6 @@ class _ChangedText(_Changed):
         "anyOf": [
             {"type": "string", "format": "uri", "maxLength": URL_LENGTH},
             {"type": "string", "const": ""},
-            {"type": "null"},
         ]
     }
 )
@@ -243,7 +230,7 @@ class _ChangedUrl(_ChangedText):
 
 @extend_schema_field(
     {
-        "type": ["string", "null"],
+        "type": "string",
         "maxLength": LABEL_LENGTH,
         "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$",
     }
@@ -252,41 +239,24 @@ class _ChangedLabel(_ChangedText):
     """One line of text."""
 
 
-@extend_schema_field(UUID_SCHEMA | {"type": ["string", "null"]})
-class _ChangedId(_Changed, UUIDField):
-    """An ID, or null."""
-
-
-def _validators(name: str) -> list[Any]:
-    return PhoneNumber._meta.get_field(name).validators  # type: ignore[union-attr]  # They are columns.
-
-
 class PhoneNumberChangesSerializer(RequestBody):
     """What to change. An omitted or null field is left unchanged; an empty string clears it."""
 
-    inbound_url = _ChangedUrl(
-        required=False, validators=_validators("inbound_url"), help_text='An https URL; `""` clears it.'
-    )
-    status_url = _ChangedUrl(
-        required=False, validators=_validators("status_url"), help_text='An https URL; `""` clears it.'
-    )
-    label = _ChangedLabel(
-        required=False, validators=_validators("label"), help_text='One line of text; `""` clears it.'
-    )  # type: ignore[assignment]  # As above.
-    campaign_id = _ChangedId(
-        required=False, help_text="Attaches by the six rules. It cannot be cleared: detach instead."
+    inbound_url = _ChangedUrl("inbound_url", help_text='An https URL; `""` clears it.')
+    status_url = _ChangedUrl("status_url", help_text='An https URL; `""` clears it.')
+    label = _ChangedLabel("label", help_text='One line of text; `""` clears it.')  # type: ignore[assignment]  # As above.
+    campaign_id = UUIDField(
+        required=False, allow_null=True, help_text="Attaches by the six rules. It cannot be cleared: detach instead."
     )
 
 
 @extend_schema_field({"type": "array", "items": UUID_SCHEMA, "minItems": 1, "maxItems": BULK_LIMIT})
-class _IdsField(serializers.Field[Any, Any, Any, Any]):
+class _IdsField(StrictField):
     """IDs of numbers. By hand: DRF's list of a thousand takes ten times as long."""
 
-    _FORM = f"must be a list of 1 to {BULK_LIMIT} ids"
-    default_error_messages = {"required": "is required", "null": _FORM, "invalid": _FORM}
+    default_error_messages = {"invalid": f"must be a list of 1 to {BULK_LIMIT} ids"}
 
     def to_internal_value(self, data: Any) -> list[UUID]:
-        """Return the IDs."""
         if not isinstance(data, list) or not 1 <= len(data) <= BULK_LIMIT:
             self.fail("invalid")
         ids = [parse_uuid(item) for item in data]
@@ -297,16 +267,11 @@ class _IdsField(serializers.Field[Any, Any, Any, Any]):
 
 
 @extend_schema_field({"type": "boolean"})
-class _SwitchField(serializers.Field[Any, Any, Any, Any]):
-    """Off, unless it is sent as true."""
+class _SwitchField(StrictField):
+    """Off, unless it is sent as true. DRF's own field takes "yes" and 1 too."""
 
-    default_error_messages = {"null": "must be true or false", "invalid": "must be true or false"}
-
-    def to_internal_value(self, data: Any) -> bool:
-        """Return the switch. DRF's own field takes "yes" and 1 too."""
-        if not isinstance(data, bool):
-            self.fail("invalid")
-        return data
+    default_error_messages = {"invalid": "must be true or false"}
+    kind = bool
 
 
 class BulkAttachSerializer(RequestBody):

@@ -65,9 +65,7 @@ class PhoneNumbersView(TenantView):
         The assigned numbers of your organization, newest first. Pages stay consistent while numbers are
         added or removed, and later pages cost no more than the first.
         """
-        names = ("number_type", "campaign_id", "carrier_line_option_status")
-        filters = {name: self.query[name] for name in names if name in self.query}
-        rows = visible_phone_numbers(organization_id=self.organization_id).filter(**filters)
+        rows = visible_phone_numbers(organization_id=self.organization_id).filter(**self.filters)
         if self.query["search"]:
             rows = search_phone_numbers(rows, self.query["search"])
         return self.paginated(rows.values(*SHOWN))

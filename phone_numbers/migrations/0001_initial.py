@@ -261,9 +261,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("organization"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
+                fields=["organization", "-created_at", "-id"],
                 condition=models.Q(("state", "ASSIGNED")),
                 name="numbers_phonenumber_newest",
             ),
@@ -271,20 +269,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("organization"),
-                models.F("campaign"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
-                name="numbers_phonenumber_campaign",
+                fields=["organization", "campaign", "-created_at", "-id"], name="numbers_phonenumber_campaign"
             ),
         ),
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("organization"),
-                models.F("number_type"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
+                fields=["organization", "number_type", "-created_at", "-id"],
                 condition=models.Q(("state", "ASSIGNED"), models.Q(("number_type", "local"), _negated=True)),
                 name="numbers_phonenumber_type",
             ),
@@ -292,10 +283,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="phonenumber",
             index=models.Index(
-                models.F("carrier_line_option_status"),
-                models.F("organization"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
+                fields=["carrier_line_option_status", "organization", "-created_at", "-id"],
                 name="numbers_phonenumber_status",
             ),
         ),
@@ -338,6 +326,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="numbers_phonenumber_number_e164",
+                violation_error_message="E.164, as in +19195550100: a plus and 7 to 15 digits. A short code has 5 or 6 digits and that type.",
             ),
         ),
         migrations.AddConstraint(
@@ -345,6 +334,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("number_type__in", ["local", "toll_free", "short_code"])),
                 name="numbers_phonenumber_number_type_known",
+                violation_error_message="There is no such type.",
             ),
         ),
         migrations.AddConstraint(
@@ -352,6 +342,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("state__in", ["AVAILABLE", "PENDING", "ASSIGNED", "QUARANTINED", "LOST"])),
                 name="numbers_phonenumber_state_known",
+                violation_error_message="There is no such state.",
             ),
         ),
         migrations.AddConstraint(
@@ -364,6 +355,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="numbers_phonenumber_state_organization",
+                violation_error_message="An available number has no organization; a pending or assigned one has.",
             ),
         ),
         migrations.AddConstraint(
@@ -408,20 +400,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="campaignattachment",
-            index=models.Index(
-                models.F("phone_number"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                models.OrderBy(models.F("id"), descending=True),
-                name="numbers_attachment_newest",
-            ),
+            index=models.Index(fields=["phone_number", "-created_at", "-id"], name="numbers_attachment_newest"),
         ),
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("carrier"),
-                models.F("organization"),
-                models.F("next_attempt_at"),
-                models.F("id"),
+                fields=["carrier", "organization", "next_attempt_at", "id"],
                 condition=models.Q(("next_attempt_at__isnull", False)),
                 name="numbers_attachment_due",
             ),
@@ -429,16 +413,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("order_id"),
-                condition=models.Q(("order_id__isnull", False)),
-                name="numbers_attachment_of_order",
+                fields=["order_id"], condition=models.Q(("order_id__isnull", False)), name="numbers_attachment_of_order"
             ),
         ),
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("batch_id"),
-                models.F("id"),
+                fields=["batch_id", "id"],
                 condition=models.Q(("batch_id__isnull", False)),
                 name="numbers_attachment_batch",
             ),
@@ -446,8 +427,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("campaign"),
-                models.F("id"),
+                fields=["campaign", "id"],
                 condition=models.Q(
                     ("next_attempt_at__isnull", True),
                     models.Q(
@@ -465,8 +445,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("failure_code"),
-                models.F("id"),
+                fields=["failure_code", "id"],
                 condition=models.Q(("status", "failed")),
                 name="numbers_attachment_failed",
             ),
@@ -480,8 +459,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="campaignattachment",
             index=models.Index(
-                models.F("previous_campaign"),
-                models.F("created_at"),
+                fields=["previous_campaign", "created_at"],
                 condition=models.Q(("previous_campaign__isnull", False)),
                 name="numbers_attachment_departure",
             ),
@@ -671,7 +649,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="bulkoperation",
             index=models.Index(
-                models.F("updated_at"),
+                fields=["updated_at"],
                 condition=models.Q(("phase__in", ("previewing", "running"))),
                 name="numbers_bulkoperation_working",
             ),

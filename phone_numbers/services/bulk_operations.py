@@ -6,16 +6,14 @@ moment, and the next batch goes on from there.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When, Window
+from django.db.models import F, Q, QuerySet, UUIDField, Value, Window
 from django.db.models.functions import Cast, Collate, Now, RowNumber
 
 from accounts.actors import Actor
@@ -23,7 +21,6 @@ from accounts.models import Operator
 from agentmessage.errors import DomainError, NotFailed, NumberNotAssigned, ValidationFailed
 from campaigns.models import Campaign
 from phone_numbers.bulk_operations import (
-    WORKING,
     BulkAction,
     BulkOperation,
     BulkOperationRow,
@@ -35,18 +32,14 @@ from phone_numbers.services.attach import check_phone_number
 from phone_numbers.services.bulk_attach import Outcome, Row, bulk_attach
 from phone_numbers.services.locking import Seen, lock_free_phone_numbers, matching_phone_numbers
 from phone_numbers.services.move_warnings import MoveWarnings
+from phone_numbers.services.operator_jobs import change, in_phase, run_next
 from phone_numbers.services.release import release_phone_number
 from phone_numbers.services.retry import can_retry, retry_attachment
-
-log = structlog.get_logger(__name__)
 
 # Freezing as many takes less than a second of a web thread. More is for `manage.py attach_campaign`.
 MAX_ROWS = 100_000
 # A batch takes well under a second, which is how often progress is shown and how long a stopping worker waits.
 _BATCH = 1_000
-# Batches that break off one after the other before the operation stops for an operator.
-_MAX_ERRORS = 5
-_DRAFT_DAYS, _KEPT_DAYS = 1, 30
 
 _FREEZE = """
 INSERT INTO numbers_bulkoperationrow (
@@ -126,8 +119,8 @@ def freeze_undo(*, operator: Operator, batch_id: UUID) -> BulkOperation:
 
 def preview_operation(operation: BulkOperation, *, campaign_id: UUID) -> bool:
     """Have the batches find out what attaching the campaign would do. Return False if it is too late for that."""
-    open_ = _in_phase(operation, BulkPhase.CHOOSING, BulkPhase.PREVIEWED).filter(action=BulkAction.ATTACH)
-    return _set(open_, phase=BulkPhase.PREVIEWING, campaign_id=campaign_id, rows_done=0)
+    open_ = in_phase(operation, BulkPhase.CHOOSING, BulkPhase.PREVIEWED).filter(action=BulkAction.ATTACH)
+    return change(open_, phase=BulkPhase.PREVIEWING, campaign_id=campaign_id, rows_done=0)
 
 
 def start_operation(
@@ -138,14 +131,10 @@ def start_operation(
     Args:
         campaign_id: The campaign of the preview that the operator has seen.
     """
-    confirmed = _in_phase(operation, BulkPhase.PREVIEWED).filter(Q(campaign_id=campaign_id))
-    return _set(confirmed, phase=BulkPhase.RUNNING, rows_done=0, request_id=request_id, reason=reason, started_at=Now())
-
-
-def continue_operation(operation: BulkOperation) -> bool:
-    """Go on after errors have stopped the operation."""
-    phase = BulkPhase.PREVIEWING if operation.started_at is None else BulkPhase.RUNNING
-    return _set(_in_phase(operation, BulkPhase.STOPPED), phase=phase, errors=0)
+    confirmed = in_phase(operation, BulkPhase.PREVIEWED).filter(Q(campaign_id=campaign_id))
+    return change(
+        confirmed, phase=BulkPhase.RUNNING, rows_done=0, request_id=request_id, reason=reason, started_at=Now()
+    )
 
 
 def run_batch(*, operation_id: UUID | None = None, lock_seconds: float) -> bool:
@@ -154,28 +143,7 @@ def run_batch(*, operation_id: UUID | None = None, lock_seconds: float) -> bool:
     Args:
         lock_seconds: How long to wait for numbers that another transaction holds, before their rows are busy.
     """
-    operation: BulkOperation | None = None
-    try:
-        with transaction.atomic(durable=True):
-            # Another worker may be at it.
-            free = BulkOperation.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
-            working = free.filter(phase__in=WORKING).select_related("operator").order_by("updated_at")
-            operation = (working if operation_id is None else working.filter(id=operation_id)).first()
-            if operation is None:
-                return False
-            _run_batch(operation, lock_seconds=lock_seconds)
-    except Exception:
-        if operation is not None:
-            _count_error(operation)
-        raise
-    return True
-
-
-def delete_old_operations() -> None:
-    """Delete operations that were never confirmed after a day, and all others after 30 days."""
-    drafts = Q(phase__in=[BulkPhase.CHOOSING, BulkPhase.PREVIEWED], updated_at__lt=Now() - timedelta(days=_DRAFT_DAYS))
-    old = Q(updated_at__lt=Now() - timedelta(days=_KEPT_DAYS)) & ~Q(phase__in=WORKING)
-    BulkOperation.objects.filter(drafts | old).delete()
+    return run_next(BulkOperation, lambda operation: _run_batch(operation, lock_seconds=lock_seconds), operation_id)
 
 
 def _freeze_rows(operation: BulkOperation, chosen: QuerySet[Any, Any]) -> None:
@@ -195,15 +163,6 @@ def _check_organizations(operation: BulkOperation) -> None:
         )
     if len(organization_ids) > 1:
         raise ValidationFailed("The numbers belong to several organizations: choose numbers of one organization.")
-
-
-def _in_phase(operation: BulkOperation, *phases: BulkPhase) -> QuerySet[BulkOperation]:
-    return BulkOperation.objects.filter(id=operation.id, phase__in=phases)
-
-
-def _set(operations: QuerySet[BulkOperation], **values: object) -> bool:
-    """Change the operation in one statement, which compares its phase. Return whether it was in it."""
-    return operations.update(**values, updated_at=Now()) == 1
 
 
 def _run_batch(operation: BulkOperation, *, lock_seconds: float) -> None:
@@ -356,10 +315,3 @@ def describe_operation(operation: BulkOperation) -> str:
         return title
     name = Campaign.objects.filter(id=operation.campaign_id).values_list("name", flat=True).first()
     return f"{title}: {name or operation.campaign_id}"
-
-
-def _count_error(operation: BulkOperation) -> None:
-    """Count a batch that broke off. After some of them the operation stops, until an operator continues it."""
-    stopped = Case(When(errors__gte=_MAX_ERRORS - 1, then=Value(BulkPhase.STOPPED)), default=F("phase"))
-    _set(_in_phase(operation, *WORKING), errors=F("errors") + 1, phase=stopped)
-    log.warning("bulk_operation.interrupted", operation_id=str(operation.id))

@@ -1,7 +1,7 @@
 """Warn of what a move would cost: a preview collects its moves here and gets messages. Nothing is locked."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -74,7 +74,11 @@ class MoveWarnings:
         self._not_local += numbers.exclude(number_type=NumberType.LOCAL).count()
 
     def found(self) -> list[MoveWarning]:
-        """Return the warnings of everything that was added, each campaign by its name."""
+        """Return the warnings of everything that was added, by code and then by the campaign's name."""
+        order = list(WarningCode)
+        return sorted(self._found(), key=lambda warning: order.index(warning.code))
+
+    def _found(self) -> Iterator[MoveWarning]:
         change: Counter[UUID] = Counter()
         for (origin, target), count in self.moves.items():
             if origin is not None:
@@ -85,49 +89,38 @@ class MoveWarnings:
         campaigns = Campaign.objects.filter(within, id__in=change).order_by("name", "id")
         on = PhoneNumber.objects.filter(within, campaign_id__in=change)
         before = dict(on.order_by().values_list("campaign_id").annotate(n=Count("id")))
-        warnings: list[MoveWarning] = []
         for campaign in campaigns:
             had, moved = before.get(campaign.id, 0), change[campaign.id]
             if had + moved <= 0 < had:
-                warnings.append(
-                    MoveWarning(
-                        WarningCode.LAST_NUMBER_LEAVES,
-                        f"The last number leaves {campaign.name}. T-Mobile charges 250 dollars for a campaign that has "
-                        f"no number for 60 days ({FEE_SOURCE}).",
-                        -moved,
-                        campaign.id,
-                    )
+                yield MoveWarning(
+                    WarningCode.LAST_NUMBER_LEAVES,
+                    f"The last number leaves {campaign.name}. T-Mobile charges 250 dollars for a campaign that has "
+                    f"no number for 60 days ({FEE_SOURCE}).",
+                    -moved,
+                    campaign.id,
                 )
             limit = campaign.number_limit
             if limit is not None and moved > 0 and had + moved > limit:
-                warnings.append(
-                    MoveWarning(
-                        WarningCode.CAMPAIGN_NUMBER_LIMIT,
-                        f"{campaign.name} would have {had + moved:,} numbers; carriers allow {limit:,} without a "
-                        "number pool.",
-                        had + moved - limit,
-                        campaign.id,
-                    )
+                yield MoveWarning(
+                    WarningCode.CAMPAIGN_NUMBER_LIMIT,
+                    f"{campaign.name} would have {had + moved:,} numbers; carriers allow {limit:,} without a "
+                    "number pool.",
+                    had + moved - limit,
+                    campaign.id,
                 )
         if self._not_local:
-            warnings.append(
-                MoveWarning(
-                    WarningCode.NUMBER_TYPE_NOT_ELIGIBLE,
-                    f"{_are(self._not_local)} not local: only local numbers send under a 10DLC campaign.",
-                    self._not_local,
-                )
+            yield MoveWarning(
+                WarningCode.NUMBER_TYPE_NOT_ELIGIBLE,
+                f"{_are(self._not_local)} not local: only local numbers send under a 10DLC campaign.",
+                self._not_local,
             )
         if self._often:
-            warnings.append(
-                MoveWarning(
-                    WarningCode.MOVED_OFTEN,
-                    f"{_are(self._often)} attached for the third time in {_OFTEN_DAYS} days. T-Mobile may charge 1,000 "
-                    f"dollars for program evasion, unauthorized number replacement included ({FEE_SOURCE}).",
-                    self._often,
-                )
+            yield MoveWarning(
+                WarningCode.MOVED_OFTEN,
+                f"{_are(self._often)} attached for the third time in {_OFTEN_DAYS} days. T-Mobile may charge 1,000 "
+                f"dollars for program evasion, unauthorized number replacement included ({FEE_SOURCE}).",
+                self._often,
             )
-        order = list(WarningCode)
-        return sorted(warnings, key=lambda warning: order.index(warning.code))
 
 
 def _are(count: int) -> str:

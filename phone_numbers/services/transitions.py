@@ -74,7 +74,7 @@ def supersede(attachments: QuerySet[CampaignAttachment], cause: Cause) -> list[C
             order_id=attachment.order_id if attachment.status == AttachmentStatus.SUBMITTED else None,
         )
     ids = [attachment.id for attachment in superseded]
-    CampaignAttachment.objects.filter(id__in=ids).update(status=AttachmentStatus.SUPERSEDED)
+    CampaignAttachment.objects.filter(id__in=ids).update(status=AttachmentStatus.SUPERSEDED, next_attempt_at=None)
     return superseded
 
 

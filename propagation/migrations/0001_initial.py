@@ -69,19 +69,17 @@ class Migration(migrations.Migration):
                 "ordering": ["-created_at", "-id"],
                 "indexes": [
                     models.Index(
-                        models.F("carrier"),
-                        models.F("next_poll_at"),
-                        models.F("id"),
+                        fields=["carrier", "next_poll_at", "id"],
                         condition=models.Q(("ended_at__isnull", True)),
                         name="propagation_order_open",
                     ),
                     models.Index(
-                        models.F("carrier_order_id"),
+                        fields=["carrier_order_id"],
                         condition=models.Q(("carrier_order_id__isnull", False)),
                         name="propagation_order_of_carrier",
                     ),
                     models.Index(
-                        models.F("ended_at"),
+                        fields=["ended_at"],
                         condition=models.Q(("ended_at__isnull", False)),
                         name="propagation_order_ended",
                     ),

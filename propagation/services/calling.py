@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from time import sleep
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import F, Value
+from django.db.models.functions import Greatest, Now
 
-from carriers.base import CarrierAccount, CarrierUnavailable
+from agentmessage.db.session import database_now
+from carriers.base import Carrier, CarrierUnavailable
 from carriers.choose import Limits, build_carrier, default_limits
 from propagation.models import CarrierRateLimit
 
@@ -30,12 +32,6 @@ SET next_at = greatest(rate_limit.next_at, clock_timestamp() - %(burst)s * inter
     + %(interval)s * interval '1 second'
 WHERE rate_limit.next_at <= clock_timestamp() + %(max_wait)s * interval '1 second'
 RETURNING extract(epoch FROM next_at - clock_timestamp())::float8 - %(interval)s
-"""
-_PAUSE = """
-INSERT INTO propagation_carrierratelimit AS rate_limit (name, next_at, paused_until)
-SELECT %(name)s, until, until FROM (SELECT clock_timestamp() + %(seconds)s * interval '1 second' AS until) AS pause
-ON CONFLICT (name) DO UPDATE SET next_at = greatest(rate_limit.next_at, EXCLUDED.next_at),
-    paused_until = greatest(rate_limit.paused_until, EXCLUDED.paused_until)
 """
 # The rate limit in whose turn this thread's next request goes out.
 _reserved: ContextVar[str | None] = ContextVar("reserved", default=None)
@@ -84,12 +80,13 @@ class RateLimiter:
         """Wait until the next request may go out. Raises RateLimited if that is more than two seconds off."""
         if self.requests_per_second:
             interval = 1 / self.requests_per_second
-            row = self._fetch(
-                _TAKE_TURN,
-                interval=interval,
-                burst=_BURST_SECONDS if interval < _BURST_SECONDS else 0,
-                max_wait=_MAX_WAIT_SECONDS,
-            )
+            burst = _BURST_SECONDS if interval < _BURST_SECONDS else 0
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    _TAKE_TURN,
+                    {"name": self.name, "interval": interval, "burst": burst, "max_wait": _MAX_WAIT_SECONDS},
+                )
+                row = cursor.fetchone()
             if row is None:
                 raise RateLimited(max(self.paused_seconds(), _MAX_WAIT_SECONDS))
             if row[0] <= 0:
@@ -101,20 +98,17 @@ class RateLimiter:
 
     def pause(self, seconds: float) -> None:
         """Let no request go out for so long, because the carrier asked for a pause."""
-        with connection.cursor() as cursor:
-            cursor.execute(_PAUSE, {"name": self.name, "seconds": seconds})
+        until = database_now() + timedelta(seconds=seconds)
+        CarrierRateLimit.objects.get_or_create(name=self.name, defaults={"next_at": until})
+        CarrierRateLimit.objects.filter(name=self.name).update(
+            next_at=Greatest("next_at", Value(until)), paused_until=Greatest("paused_until", Value(until))
+        )
 
     def paused_seconds(self) -> float:
         """Return how much of the carrier's pause is left; 0.0 if there is none."""
         paused = CarrierRateLimit.objects.filter(name=self.name, paused_until__gt=Now())
         left = paused.values_list(F("paused_until") - Now(), flat=True).first()
         return left.total_seconds() if left else 0.0
-
-    def _fetch(self, statement: str, **parameters: float) -> tuple[float] | None:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, {"name": self.name, **parameters})
-            row: tuple[float] | None = cursor.fetchone()
-        return row
 
     @contextmanager
     def _pausing(self) -> Iterator[None]:
@@ -127,7 +121,7 @@ class RateLimiter:
 
 
 @cache
-def carrier_of(account: str) -> CarrierAccount:
+def carrier_of(account: str) -> Carrier:
     """Return the adapter of an account in CARRIERS, one per process. Raises ImproperlyConfigured."""
     pace = rate_limiter_of(account).pace
     try:

@@ -17,9 +17,9 @@ from agentmessage.db.session import wait_for_turn
 from campaigns.models import Campaign, CarrierStatus
 from carriers.base import Carrier, OrderAction
 from phone_numbers.failures import FailureCode
-from phone_numbers.models import AttachmentStatus, CampaignAttachment, NumberType
+from phone_numbers.models import CampaignAttachment, NumberType
 from phone_numbers.services.locking import array_literal
-from phone_numbers.services.transitions import log_transition
+from phone_numbers.services.transitions import Cause, supersede
 from propagation.models import CarrierOrder
 from propagation.services.record import AttachmentFailure, new_lease
 
@@ -49,10 +49,10 @@ _DUE = """
 SELECT a.id, a.organization_id, a.campaign_id, p.current_attachment_id = a.id,
        EXISTS (SELECT 1 FROM numbers_campaignattachment other
                WHERE other.phone_number_id = a.phone_number_id AND other.status = 'submitted'),
-       a.request_id, p.number_type
+       p.number_type
 FROM unnest(%(organizations)s::uuid[]) AS due (organization_id)
 CROSS JOIN LATERAL (
-    SELECT id, organization_id, campaign_id, phone_number_id, request_id FROM numbers_campaignattachment
+    SELECT id, organization_id, campaign_id, phone_number_id FROM numbers_campaignattachment
     WHERE carrier = %(carrier)s AND organization_id = due.organization_id
       AND next_attempt_at <= statement_timestamp() AND status = 'pending'
     ORDER BY next_attempt_at, id
@@ -77,10 +77,9 @@ class Claim:
     """Nothing else is due, apart from what is over the limit of open orders."""
     orders: list[tuple[UUID, datetime]] = field(default_factory=list)
     """New orders, each with the lease that the claiming worker holds."""
-    failures: dict[UUID, AttachmentFailure] = field(default_factory=dict)
-    """Attachments that fail without a call to the carrier. The caller records them, as it does `needless`."""
-    needless: list[UUID] = field(default_factory=list)
-    """Detaches of numbers that the carrier never took, and so are done."""
+    unsent: dict[UUID, AttachmentFailure | None] = field(default_factory=dict)
+    """Attachments that end without a call to the carrier, for the caller to record: why they fail, or None for detaches
+    of numbers that the carrier never took, and so are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,25 +112,19 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
         campaigns = Campaign.objects.select_related("brand").in_bulk({row[2] for row in rows if row[2]})
         superseded, waiting, blocked = [], [], []
         ready: dict[tuple[UUID, UUID | None], list[UUID]] = defaultdict(list)
-        for attachment_id, organization_id, campaign_id, is_current, is_blocked, request_id, number_type in rows:
+        for attachment_id, organization_id, campaign_id, is_current, is_blocked, number_type in rows:
             campaign = campaigns.get(campaign_id)
             if not is_current:
                 superseded.append(attachment_id)
-                log_transition(
-                    attachment_id=attachment_id,
-                    outcome=AttachmentStatus.SUPERSEDED,
-                    is_detach=campaign_id is None,
-                    request_id=request_id,
-                )
             elif number_type not in carrier.number_types and campaign is None:
-                claim.needless.append(attachment_id)
+                claim.unsent[attachment_id] = None
             elif number_type not in carrier.number_types:
-                claim.failures[attachment_id] = AttachmentFailure(
+                claim.unsent[attachment_id] = AttachmentFailure(
                     FailureCode.NUMBER_TYPE_NOT_ELIGIBLE,
                     f"A {NumberType(number_type).label.lower()} number does not go onto a 10DLC campaign.",
                 )
             elif campaign is not None and (failure := failure_before_call(campaign)):
-                claim.failures[attachment_id] = failure
+                claim.unsent[attachment_id] = failure
             elif campaign is not None and campaign.awaits_carrier:
                 waiting.append(attachment_id)
             elif is_blocked:
@@ -139,16 +132,16 @@ def claim_due(carrier: Carrier, *, open_orders: int, limit: int = BATCH, max_ord
             else:
                 ready[organization_id, campaign_id].append(attachment_id)
         if superseded:
-            _attachments(superseded).update(status=AttachmentStatus.SUPERSEDED, next_attempt_at=None)
+            supersede(_attachments(superseded), Cause.CLAIM)
         if waiting:
             _attachments(waiting).update(next_attempt_at=None)
         if blocked:
             _attachments(blocked).update(next_attempt_at=Now() + timedelta(seconds=_BLOCKED_SECONDS))
-        if unsent := [*claim.failures, *claim.needless]:
+        if claim.unsent:
             # The caller records them in another transaction, which locks the numbers first. If it does not get there,
             # they are due again.
             later = Now() + timedelta(seconds=settings.PROPAGATION_LEASE_SECONDS)
-            _attachments(unsent).update(next_attempt_at=later)
+            _attachments(claim.unsent).update(next_attempt_at=later)
         groups = _in_turn(_groups(ready, carrier.batch_size), held, open_orders)[:max_orders]
         claim.orders = _make_orders(carrier, groups)
     return claim

@@ -21,7 +21,7 @@ from phone_numbers.services.transitions import Cause, check_transition, log_tran
 from propagation.models import CarrierOrder
 from propagation.services.calling import RateLimiter
 from propagation.services.claim import BATCH, claim_due
-from propagation.services.record import new_lease, record_failures, record_needless
+from propagation.services.record import new_lease, record_unsent
 
 log = structlog.get_logger(__name__)
 
@@ -124,10 +124,8 @@ def run_round(
             log.info("propagation.claims_clashed")
             break
         found.claimed += claim.rows
-        if claim.failures:
-            record_failures(claim.failures)
-        if claim.needless:
-            record_needless(claim.needless)
+        if claim.unsent:
+            record_unsent(claim.unsent)
         room -= _defer(claim.orders, defer, found, size)
         if claim.is_drained:
             break

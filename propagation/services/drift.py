@@ -1,8 +1,6 @@
 """The brakes: how much drift one run corrects, in reconciliation and in sync (docs/adr/0029-brakes.md)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
@@ -33,19 +31,15 @@ def organization_limit(compared: int) -> int:
 
 def measure(comparable: QuerySet[CarrierAnswer], drifted: Q, *, organization: str) -> Extent:
     """Count the drift among the compared rows, by the column `organization` and in all, before anything is written."""
-    groups = comparable.order_by().values_list(organization)
-    return _judge(groups.annotate(compared=Count("*"), drifted=Count("id", filter=drifted)).iterator())
-
-
-def _judge(groups: Iterable[tuple[UUID, int, int]]) -> Extent:
-    compared = drifted = 0
+    counts = comparable.order_by().values_list(organization).annotate(Count("*"), Count("id", filter=drifted))
+    compared = drifting = 0
     excess = None
-    for organization_id, of_all, of_drifted in groups:
+    for organization_id, of_all, of_drifting in counts.iterator():
         compared += of_all
-        drifted += of_drifted
+        drifting += of_drifting
         limit = organization_limit(of_all)
-        if of_drifted > limit and excess is None:
-            excess = f"{of_drifted:,} of {of_all:,} differ in organization {organization_id}, more than {limit:,}"
-    if drifted > run_limit(compared):
-        excess = f"{drifted:,} of {compared:,} differ, more than {run_limit(compared):,}"
-    return Extent(compared, drifted, excess)
+        if of_drifting > limit and excess is None:
+            excess = f"{of_drifting:,} of {of_all:,} differ in organization {organization_id}, more than {limit:,}"
+    if drifting > run_limit(compared):
+        excess = f"{drifting:,} of {compared:,} differ, more than {run_limit(compared):,}"
+    return Extent(compared, drifting, excess)

@@ -14,7 +14,7 @@ from phone_numbers.failures import FailureCode
 from phone_numbers.models import AttachmentStatus, CampaignAttachment
 from phone_numbers.services.transitions import Cause, supersede
 from propagation.models import CarrierOrder, CarrierReading
-from propagation.services.record import AttachmentFailure, LeaseLost, give_up_order, record_failures
+from propagation.services.record import AttachmentFailure, LeaseLost, give_up_order, record_unsent
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ def fail_removed_accounts() -> int:
     due = CampaignAttachment.objects.filter(removed, next_attempt_at__isnull=False, status=AttachmentStatus.PENDING)
     ids = list(due.values_list("id", flat=True)[:_BATCH])
     if ids:
-        record_failures(dict.fromkeys(ids, failure))
+        record_unsent(dict.fromkeys(ids, failure))
     return closed + len(ids)
 
 
@@ -131,5 +131,5 @@ def _expire_attachments(
     old = waiting.filter(status=AttachmentStatus.PENDING).annotate(since=Coalesce(F("resumed_at"), F("created_at")))
     expired = list(old.filter(since__lt=Now() - timedelta(days=days)).values_list("id", flat=True)[:_BATCH])
     if expired:
-        record_failures(dict.fromkeys(expired, failure), cause=Cause.EXPIRY, still=still)
+        record_unsent(dict.fromkeys(expired, failure), cause=Cause.EXPIRY, still=still)
     return len(expired)

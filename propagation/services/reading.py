@@ -4,6 +4,7 @@ One bad answer costs one row: it is skipped and counted. A reading that was inte
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from time import sleep
@@ -30,7 +31,7 @@ from carriers.base import (
 from phone_numbers.models import LineOptionStatus, NumberState, PhoneNumber
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.calling import RateLimited, wait_for_campaign_lookup
-from propagation.services.drift import run_limit
+from propagation.services.drift import Extent, run_limit
 from propagation.services.record import AttachmentFailure
 
 T = TypeVar("T")
@@ -59,6 +60,10 @@ Row = tuple[Any, ...]
 """The ID of a number or campaign, then how the carrier names it."""
 Answers = Mapping[str, str | CampaignApproval | None]
 """By number or TCR ID. What is absent, the carrier does not say."""
+
+
+def ignore(_reported: object) -> None:
+    """Do nothing with what a run reports."""
 
 
 class OutOfTime(Exception):
@@ -104,16 +109,19 @@ def open_reading(
     return reading
 
 
-def end_reading(reading: CarrierReading, *, compared: int, drifted: int, left: int) -> None:
+def end_reading(reading: CarrierReading, extent: Extent, *, is_forced: bool) -> None:
     """Record what came of the reading, and delete what it has read; of a dry run, delete everything."""
     if reading.is_dry_run:
         reading.delete()
         return
     with transaction.atomic(durable=True):
         reading.answers.all().delete()
-        reading.compared, reading.drifted, reading.left = compared, drifted, left
-        reading.save(update_fields=["compared", "drifted", "left"])
-        CarrierReading.objects.filter(id=reading.id).update(ended_at=Now())
+        CarrierReading.objects.filter(id=reading.id).update(
+            compared=extent.compared,
+            drifted=extent.drifted,
+            left=0 if extent.excess is None or is_forced else extent.drifted,
+            ended_at=Now(),
+        )
 
 
 class Asker:
@@ -162,24 +170,17 @@ class Asker:
         sleep(min(seconds, left, _MAX_PAUSE_SECONDS))
 
 
+@dataclass(frozen=True)
 class Reader:
     """Reads for one reading, until it is complete.
 
     Every step is committed together with how far it got. `progress` is called with the number of rows it concerned.
     """
 
-    def __init__(
-        self,
-        reading: CarrierReading,
-        carrier: Carrier,
-        *,
-        asker: Asker,
-        progress: Callable[[int], None] | None = None,
-    ) -> None:
-        self._reading = reading
-        self._carrier = carrier
-        self._asker = asker
-        self._progress = progress
+    _reading: CarrierReading
+    _carrier: Carrier
+    _asker: Asker
+    _progress: Callable[[int], object] = ignore
 
     def read(self) -> None:
         """Complete the reading. Raises OutOfTime, TooManyErrors, ReadingTaken."""
@@ -240,7 +241,7 @@ class Reader:
             if page.next_position is None:
                 self._add_unlisted(skipped)
             self._advance(position=page.next_position, skipped=skipped)
-        self._report(len(page.assignments))
+        self._progress(len(page.assignments))
 
     def _add_unlisted(self, skipped: int) -> None:
         """Store that numbers are on no campaign that the list lacks. The attached among them are looked up first.
@@ -297,7 +298,7 @@ class Reader:
             stored = [_answer(key, row_id, answers.get(name), is_known=name in answers) for row_id, name, *_ in rows]
             self._store(key, stored, asked_at)
             self._advance(last_id=rows[-1][0])
-        self._report(len(rows))
+        self._progress(len(rows))
 
     def _campaigns(self, rows: Sequence[Row]) -> Answers:
         return dict(self._carrier.assignments([row[1] for row in rows]))
@@ -333,10 +334,6 @@ class Reader:
             raise ReadingTaken
         for name, value in changes.items():
             setattr(reading, name, value)
-
-    def _report(self, rows: int) -> None:
-        if self._progress is not None:
-            self._progress(rows)
 
 
 def _answer(key: str, row_id: UUID, said: str | CampaignApproval | None, *, is_known: bool) -> CarrierAnswer:

@@ -26,7 +26,7 @@ from phone_numbers.services.retry import requeue
 from phone_numbers.services.transitions import Cause
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.drift import Extent, measure
-from propagation.services.reading import Asker, Reader, end_reading, open_reading
+from propagation.services.reading import Asker, Reader, end_reading, ignore, open_reading
 
 _BATCH = 1000
 
@@ -78,8 +78,8 @@ def reconcile(
     force: bool = False,
     since: datetime | None = None,
     deadline: Deadline | None = None,
-    on_finding: Callable[[Finding], None] | None = None,
-    progress: Callable[[int], None] | None = None,
+    on_finding: Callable[[Finding], object] = ignore,
+    progress: Callable[[int], object] = ignore,
 ) -> Report | None:
     """Reconcile the account's numbers, of one organization or of all. None if a run was started at or after `since`.
 
@@ -93,7 +93,7 @@ def reconcile(
     if reading is None:
         return None
     asker = Asker(deadline)
-    Reader(reading, carrier, asker=asker, progress=progress).read()
+    Reader(reading, carrier, asker, progress).read()
     comparable = _comparable(reading)
     extent = measure(comparable, Q(drift__isnull=False), organization="phone_number__organization_id")
     report = Report(extent, unknown=reading.answers.filter(is_known=False).count(), unreadable=reading.unreadable)
@@ -106,10 +106,8 @@ def reconcile(
         done = replace(finding, reason=kept or _correct(finding, actor, account=carrier.name))
         report.counts[done.drift] += 1
         report.left += done.reason is not None
-        if on_finding is not None:
-            on_finding(done)
-    stopped = extent.drifted if is_stopped else 0
-    end_reading(reading, compared=extent.compared, drifted=extent.drifted, left=stopped)
+        on_finding(done)
+    end_reading(reading, extent, is_forced=force)
     return report
 
 

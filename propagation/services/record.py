@@ -180,26 +180,19 @@ def give_up_order(*, order_id: UUID, failure: AttachmentFailure) -> None:
     _close_order(order_id, None, lambda _attachment, _action, _now: _final(failure))
 
 
-def record_failures(
-    failures: Mapping[UUID, AttachmentFailure], *, cause: Cause = Cause.CLAIM, still: Q | None = None
+def record_unsent(
+    failures: Mapping[UUID, AttachmentFailure | None], *, cause: Cause = Cause.CLAIM, still: Q | None = None
 ) -> None:
-    """Record the failure of pending attachments for which the carrier was not asked.
+    """Record the end of pending attachments for which the carrier was not asked: why they fail, or None for success.
 
     Those that `still` no longer describes under the lock of their numbers stay as they are.
     """
     with transaction.atomic(durable=True):
         condition = Q(attachments__id__in=failures, attachments__status=AttachmentStatus.PENDING)
         attachments = _lock_numbers(condition if still is None else condition & still)
-        outcomes = [_final(failures[attachment.id]) for attachment in attachments]
+        ends = [failures[attachment.id] for attachment in attachments]
+        outcomes = [_succeeded(OrderAction.DETACH) if failure is None else _final(failure) for failure in ends]
         _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=cause)
-
-
-def record_needless(attachment_ids: Collection[UUID]) -> None:
-    """Record that pending detaches are done, because the carrier does not have their numbers on a campaign."""
-    with transaction.atomic(durable=True):
-        attachments = _lock_numbers(Q(attachments__id__in=attachment_ids, attachments__status=AttachmentStatus.PENDING))
-        outcomes = [_succeeded(OrderAction.DETACH) for _ in attachments]
-        _write(attachments, outcomes, database_now(), before=AttachmentStatus.PENDING, cause=Cause.CLAIM)
 
 
 def make_successors_due(phone_number_ids: Collection[UUID]) -> None:

@@ -87,7 +87,10 @@ def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_lim
         if leased is None:
             return
         try:
-            _process(leased, carrier.until(deadline), rate_limiter)
+            if leased.order.sent_at is None:
+                _send(leased, carrier.until(deadline), rate_limiter)
+            else:
+                _poll(leased, carrier.until(deadline))
         except LeaseLost:
             log.warning("order.lease_lost")
         except Exception:
@@ -95,13 +98,6 @@ def process_order(*, order_id: UUID, lease: datetime, carrier: Carrier, rate_lim
             # Without the database this raises as well, and the lease runs out.
             with suppress(LeaseLost):
                 _postpone(leased, poll_delay(leased.age, retry_after=_ERROR_SECONDS))
-
-
-def _process(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:
-    if leased.order.sent_at is None:
-        _send(leased, carrier, rate_limiter)
-    else:
-        _poll(leased, carrier)
 
 
 def _send(leased: _Leased, carrier: Carrier, rate_limiter: RateLimiter) -> None:

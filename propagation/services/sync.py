@@ -15,7 +15,7 @@ from campaigns.models import Campaign, CampaignStatus, CarrierStatus
 from carriers.base import Carrier, Deadline
 from propagation.models import CarrierAnswer, CarrierReading
 from propagation.services.drift import Extent, measure
-from propagation.services.reading import Asker, Reader, end_reading, open_reading
+from propagation.services.reading import Asker, Reader, end_reading, ignore, open_reading
 
 _BATCH = 1000
 _DIFFERS = ~Q(answer=F("campaign__carrier_status"))
@@ -57,7 +57,7 @@ def sync_campaigns(
     force: bool = False,
     since: datetime | None = None,
     deadline: Deadline | None = None,
-    on_decision: Callable[[Decision], None] | None = None,
+    on_decision: Callable[[Decision], object] = ignore,
 ) -> SyncReport | None:
     """Record the carrier's decision on each ACTIVE campaign that has a TCR ID. None if a run was started since `since`.
 
@@ -70,10 +70,9 @@ def sync_campaigns(
     )
     if reading is None:
         return None
-    Reader(reading, carrier, asker=Asker(deadline)).read()
+    Reader(reading, carrier, Asker(deadline)).read()
     report = _record_all(reading, _comparable(reading), dry_run=dry_run, force=force, on_decision=on_decision)
-    stopped = 0 if report.extent.excess is None or force else report.extent.drifted
-    end_reading(reading, compared=report.extent.compared, drifted=report.extent.drifted, left=stopped)
+    end_reading(reading, report.extent, is_forced=force)
     return report
 
 
@@ -83,7 +82,7 @@ def sync_announcement(
     campaign_id: str | None,
     brand_id: str | None,
     deadline: Deadline | None = None,
-    on_decision: Callable[[Decision], None] | None = None,
+    on_decision: Callable[[Decision], object] = ignore,
 ) -> SyncReport:
     """Record the carrier's decisions on the campaign, or on those of the brand, that it has announced.
 
@@ -99,7 +98,7 @@ def sync_announcement(
         known = [campaign.tcr_campaign_id or "" for campaign in of_brand]
     if not known:
         known = asker.ask(partial(carrier.tcr_campaign_ids, campaign_id=campaign_id, brand_id=brand_id))
-    Reader(reading, carrier, asker=asker).read_campaigns(known)
+    Reader(reading, carrier, asker).read_campaigns(known)
     return _record_all(reading, _comparable(reading), on_decision=on_decision)
 
 
@@ -119,23 +118,21 @@ def _record_all(
     *,
     dry_run: bool = False,
     force: bool = False,
-    on_decision: Callable[[Decision], None] | None,
+    on_decision: Callable[[Decision], object],
 ) -> SyncReport:
     extent = measure(comparable, _DRIFTED | Q(is_corrected=True), organization="campaign__organization_id")
     kept = "dry run" if dry_run else None if extent.excess is None or force else "too many differ; see --force"
     report = SyncReport(extent, unknown=0, unreadable=reading.unreadable)
     for decision in _decisions(reading.answers.filter(is_known=False)):
         report.unknown += 1
-        if on_decision is not None:
-            on_decision(decision)
+        on_decision(decision)
     differing = comparable.filter(_DIFFERS, campaign__updated_at__lt=F("asked_at"))
     if kept is None:
         _record_networks(comparable.filter(~_DIFFERS, ~Q(networks=F("campaign__mno_metadata"))))
     for decision in _decisions(differing, kept=kept):
         report.changed += 1
         report.left += decision.reason is not None
-        if on_decision is not None:
-            on_decision(decision)
+        on_decision(decision)
     return report
 
 

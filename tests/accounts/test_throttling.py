@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from accounts.api.throttling import wrong_keys
+from accounts.api.base import wrong_keys
 from accounts.models import Scope
 from accounts.services import revoke_api_key
 from agentmessage.models import Counter

@@ -20,7 +20,8 @@ from accounts.models import Scope
 from phone_numbers.models import CampaignAttachment
 from tests.support.api import ULID
 from tests.support.factories import make_key
-from tests.support.granian import SECONDS, Served, granian
+from tests.support.granian import Served, granian
+from tests.support.waiting import DEADLINE
 from tests.support.worlds import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,7 +63,7 @@ def caller(transactional_db: None, server: Served) -> Iterator[Caller]:
 
 def _by_http_client(caller: Caller, size: int, *, chunked: bool, key: bool) -> tuple[int, bytes]:
     """Python's own client sends everything before it reads anything, which makes it the strictest."""
-    client = HTTPConnection("127.0.0.1", caller.server.port, timeout=SECONDS)
+    client = HTTPConnection("127.0.0.1", caller.server.port, timeout=DEADLINE)
     headers = caller.headers if key else {}
     body: Any = (b"x" * 65_536 for _ in range(size // 65_536)) if chunked else b"x" * size
     try:
@@ -76,7 +77,7 @@ def _by_http_client(caller: Caller, size: int, *, chunked: bool, key: bool) -> t
 def _by_requests(caller: Caller, size: int, *, chunked: bool, key: bool) -> tuple[int, bytes]:
     body: Any = (b"x" * 65_536 for _ in range(size // 65_536)) if chunked else b"x" * size
     url = f"http://127.0.0.1:{caller.server.port}{caller.path}"
-    response = requests.post(url, data=body, headers=caller.headers if key else {}, timeout=SECONDS)
+    response = requests.post(url, data=body, headers=caller.headers if key else {}, timeout=DEADLINE)
     return response.status_code, response.content
 
 
@@ -86,10 +87,10 @@ def _by_curl(caller: Caller, size: int, *, chunked: bool, key: bool, expect: boo
     headers = [f"{name}: {value}" for name, value in (caller.headers if key else {}).items()]
     headers += ["Transfer-Encoding: chunked"] if chunked else []
     headers += [] if expect else ["Expect:"]
-    command = ["curl", "-sS", "-m", str(SECONDS), "-w", "\n%{http_code}", "--data-binary", "@-"]
+    command = ["curl", "-sS", "-m", str(DEADLINE), "-w", "\n%{http_code}", "--data-binary", "@-"]
     command += [part for header in headers for part in ("-H", header)]
     command.append(f"http://127.0.0.1:{caller.server.port}{caller.path}")
-    done = subprocess.run(command, input=b"x" * size, capture_output=True, timeout=SECONDS)
+    done = subprocess.run(command, input=b"x" * size, capture_output=True, timeout=DEADLINE)
     assert (done.returncode, done.stderr) == (0, b"")
     body, _, status = done.stdout.rpartition(b"\n")
     return int(status), body
@@ -119,7 +120,7 @@ def _by_fetch(caller: Caller, size: int, *, chunked: bool, key: bool) -> tuple[i
         "headers": caller.headers if key else {},
     }
     command = [node, "--input-type=module", "-e", _FETCH, json.dumps(wish)]
-    done = subprocess.run(command, capture_output=True, timeout=SECONDS)
+    done = subprocess.run(command, capture_output=True, timeout=DEADLINE)
     assert (done.returncode, done.stderr) == (0, b"")
     status, _, body = done.stdout.partition(b"\n")
     return int(status), body
@@ -147,7 +148,7 @@ def test_curl_without_asking_first(chunked: bool, caller: Caller) -> None:
 
 
 def test_a_body_at_the_limit_is_taken(caller: Caller) -> None:
-    client = HTTPConnection("127.0.0.1", caller.server.port, timeout=SECONDS)
+    client = HTTPConnection("127.0.0.1", caller.server.port, timeout=DEADLINE)
     for body in (caller.body.ljust(MEGABYTE), (caller.body, b" " * 100_000, b" " * 100_000)):
         client.request("POST", caller.path, body=body, headers=caller.headers, encode_chunked=True)
         response = client.getresponse()
@@ -161,13 +162,13 @@ def test_strangers_that_stop_sending_do_not_keep_the_others_waiting(caller: Call
     for client in stalled:
         client.sendall(b"POST /v1/api-keys HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     for _ in range(3):
-        served = HTTPConnection("127.0.0.1", caller.server.port, timeout=SECONDS)
+        served = HTTPConnection("127.0.0.1", caller.server.port, timeout=DEADLINE)
         served.request("POST", caller.path, body=caller.body, headers=caller.headers)
         assert served.getresponse().status == 200
         served.close()
     waiting = {client.fileno() for client in stalled}
     while len(waiting) > 1:
-        ready, _, _ = select.select(list(waiting), [], [], SECONDS)
+        ready, _, _ = select.select(list(waiting), [], [], DEADLINE)
         assert ready, f"{len(waiting)} of 8 have no response"
         waiting -= set(ready)
     for client in stalled:
@@ -178,7 +179,7 @@ def test_strangers_that_stop_sending_do_not_keep_the_others_waiting(caller: Call
 
 
 def _connect(caller: Caller) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", caller.server.port), timeout=SECONDS)
+    return socket.create_connection(("127.0.0.1", caller.server.port), timeout=DEADLINE)
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 5000", "Transfer-Encoding: chunked"])
@@ -228,7 +229,7 @@ def test_a_path_as_it_was_sent(path: str, status: int, caller: Caller) -> None:
 
 @pytest.mark.parametrize("content_type", ["application/json; x*=foo''%41", "application/json; charset=undefined"])
 def test_a_malformed_content_type(content_type: str, caller: Caller) -> None:
-    client = HTTPConnection("127.0.0.1", caller.server.port, timeout=SECONDS)
+    client = HTTPConnection("127.0.0.1", caller.server.port, timeout=DEADLINE)
     client.request("POST", caller.path, caller.body, caller.headers | {"Content-Type": content_type})
     response = client.getresponse()
     error = json.loads(response.read())["error"]

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import Scope
 from phone_numbers.models import PhoneNumber
 from tests.support.factories import make_key
-from tests.support.granian import SECONDS, Served, environment, granian
+from tests.support.granian import Served, environment, granian
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.support.worlds import World
 
@@ -41,7 +41,7 @@ class Caller:
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, str | None]:
         """Return status and Retry-After of a response, over a connection of its own."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         try:
             headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
             client.request(method, path, None if body is None else json.dumps(body), headers)

@@ -20,8 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from devserver.postgresql.account import new_account
-from devserver.postgresql.cluster import find_programs
+from devserver.cluster import find_programs, new_account
 from tests.benchmarks.grown import TABLES, fill
 from tests.benchmarks.growth_contestant import NAMES
 from tests.support.postgresql import Server

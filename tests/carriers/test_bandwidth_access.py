@@ -10,8 +10,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from carriers.bandwidth.address import Address
-from carriers.bandwidth.oauth import Token
+from carriers.bandwidth.account import Address, Token
 from carriers.base import (
     CarrierRefused,
     CarrierUnavailable,

@@ -136,20 +136,19 @@ def test_in_words(number: PhoneNumber, world: World, admin_client: Client) -> No
     spoken = number.number.removeprefix("+1")
     at = f"({spoken[:3]}) {spoken[3:6]}-{spoken[6:]}"
     assert said(admin_client, at, "2026-01-01 12:30") == (
-        "At 2026-01-01 12:30:00.000000 UTC the number was not recorded here: it was added at "
-        "2026-01-01 13:00:00.000000."
+        "At 2026-01-01 12:30:00 UTC the number was not recorded here: it was added at 2026-01-01 13:00:00."
     )
     assert said(admin_client, at, "2026-01-01T17:30:00+02:00") == (
-        "At 2026-01-01 15:30:00.000000 UTC the number was on the campaign “Recall” (CACME01). It belonged to "
-        f"{world.organization}. That was recorded at 2026-01-01 15:00:00.000000 by import telnyx. History begins with "
+        "At 2026-01-01 15:30:00 UTC the number was on the campaign “Recall” (CACME01). It belonged to "
+        f"{world.organization}. That was recorded at 2026-01-01 15:00:00 by import telnyx. History begins with "
         "this import. Since when the carrier had had the number there is not known. The carrier had confirmed it, at "
-        "2026-01-01 15:00:00.000000."
+        "2026-01-01 15:00:00."
     )
     later = said(admin_client, at, "2026-01-01 16:30")
     assert "by command test, request 01JDNQY0000000000000000000. Reason: Asked for by mail" in later
     assert later.endswith(
         "The carrier had not confirmed it by then. It had last confirmed the campaign “Recall” (CACME01), at "
-        "2026-01-01 15:00:00.000000."
+        "2026-01-01 15:00:00."
     )
     assert "was on no campaign: it had been detached" in said(admin_client, at, "2026-01-01 17:30")
 
@@ -214,9 +213,8 @@ def test_the_number_leads_there(world: World, admin_client: Client) -> None:
 def test_only_those_who_see_numbers_and_history(world: World) -> None:
     query = {"number": world.phone_number.number, "at": timezone.now().isoformat()}
     assert browser_of(member_of(VIEWER)).get(PAGE, query).status_code == 200
-    for permissions in ([], ["view_phonenumber"], ["view_campaignattachment"]):
-        assert sign_in(*permissions).get(PAGE, query).status_code == 403
-    assert Client().get(PAGE, query).status_code == 302
+    for permission in ("view_phonenumber", "view_campaignattachment"):
+        assert sign_in(permission).get(PAGE, query).status_code == 403
 
 
 def test_the_command_reports_all_numbers_in_two_statements(number: PhoneNumber, world: World) -> None:
@@ -255,6 +253,8 @@ def test_an_organization_is_reported_what_was_its_own_then(number: PhoneNumber, 
     }
     strangers = reported("--as-of", hour(3).isoformat(), "--organization", world.stranger.organization.slug)
     assert {row["number"] for row in strangers} == {gone.number, world.stranger.phone_number.number}
+    with pytest.raises(CommandError, match=f"Not with {world.organization.slug} at that time: .{gone.number[1:]}."):
+        reported("--as-of", hour(3).isoformat(), "--organization", world.organization.slug, number.number, gone.number)
 
 
 def test_the_command_writes_a_file_that_is_whole(number: PhoneNumber, world: World, tmp_path: Path) -> None:

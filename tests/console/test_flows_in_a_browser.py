@@ -107,6 +107,21 @@ def test_a_key_is_made_and_seen_once(world: World, chromium: Browser, live_serve
     assert plain not in page.content()
 
 
+def test_a_csv_with_errors_imports_nothing(world: World, chromium: Browser, live_server: LiveServer) -> None:
+    page = signed_in(chromium, live_server.url, granted("^view_|^add_inventoryimport$"))
+    slug = world.organization.slug
+    lines = (f"{slug},(312) 555-0100,Front desk", f"{slug},12,Front desk", "nowhere,(312) 555-0101,Front desk")
+    content = "\n".join(("organization,number,label", *lines)).encode()
+    page.goto("inventory/inventoryimport/")
+    page.locator("input[type=file]").set_input_files({"name": "n.csv", "mimeType": "text/csv", "buffer": content})
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator("#content")).to_contain_text("2 rows refused, so nothing of the file is imported")
+    for place in ("line 3", "line 4"):
+        expect(page.get_by_role("row", name=place)).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Import"))).to_have_count(0)
+    assert not PhoneNumber.objects.filter(label="Front desk").exists()
+
+
 def test_a_viewer_has_no_button_and_is_refused(world: World, chromium: Browser, live_server: LiveServer) -> None:
     fail_propagation(world.phone_number, world.campaign)
     page = signed_in(chromium, live_server.url, granted("^view_"))

@@ -23,10 +23,10 @@ def sidebar(client: Client) -> dict[str, list[str]]:
 def test_the_navigation_is_grouped_by_what_operators_do(admin_client: Client) -> None:
     assert sidebar(admin_client) == {
         "": ["Home"],
-        "Numbers": ["Phone numbers", "History", "Campaign at a time"],
+        "Numbers": ["Phone numbers", "History", "Import", "Campaign at a time"],
         "Campaigns": ["Campaigns", "Brands"],
         "Carrier": ["Carrier orders", "Reconciliation"],
-        "Access": ["Organizations", "API keys", "Operators", "Groups", "Changes"],
+        "Access": ["Organizations", "API keys", "Operators", "Groups", "Log entries"],
     }
     for group in admin_client.get(reverse("admin:index")).context["sidebar_navigation"]:
         for item in group["items"]:
@@ -45,7 +45,7 @@ def test_it_leads_nowhere_the_operator_may_not_go(db: None) -> None:
         "API keys",
         "Operators",
         "Groups",
-        "Changes",
+        "Log entries",
     ]
 
 

@@ -121,7 +121,7 @@ def test_a_plain_user(open_folder: Path, start_owner: StartOwner) -> None:
     packages = str(Path(psycopg.__file__).parents[1])
     search_path = os.pathsep.join([str(ROOT), packages])
     for python in (sys.executable, shutil.which("python3", path=os.defpath)):
-        probe = [str(python), "-c", "import devserver.postgresql.server"]
+        probe = [str(python), "-c", "import devserver.postgresql"]
         try:
             subprocess.run(
                 probe, capture_output=True, check=True, cwd="/", env=environment(PYTHONPATH=search_path), **identity

@@ -20,7 +20,7 @@ import pytest
 
 from devserver.data_folder import owned
 from devserver.demo import CAMPAIGN_ID, NUMBER_ID, OTHER_CAMPAIGN_ID
-from devserver.postgresql.server import postgresql
+from devserver.postgresql import postgresql
 from devserver.processes import free_port
 from tests.support.owners import ROOT, environment, processes_of, wait_until_gone
 from tests.support.waiting import DEADLINE, wait_until

@@ -13,10 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from devserver.postgresql import server
-from devserver.postgresql.account import account_of
-from devserver.postgresql.cluster import find_programs
-from devserver.postgresql.server import postgresql
+from devserver import postgresql as server
+from devserver.cluster import account_of, find_programs
+from devserver.postgresql import postgresql
 from devserver.processes import free_port
 from tests.devserver.conftest import StartOwner
 from tests.support.owners import is_running

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devserver.processes import Children, free_port, wait_for_any
+from devserver.processes import ChildProcesses, free_port, wait_for_any
 from tests.support.owners import ROOT, environment, is_running
 from tests.support.waiting import wait_until
 
@@ -27,9 +27,9 @@ def application(environ, start_response):
 # Starts granian as the demo does, and tells its process id.
 PARENT = """
 import sys
-from devserver.processes import Children
-with Children() as children:
-    granian = children.start("granian", "--interface", "wsgi", "--workers", "2", "--respawn-failed-workers",
+from devserver.processes import ChildProcesses
+with ChildProcesses() as processes:
+    granian = processes.start("granian", "--interface", "wsgi", "--workers", "2", "--respawn-failed-workers",
         "--http", "1", "--no-log", "--port", sys.argv[1], "followed:application")
     print(granian.pid, flush=True)
     granian.wait()
@@ -105,8 +105,8 @@ def test_children_end_with_the_block_also_those_that_do_not_obey(
         "import pathlib, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "pathlib.Path(__file__).with_name('deaf').touch(); [signal.pause() for _ in iter(int, 1)]"
     )
-    with Children() as children:
-        obedient, stubborn = children.start("obedient"), children.start("stubborn")
+    with ChildProcesses() as processes:
+        obedient, stubborn = processes.start("obedient"), processes.start("stubborn")
         wait_until((tmp_path / "deaf").exists, "the child ignores signals")
     assert (obedient.returncode, stubborn.returncode) == (-signal.SIGTERM, -signal.SIGKILL)
 

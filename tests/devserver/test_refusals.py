@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from devserver.errors import DevServerError
-from devserver.postgresql.account import Account
-from devserver.postgresql.cluster import find_programs
-from devserver.postgresql.server import postgresql
+from devserver.cluster import Account, find_programs
+from devserver.data_folder import DevServerError
+from devserver.postgresql import postgresql
 
 
 @pytest.fixture

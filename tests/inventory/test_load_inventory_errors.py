@@ -20,6 +20,7 @@ BRAND = "organizations[0].brands[0]"
 CAMPAIGN = "organizations[0].campaigns[0]"
 NUMBER = "organizations[0].phone_numbers[0]"
 NOT_JSON = "it is not JSON:"
+NO_CSV = "the first line of a CSV has a column for the organization and one for the number"
 JSON_LINES = "a second document begins here, as in JSON lines; an inventory is one document"
 
 NOT_A_STRING: list[Any] = [None, 1, 1.5, True, [], {}]
@@ -313,11 +314,20 @@ VALID = b'{"organizations": []}'
         (b'{\n"organizations": [\xff]}', "it is not UTF-8: byte 0xff in line 2"),
         ('{"name": "caf\xe9"}'.encode("latin-1"), "it is not UTF-8: byte 0xe9 in line 1"),
         *(
-            (VALID.decode().encode(encoding), f"it is {encoding[:6].upper()}; an inventory is JSON in UTF-8")
+            (
+                VALID.decode().encode(encoding),
+                f"it is {encoding[:6].upper()}; an inventory is JSON, or a CSV of numbers, in UTF-8",
+            )
             for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
         ),
-        (gzip.compress(VALID, mtime=0), "it is compressed with gzip; an inventory is JSON in UTF-8"),
-        (b"PK\x03\x04\x14\x00", "it is a ZIP archive or a spreadsheet; an inventory is JSON in UTF-8"),
+        (
+            gzip.compress(VALID, mtime=0),
+            "it is compressed with gzip; an inventory is JSON, or a CSV of numbers, in UTF-8",
+        ),
+        (
+            b"PK\x03\x04\x14\x00",
+            "it is a ZIP archive or a spreadsheet; an inventory is JSON, or a CSV of numbers, in UTF-8",
+        ),
         (VALID + b"\n" + VALID, f"{NOT_JSON} line 2, column 1: {JSON_LINES}"),
         (VALID + b"," + VALID, f"{NOT_JSON} line 1, column 22: Extra data"),
         (b"{}x", f"{NOT_JSON} line 1, column 3: Extra data"),
@@ -330,8 +340,8 @@ VALID = b'{"organizations": []}'
         (b'{"organizations": [', f"{NOT_JSON} line 1, column 20: the document ends too early"),
         (b'{"organizations": []', f"{NOT_JSON} line 1, column 21: the document ends too early"),
         (b'{"organizations": [}', f"{NOT_JSON} line 1, column 20: Expecting value"),
-        (b"organizations: []", f"{NOT_JSON} line 1, column 1: Expecting value"),
-        (b"id;name\n1;2", f"{NOT_JSON} line 1, column 1: Expecting value"),
+        (b"organizations: []", f"{NOT_JSON} line 1, column 1: Expecting value; {NO_CSV}"),
+        (b"id;name\n1;2", f"{NOT_JSON} line 1, column 1: Expecting value; {NO_CSV}"),
         (b"[" * 100_000, "it is nested too deeply"),
     ],
 )

@@ -19,7 +19,7 @@ from campaigns.models import CampaignStatus
 from phone_numbers import tasks
 from phone_numbers.bulk_operations import BulkOperation, BulkOperationRow
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
-from phone_numbers.services import bulk_operations
+from phone_numbers.services import bulk_operations, operator_jobs
 from phone_numbers.services.locking import lock_phone_number
 from tests.support.factories import CampaignFactory, PhoneNumberFactory
 from tests.support.operators import confirm, operate, outcomes, page, run_action, sign_in
@@ -322,7 +322,7 @@ def test_errors_that_repeat_stop_an_operation_until_its_operator_continues_it(
         cursor.execute(
             "ALTER TABLE numbers_campaignattachment ADD CONSTRAINT never CHECK (actor_kind <> 'operator') NOT VALID"
         )
-    for _ in range(bulk_operations._MAX_ERRORS):
+    for _ in range(operator_jobs._MAX_ERRORS):
         assert BulkOperation.objects.get().phase == "running"
         with pytest.raises(Exception, match="never"):
             _work()
@@ -388,7 +388,7 @@ def test_old_operations_are_deleted(world: World, admin_client: Client) -> None:
 
     def left_after(**age: int) -> set[str]:
         BulkOperation.objects.update(updated_at=F("updated_at") - timedelta(**age))
-        bulk_operations.delete_old_operations()
+        operator_jobs.delete_old_jobs(BulkOperation)
         return set(BulkOperation.objects.values_list("phase", flat=True))
 
     assert left_after(hours=23) == set(phases)

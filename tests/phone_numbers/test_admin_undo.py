@@ -50,11 +50,11 @@ def test_a_reason_that_is_too_long_changes_nothing(world: World, admin_client: C
     )
     assert "reason" in answer.context["form"].errors
     with pytest.raises(CommandError, match="--reason must have at most 500 characters"):
-        _attach_by_command(world, "x" * 501)
+        _run_attach(world, "x" * 501)
     assert not CampaignAttachment.objects.exists()
 
 
-def _attach_by_command(world: World, reason: str) -> dict[str, Any]:
+def _run_attach(world: World, reason: str) -> dict[str, Any]:
     out = io.StringIO()
     call_command(
         "attach_campaign", "--organization", world.organization.slug, "--number", world.phone_number.number,
@@ -65,7 +65,7 @@ def _attach_by_command(world: World, reason: str) -> dict[str, Any]:
 
 
 def test_a_command_has_a_reason_and_a_batch_that_can_be_undone(world: World, admin_client: Client) -> None:
-    answer = _attach_by_command(world, WHY)
+    answer = _run_attach(world, WHY)
     entry = CampaignAttachment.objects.get()
     assert (entry.reason, str(entry.batch_id)) == (WHY, answer["batch_id"])
     address = page(CampaignAttachment, "undo_batch", entry.id)

@@ -1,7 +1,5 @@
 """What is deleted while an attach waits for the number's lock is not found, at every door."""
 
-import csv
-import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 
@@ -18,6 +15,8 @@ from campaigns.models import Campaign
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.locking import lock_phone_number
 from tests.support.api import ApiClient, assert_refused
+from tests.support.attach_command import run_attach
+from tests.support.commands import csv_rows
 from tests.support.factories import PhoneNumberFactory, make_key
 from tests.support.operators import outcomes, run_action, sign_in
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
@@ -119,20 +118,13 @@ def test_rows_of_a_deleted_campaign_fail_alone(atomic: bool, world: World, tmp_p
     arguments = ["--organization", world.organization.slug, "--csv", str(file), "--report", str(report)]
 
     def run() -> int:
-        try:
-            call_command(
-                "attach_campaign", *arguments, *["--atomic"] * atomic, stdout=io.StringIO(), stderr=io.StringIO()
-            )
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        return 0
+        return run_attach(*arguments, *["--atomic"] * atomic).code
 
     assert _delete_while_waiting(run, number=world.phone_number, delete=_delete_campaign(world)) == 1
-    with report.open(newline="") as rows:
-        assert [(row["outcome"], row["code"]) for row in csv.DictReader(rows)] == [
-            ("failed", "NOT_FOUND"),
-            ("rolled_back", "") if atomic else ("attached", ""),
-        ]
+    assert [(row["outcome"], row["code"]) for row in csv_rows(report)] == [
+        ("failed", "NOT_FOUND"),
+        ("rolled_back", "") if atomic else ("attached", ""),
+    ]
     assert dict(PhoneNumber.objects.filter(organization=world.organization).values_list("id", "campaign_id")) == {
         world.phone_number.id: None,
         other.id: None if atomic else world.other_campaign.id,

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from phone_numbers.management.bulk_attach.csv_lines import CampaignNames, UnreadableFile, read_csv
+from agentmessage.csv_records import UnreadableFile
+from phone_numbers.management.bulk_attach.csv_lines import CampaignNames, read_csv
 from tests.support.worlds import World
 
 pytestmark = pytest.mark.django_db

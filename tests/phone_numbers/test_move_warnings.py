@@ -1,12 +1,10 @@
 """What a move would cost, by the three previews: the admin's, the command's and the API's."""
 
-import io
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -14,6 +12,7 @@ from pytest_django.fixtures import Settings
 from campaigns.models import Campaign
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from tests.support.api import ApiClient
+from tests.support.attach_command import run_attach
 from tests.support.factories import CampaignFactory, PhoneNumberFactory
 from tests.support.operators import run_action
 from tests.support.propagation import attach
@@ -28,13 +27,12 @@ def _preview(interface: str, api: ApiClient, admin: Client, target: Campaign, *n
         answer = api.post(f"/v1/campaigns/{target.id}/phone-numbers", body).json()["data"]
         found = [warning["message"] for warning in answer["warnings"]]
     elif interface == "command":
-        out = io.StringIO()
         arguments = [argument for number in numbers for argument in ("--number", number.number)]
-        call_command(
-            "attach_campaign", "--organization", target.organization.slug, "--campaign", str(target.id), "--dry-run",
-            "--batch-size", "1", "--json", *arguments, stdout=out,
+        ended = run_attach(
+            "--organization", target.organization.slug, "--campaign", target.id, "--dry-run", "--batch-size", 1,
+            "--json", *arguments,
         )  # fmt: skip
-        found = [warning["message"] for warning in json.loads(out.getvalue())["warnings"]]
+        found = [warning["message"] for warning in json.loads(ended.out)["warnings"]]
     else:
         begun = run_action(admin, PhoneNumber, "attach_selected", *numbers)
         found = admin.post(begun["Location"], {"campaign": str(target.id)}, follow=True).context["warnings"]

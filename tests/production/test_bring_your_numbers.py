@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.fake_telnyx import BRAND, FakeTelnyx
-from tests.support.installation import Installation, installed
+from tests.support.installation import Installation
 from tests.support.owners import ROOT
 from tests.support.waiting import wait_until
 
@@ -31,12 +31,6 @@ def account() -> Iterator[FakeTelnyx]:
     fake.stop()
 
 
-@pytest.fixture
-def installation() -> Iterator[Installation]:
-    with installed(is_empty=True) as installation:
-        yield installation
-
-
 def _commands() -> list[list[str]]:
     """The words after manage.py of each command of the section."""
     section = (ROOT / "README.md").read_text().split("\n## ")[2]
@@ -48,13 +42,14 @@ def _commands() -> list[list[str]]:
 
 def test_from_an_empty_database_to_the_first_attach(account: FakeTelnyx, installation: Installation) -> None:
     migrate, list_brands, import_, attach, run_worker = _commands()
-    settings = {"CARRIER_URL": account.url}
+    installation.server.sql("CREATE DATABASE own", database="postgres")
+    settings = {"CARRIER_URL": account.url, "DATABASE_URL": installation.server.url("own")}
     installation.manage(*migrate, "-v0", **settings)
     assert BRAND_ID in installation.manage(*list_brands, **settings)
     installation.manage(*import_, **settings)
     # The rows, and the history, of all.
     states = "SELECT carrier_line_option_status, count(*) FROM numbers_phonenumber GROUP BY 1 ORDER BY 1"
-    assert installation.server.sql(states) == [("propagated", 3_000), (None, 2_000)]
+    assert installation.server.sql(states, database="own") == [("propagated", 3_000), (None, 2_000)]
     installation.manage(*attach, **settings)
     assert set(account.methods()) == {"GET"}, "Nothing has changed at the carrier."
     assert run_worker == ["run_worker"]

@@ -22,18 +22,13 @@ import pytest
 
 from devserver.demo import CAMPAIGN_ID, NUMBER_ID, OTHER_CAMPAIGN_ID
 from devserver.processes import ending_with_us, free_port
-from tests.support.installation import Installation, installed
+from tests.support.installation import Installation
 from tests.support.owners import ROOT
 from tests.support.waiting import DEADLINE, wait_until
 
 DEPLOY = ROOT / "deploy"
 HOST = "numbers.example.com"
-
-
-@pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
-    with installed() as installation:
-        yield installation
+SCOPES = ("--scope", "numbers:write", "--scope", "numbers:read")
 
 
 class Web:
@@ -154,11 +149,6 @@ def proxied(installation: Installation) -> Iterator[tuple[Nginx, Web]]:
         yield nginx, web
 
 
-def _key(installation: Installation) -> str:
-    scopes = ("--scope", "numbers:write", "--scope", "numbers:read")
-    return installation.manage("create_api_key", "--organization", "acme", "--name", "test", *scopes).split()[-1]
-
-
 def test_behind_the_proxy(installation: Installation) -> None:
     with proxied(installation) as (nginx, web):
         status, page, _ = nginx.request("GET", "/admin/login/")
@@ -171,7 +161,7 @@ def test_behind_the_proxy(installation: Installation) -> None:
         # The examples of the reference page have the address that the reader has used.
         assert f"https://{HOST}".encode() in nginx.request("GET", "/docs")[1]
         path = f"/v1/phone-numbers/{NUMBER_ID}"
-        authorization = f"Bearer {_key(installation)}"
+        authorization = f"Bearer {installation.new_key(*SCOPES)}"
         forged = {"Authorization": authorization, "X-Forwarded-For": "203.0.113.9"}
         assert nginx.request("GET", path, **forged)[0] == 200
         status, body, _ = nginx.request("POST", f"{path}/campaign", "x" * 2_000_000, Authorization=authorization)
@@ -182,7 +172,7 @@ def test_behind_the_proxy(installation: Installation) -> None:
 def test_an_upgrade_under_load_loses_no_request(installation: Installation) -> None:
     answers: Counter[str] = Counter()
     stopping = threading.Event()
-    headers = {"Authorization": f"Bearer {_key(installation)}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {installation.new_key(*SCOPES)}", "Content-Type": "application/json"}
 
     def attach(campaigns: list[str]) -> None:
         while not stopping.is_set():

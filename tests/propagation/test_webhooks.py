@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import closing
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -19,7 +19,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from carriers.base import LOCAL_NUMBERS, AssignmentPage, CampaignApproval, Deadline, OrderReport, OrderRequest
+from carriers.base import CampaignApproval, OrderReport, OrderRequest
+from carriers.http import HttpCarrier
 from carriers.telnyx import TelnyxCarrier
 from propagation.models import CarrierOrder
 from tests.support.api import assert_refused
@@ -29,30 +30,18 @@ from tests.support.propagation import Worker, attach, detach, is_anything_open, 
 from tests.support.worlds import World
 
 
-class Busy:
+class Busy(HttpCarrier):
     """A carrier that is at work forever."""
 
-    name, batch_size = "default", 10
-    lookup_size = page_size = page_step = 10
-    number_types = LOCAL_NUMBERS
-
-    def __init__(self) -> None:
-        self.looks = 0
-
-    def until(self, deadline: Deadline) -> Self:
-        return self
+    batch_size = lookup_size = page_size = page_step = 10
 
     def submit(self, order: OrderRequest) -> OrderReport:
         return OrderReport(is_open=True)
 
     def find(self, order: OrderRequest) -> OrderReport:
-        self.looks += 1
         return OrderReport(is_open=True)
 
     def assignments(self, numbers: object) -> Iterator[tuple[str, str | None]]:
-        yield from ()
-
-    def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         yield from ()
 
     def holdings(self, numbers: object) -> Iterator[tuple[str, bool]]:
@@ -60,12 +49,6 @@ class Busy:
 
     def campaign_status(self, tcr_campaign_id: str, *, tcr_brand_id: str | None = None) -> CampaignApproval | None:
         return None
-
-    def tcr_campaign_ids(self, *, campaign_id: str | None, brand_id: str | None) -> list[str]:
-        return []
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -81,7 +64,7 @@ def world(transactional_db: None) -> World:
 def order(world: World) -> CarrierOrder:
     """An order that is open at the carrier, to be looked at in an hour."""
     attach(world.phone_number, world.campaign)
-    Worker(Busy()).run()
+    Worker(Busy(pace=lambda: None)).run()
     order = CarrierOrder.objects.get()
     order.next_poll_at = timezone.now() + timedelta(hours=1)
     order.save()

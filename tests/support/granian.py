@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -17,8 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from devserver.processes import free_port
-
-SECONDS = 60
+from tests.support.waiting import DEADLINE, wait_until
 
 
 @dataclass
@@ -30,28 +28,30 @@ class Served:
 
     def lines_of(self, request_id: str) -> list[dict[str, Any]]:
         """What was logged with the request's ID. Waits until there is something."""
-        deadline = time.monotonic() + SECONDS
-        while True:
-            lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-            found = [line for line in lines if line.get("request_id") == request_id]
-            if found:
-                return found
-            assert time.monotonic() < deadline, self.log.read_text()
+        return wait_until(
+            lambda: [line for line in self._lines() if line.get("request_id") == request_id], "the request is logged"
+        )
 
     def wait_for_line(self, **fields: Any) -> dict[str, Any]:
         """Return the line of a request that had these fields, when it is there."""
-        deadline = time.monotonic() + SECONDS
-        while True:
-            for text in self.log.read_text().splitlines():
-                line = json.loads(text) if text.startswith("{") and text.endswith("}") else {}
-                if fields.items() <= line.items():
-                    return line
-            assert time.monotonic() < deadline, self.log.read_text()
+        return wait_until(
+            lambda: next((line for line in self._lines() if fields.items() <= line.items()), {}),
+            f"a line has {fields}",
+        )
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """Parse what is logged so far, without a line that is half written."""
+        for text in self.log.read_text().splitlines():
+            if text.startswith("{") and text.endswith("}"):
+                yield json.loads(text)
 
 
 @contextmanager
-def granian(log: Path, **changes: str) -> Iterator[Served]:
-    """One worker with four threads, until the block ends. `changes` are settings."""
+def granian(log: Path, *, base: Mapping[str, str] | None = None, **changes: str) -> Iterator[Served]:
+    """One worker with four threads, until the block ends.
+
+    `changes` are settings; the others come from `base`, or are those of the tests' database.
+    """
     port = free_port()
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1"),
@@ -62,17 +62,17 @@ def granian(log: Path, **changes: str) -> Iterator[Served]:
         server = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
-            env=environment() | changes,
+            env={**(base or environment()), **changes},
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
         try:
-            _wait_until_it_serves(server, port, log)
+            wait_until(lambda: _serves(server, port, log), "granian serves")
             yield Served(port, log)
         finally:
             server.terminate()
-            server.wait(SECONDS)
+            server.wait(DEADLINE)
 
 
 def environment() -> dict[str, str]:
@@ -88,16 +88,13 @@ def environment() -> dict[str, str]:
     }
 
 
-def _wait_until_it_serves(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        probe = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-        try:
-            probe.request("GET", "/healthz")
-            if probe.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.05)  # Between two checks whether it listens.
-        finally:
-            probe.close()
-    raise AssertionError(f"granian did not start:\n{log.read_text()}")
+def _serves(server: "subprocess.Popen[bytes]", port: int, log: Path) -> bool:
+    assert server.poll() is None, f"granian did not start:\n{log.read_text()}"
+    probe = HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+    try:
+        probe.request("GET", "/healthz")
+        return probe.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        probe.close()

@@ -14,12 +14,11 @@ from typing import Any
 
 import orjson
 
+from devserver.cluster import find_programs, new_account
 from devserver.demo import INVENTORY
-from devserver.postgresql.account import new_account
-from devserver.postgresql.cluster import find_programs
 from devserver.processes import ending_with_us
 from tests.support.owners import ROOT, environment
-from tests.support.postgresql import Server
+from tests.support.postgresql import Server, programs
 from tests.support.waiting import DEADLINE, wait_until
 
 
@@ -46,29 +45,33 @@ class WorkerProcess:
 
 
 class Installation:
-    """A PostgreSQL with the demo's data, or an empty one, and workers on it."""
+    """A PostgreSQL with the demo's data, Debian's where it is installed, and workers on it."""
 
-    def __init__(self, folder: Path, *, is_empty: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.server = Server(folder / "postgresql", find_programs(new_account()))
+        self.server = Server(folder / "postgresql", programs() or find_programs(new_account()))
         self.server.create()
         self.server.start()
         self.server.sql("CREATE DATABASE agentmessage", database="postgres")
-        if is_empty:
-            return
         self.manage("migrate", "-v0")
         self.manage("load_inventory", str(INVENTORY))
 
-    def manage(self, *words: str, **changes: str) -> str:
-        """What the command writes to standard output."""
+    def run(self, *words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        """Run `manage.py` with these words. `changes` are settings."""
         return subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env=self.environment(**changes),
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        ).stdout
+            cwd=ROOT, env=self.environment(**changes), capture_output=True, text=True,
+        )  # fmt: skip
+
+    def manage(self, *words: str, **changes: str) -> str:
+        """What a command that succeeds writes to standard output."""
+        ended = self.run(*words, **changes)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def new_key(self, *scopes: str) -> str:
+        """An API key of the demo's organization."""
+        return self.manage("create_api_key", "--organization", "acme", "--name", "test", *scopes).split()[-1]
 
     def environment(self, **changes: str) -> dict[str, str]:
         ours = {"DATABASE_URL": self.server.url(), "SECRET_KEY": "x" * 50, "READ_ENV_FILE": "off", "LOG_LEVEL": "INFO"}
@@ -114,11 +117,11 @@ class Installation:
 
 
 @contextmanager
-def installed(*, is_empty: bool = False) -> Iterator[Installation]:
+def installed() -> Iterator[Installation]:
     """An installation, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="production-", dir="/tmp"))
     folder.chmod(0o755)
-    installation = Installation(folder, is_empty=is_empty)
+    installation = Installation(folder)
     try:
         yield installation
     finally:

@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 from agentmessage.make_run import Running
-from devserver.data_folder import owned, publish
-from devserver.errors import DevServerError
-from devserver.postgresql import cluster
-from devserver.postgresql.server import postgresql
+from devserver import cluster
+from devserver.data_folder import DevServerError, owned, publish
+from devserver.postgresql import postgresql
 from devserver.processes import pause, stop_on_signals
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import psycopg
 
-from devserver.postgresql.account import Account, new_account
-from devserver.postgresql.cluster import environment
+from devserver.cluster import Account, environment, new_account
 from devserver.processes import ending_with_us, free_port
 
 SECONDS = 30

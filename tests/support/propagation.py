@@ -18,13 +18,14 @@ from carriers.base import (
     OrderReport,
     OrderRequest,
 )
+from carriers.http import HttpCarrier
 from carriers.simulated.faults import Clock
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.attach import attach_campaign, detach_campaign
 from propagation.services.calling import RateLimiter, carrier_of
 from propagation.services.dispatch import Round, run_round
-from propagation.services.record import AttachmentFailure, record_failures
+from propagation.services.record import AttachmentFailure, record_unsent
 from propagation.services.send import process_order
 
 T = TypeVar("T")
@@ -167,10 +168,10 @@ def fail_propagation(phone_number: PhoneNumber, campaign: Campaign, code: Failur
 def fail_attachment(attachment_id: UUID, code: FailureCode = FailureCode.REJECTED) -> None:
     """The carrier refuses the attachment."""
     failure = AttachmentFailure(code, "The campaign does not take this number.", "12128")
-    record_failures({attachment_id: failure})
+    record_unsent({attachment_id: failure})
 
 
-class Meanwhile:
+class Meanwhile(HttpCarrier):
     """A carrier during whose calls something else happens once: after it has acted, before the answer arrives."""
 
     def __init__(self, carrier: Carrier, happens: Callable[[], None]) -> None:

@@ -67,7 +67,7 @@ class Command(BaseCommand):
 
 
 def days(text: str) -> int:
-    """A whole number of days. Raises ArgumentTypeError."""
+    """Return a whole number of days. Raises ArgumentTypeError."""
     if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_DAYS)) and 1 <= int(text) <= MOST_DAYS:
         return int(text)
     raise ArgumentTypeError(f"must be a whole number of days from 1 to {MOST_DAYS}")

@@ -31,10 +31,13 @@ class Command(BaseCommand):
             at = PastTimeField().clean(options["as_of"])
         except ValidationError as error:
             raise CommandError(f"--as-of: {' '.join(error.messages)}") from None
-        numbers = PhoneNumber.objects.all()
-        if options["numbers"]:
-            numbers = numbers.filter(number__in=_known(options["numbers"]))
-        answers = read_answers(numbers, at, organization=options["organization"])
+        known, owner = _known(options["numbers"]), options["organization"]
+        numbers = PhoneNumber.objects.filter(number__in=known) if known else PhoneNumber.objects.all()
+        if known and owner is not None:
+            own = {answer.phone_number.number for answer in read_answers(numbers, at, organization=owner)}
+            if others := sorted(known - own):
+                raise CommandError(f"Not with {owner.slug} at that time: {', '.join(others)}.")
+        answers = read_answers(numbers, at, organization=owner)
         with _opened(options["output"], self.stdout) as file:
             for chunk in csv_chunks(HEADER, map(as_cells, answers)):
                 file.write(chunk)

@@ -70,7 +70,7 @@ class Command(BaseCommand):
         except ImportRefused as error:
             raise CommandError(f"{error} Nothing was changed.") from error
         except InventoryRefused as error:
-            problems = [f"{place}: {sentence}" for place, sentence in (error.details or {}).items()]
+            problems = [f"{place}: {message}" for place, message in (error.details or {}).items()]
             raise CommandError("\n".join([*problems, "Nothing was changed. Run it again."])) from error
         except AnyDatabaseError as error:
             line = str(error).partition("\n")[0]

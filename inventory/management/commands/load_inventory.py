@@ -1,4 +1,4 @@
-"""`manage.py load_inventory`: organizations, brands, campaigns and phone numbers from one JSON document."""
+"""`manage.py load_inventory`: organizations, brands, campaigns and phone numbers from one file."""
 
 import sys
 from pathlib import Path
@@ -18,18 +18,22 @@ class Command(BaseCommand):
     """Load a document, all of it or nothing. Summary and progress go to standard error."""
 
     help = (
-        "Load an inventory: one JSON document with organizations, their brands, campaigns and phone numbers. "
+        "Load an inventory: one JSON document with organizations, their brands, campaigns and phone numbers, or a "
+        "CSV of phone numbers. "
         "Rows are created or updated by ID, all or nothing; loading the same document again changes nothing. "
         "docs/inventory.md documents the format."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", metavar="FILE", help="the document, or - for standard input")
+        parser.add_argument("file", metavar="FILE", help="the document or CSV, or - for standard input")
+        parser.add_argument("--dry-run", action="store_true", help="the same checks and counts, nothing written")
 
     def handle(self, *, file: str, **options: Any) -> None:
+        is_dry = options["dry_run"]
+        actor = Actor.for_command("load_inventory")
         try:
             with progress_bar() as report:
-                counts = load_inventory(document=_read(file), actor=Actor.for_command("load_inventory"), report=report)
+                counts = load_inventory(document=_read(file), actor=actor, report=report, dry_run=is_dry)
         except InventoryRefused as refused:
             raise CommandError(_explain(file, refused)) from refused
         except AnyDatabaseError as error:
@@ -38,6 +42,8 @@ class Command(BaseCommand):
             ) from error
         if options["verbosity"] > 0:
             self.stderr.write(_summary(counts), style_func=str)
+            if is_dry:
+                self.stderr.write("A dry run: nothing was written.", style_func=str)
 
 
 def _read(file: str) -> bytes:
@@ -50,11 +56,11 @@ def _read(file: str) -> bytes:
 
 
 def _explain(file: str, refused: InventoryRefused) -> str:
-    """Return the problems, one per line, or the one sentence about the whole document."""
+    """Return the problems, one per line, or the one message about the whole document."""
     if refused.details is None:
         name = "standard input" if file == "-" else file
         return f"{name}: {refused.message}. Nothing was changed."
-    lines = [f"{place}: {sentence}" for place, sentence in refused.details.items()]
+    lines = [f"{place}: {message}" for place, message in refused.details.items()]
     if refused.hidden:
         lines.append(f"… and {refused.hidden:,} more.")
     return "\n".join([*lines, "Nothing was changed."])

@@ -15,9 +15,10 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.actors import Actor
+from agentmessage.csv_records import UnreadableFile
 from agentmessage.files import CsvWriter
 from agentmessage.ids import parse_uuid
-from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, UnreadableFile, bad_line
+from phone_numbers.management.bulk_attach.csv_lines import Line, LineCode, bad_line
 from phone_numbers.services.bulk_attach import UNCHANGED, Outcome, Row, RowResult, bulk_attach
 from phone_numbers.services.locking import Seen
 from phone_numbers.services.move_warnings import MoveWarnings, previewed
@@ -61,7 +62,7 @@ class Report:
         return self.counts[Outcome.FAILED] + self.counts[Outcome.BUSY] > 0
 
     def add(self, line: Line, result: RowResult | None) -> None:
-        """One row: what the service made of it, or None for a line that never came so far."""
+        """Count and write one row. The result is None for a line that was not run."""
         outcome = Outcome.FAILED if result is None else result.outcome
         code, message = line.code, line.message
         if result is not None and result.error is not None:
@@ -88,7 +89,7 @@ class Report:
                 self._writer.write((line.place, line.number, "unfinished", code, message, "", ""))
 
     def finish(self, *, rolled_back: bool) -> None:
-        """Puts the CSV in its place. `rolled_back`: what was reported as attached was rolled back."""
+        """Rename the draft to the CSV. With `rolled_back`, rows that were reported as attached become `rolled_back`."""
         if rolled_back:
             self.counts[Outcome.ROLLED_BACK] = self.counts.pop(Outcome.ATTACHED, 0)
         if self._file is None or self._path is None:
@@ -243,7 +244,7 @@ def _run_batch(batch: Sequence[Line], *, run: Run, report: Report) -> None:
 
 @contextmanager
 def _interrupt_noticed() -> Iterator[Callable[[], bool]]:
-    """Records whether SIGINT has arrived. A second one interrupts at once."""
+    """Record whether SIGINT has arrived. A second one interrupts at once."""
     noticed: list[int] = []
 
     def note(signum: int, _frame: FrameType | None) -> None:

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from accounts.actors import Actor
 from accounts.management.arguments import organization
 from accounts.models import Organization
+from agentmessage.csv_records import UnreadableFile
 from agentmessage.ids import uuid7
 from agentmessage.validators import REASON_LENGTH
 from campaigns.models import Campaign
@@ -27,7 +28,6 @@ from phone_numbers.management.bulk_attach.csv_lines import (
     BadValue,
     CampaignNames,
     Line,
-    UnreadableFile,
     bad_line,
     read_csv,
     read_number,
@@ -161,7 +161,7 @@ def _lines(
     names: CampaignNames,
     campaign_id: UUID | None,
 ) -> Iterator[Line]:
-    """The rows of the one source that was named. Raises CommandError for a source that cannot be read."""
+    """Return the rows of the chosen source. Raises CommandError for a source that cannot be read."""
     if file is not None:
         try:
             if options["previewed"] is not None:
@@ -191,7 +191,7 @@ def _argument_lines(numbers: list[str], campaign_id: UUID) -> Iterator[Line]:
 
 
 def _campaign_lines(organization_id: UUID, origin: UUID, campaign_id: UUID) -> Iterator[Line]:
-    """Everything that is on the campaign, a part at a time. What leaves it before it is locked is left alone."""
+    """Yield all numbers on the campaign, in chunks. A number that leaves it before it is locked is left unchanged."""
     place = 0
     seen = Seen(origin)
     last = UUID(int=0)
@@ -264,18 +264,18 @@ class _Bar:
         self._progress.stop()
 
     def expect(self, rows: int) -> None:
-        """How many rows there will be."""
+        """Set the number of rows."""
         self._progress.update(self._task, total=rows)
 
     def reading(self, file: "TextIOWrapper[Any]") -> "TextIOWrapper[Any]":
-        """Go by how much of the file has been read. The length of a pipe is not known."""
+        """Measure progress by the bytes read. The length of a pipe is unknown."""
         if file.seekable():
             self._file = file.buffer
             self._progress.update(self._task, total=os.fstat(file.fileno()).st_size)
         return file
 
     def show(self, rows: int) -> None:
-        """How far it has come."""
+        """Update the progress."""
         rate = rows / (time.monotonic() - self._started)
         done = rows if self._file is None else self._file.tell()
         self._progress.update(self._task, completed=done, rows=rows, rate=rate)

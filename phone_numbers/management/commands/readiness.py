@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -33,14 +34,9 @@ class Command(BaseCommand):
         except NotFound:
             raise CommandError(f"There is no number {options['number']}.") from None
         if options["json"]:
-            shown = {
-                "can_send": readiness.can_send,
-                "observed_at": readiness.observed_at,
-                "blockers": [
-                    {name: getattr(blocker, name) for name in ("code", "message", "resolution", "retry_at")}
-                    for blocker in readiness.blockers
-                ],
-            }
+            shown = asdict(readiness)
+            for blocker in shown["blockers"]:
+                del blocker["is_certain"]
             self.stdout.write(json.dumps(shown, cls=DjangoJSONEncoder))
         else:
             self.stdout.write(readiness.summary)

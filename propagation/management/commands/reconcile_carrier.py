@@ -6,9 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actors import Actor
-from accounts.management.arguments import organization
 from accounts.models import Organization
-from propagation.management.arguments import add_account
+from propagation.management.arguments import add_comparison
 from propagation.services.calling import carrier_of
 from propagation.services.reading import ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
@@ -31,15 +30,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
-        add_account(parser)
-        parser.add_argument("--dry-run", action="store_true", help="the same report, without correcting anything")
-        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-        parser.add_argument(
-            "--force",
-            action="store_true",
-            help="correct the drift even if more than 5%% of an organization's numbers or 2%% of all differ",
-        )
+        add_comparison(parser, of="numbers")
 
     def handle(self, **options: Any) -> None:
         """Raises CommandError if the carrier gives too few answers."""

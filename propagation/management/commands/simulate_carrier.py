@@ -1,13 +1,11 @@
 """`manage.py simulate_carrier`: a simulated carrier on 127.0.0.1."""
 
 from argparse import ArgumentParser
-from dataclasses import fields
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
 from carriers.simulated.__main__ import add_arguments, serve
-from carriers.simulated.faults import Faults
 
 
 class Command(BaseCommand):
@@ -22,14 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         """Raises CommandError if the port is taken."""
-        faults = Faults().changed({field.name: options[field.name] for field in fields(Faults)})
         try:
-            serve(
-                port=options["port"],
-                data=options["data"],
-                seed=options["seed"],
-                faults=faults,
-                announce=lambda url: self.stdout.write(f"simulated carrier: CARRIER_URL={url}"),
-            )
+            serve(options, announce=lambda url: self.stdout.write(f"simulated carrier: CARRIER_URL={url}"))
         except OSError as error:
-            raise CommandError(f"Cannot listen on 127.0.0.1:{options['port']}: {error.strerror}.") from error
+            raise CommandError(str(error)) from error

@@ -5,9 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.arguments import organization
 from accounts.models import Organization
-from propagation.management.arguments import add_account
+from propagation.management.arguments import add_comparison
 from propagation.services.calling import carrier_of
 from propagation.services.reading import ReadingTaken, TooManyErrors
 from propagation.services.sync import Decision, sync_campaigns
@@ -19,15 +18,7 @@ class Command(BaseCommand):
     help = "Ask the carrier which campaigns it has approved; the numbers that waited for it are then due."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organization", type=organization, metavar="SLUG", help="only of this organization")
-        add_account(parser)
-        parser.add_argument("--dry-run", action="store_true", help="report what would change, without writing anything")
-        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-        parser.add_argument(
-            "--force",
-            action="store_true",
-            help="record the decisions even if more than 5%% of an organization's campaigns or 2%% of all differ",
-        )
+        add_comparison(parser, of="campaigns")
 
     def handle(self, **options: Any) -> None:
         """Raises CommandError if the carrier gives too few answers."""

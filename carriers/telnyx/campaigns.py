@@ -1,20 +1,62 @@
-"""Telnyx's own IDs of campaigns, beside TCR's."""
+"""Telnyx's campaigns: their lists and those of brands, what their statuses mean, and Telnyx's own IDs beside TCR's.
+
+Sources: team-telnyx/telnyx-python src/telnyx/types/messaging_10dlc/{brand_list,campaign_list}_response.py,
+telnyx_downstream_campaign.py, src/telnyx/types/{phone_number_list_params,phone_number_detailed}.py.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
-from typing import Protocol
+from datetime import date
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from carriers.base import CarrierUnavailable
+from carriers.base import (
+    OTHER_NETWORKS,
+    CampaignApproval,
+    CampaignDecision,
+    CarrierUnavailable,
+    ListedBrand,
+    ListedCampaign,
+    Registration,
+    carriers_date,
+    carriers_name,
+    unreadable,
+)
 from carriers.http import Answer
 from carriers.telnyx import json_format
-from carriers.telnyx.json_format import Assignment, KnownCampaign, is_success, is_unknown, raise_error
+from carriers.telnyx.json_format import Assignment, KnownCampaign, is_unknown
+
+Records = Callable[[str, Mapping[str, str]], Iterator[object]]
+"""Yields the records of a list below /v2/10dlc/."""
 
 PAGE_SIZE = 500
 """The most that Telnyx documents for its lists of brands and campaigns; for that of numbers it documents none. A server
 that sends fewer is understood."""
 _TCR_ID, _TCR_BRAND_ID = re.compile(r"C[0-9A-Z]{6,11}"), re.compile(r"B[0-9A-Z]{6,11}")
+_DECISIONS = {
+    "TCR_PENDING": CampaignDecision.PENDING,
+    "TCR_ACCEPTED": CampaignDecision.PENDING,
+    "TELNYX_ACCEPTED": CampaignDecision.PENDING,
+    "MNO_PENDING": CampaignDecision.PENDING,
+    # Accepted by the networks, not yet set up there: messages may still fail.
+    "MNO_ACCEPTED": CampaignDecision.PENDING,
+    "MNO_PROVISIONED": CampaignDecision.APPROVED,
+    "TCR_FAILED": CampaignDecision.REJECTED,
+    "TELNYX_FAILED": CampaignDecision.REJECTED,
+    "MNO_REJECTED": CampaignDecision.REJECTED,
+    "MNO_PROVISIONING_FAILED": CampaignDecision.REJECTED,
+    "TCR_SUSPENDED": CampaignDecision.SUSPENDED,
+    "TCR_EXPIRED": CampaignDecision.SUSPENDED,
+}
+_T_MOBILE = "10035"
+# TCR has accepted the campaign in all other states.
+_REGISTRATIONS = {
+    "TCR_PENDING": Registration.PENDING,
+    "TCR_FAILED": Registration.REJECTED,
+    "TCR_EXPIRED": Registration.EXPIRED,
+}
 
 
 class Get(Protocol):
@@ -100,7 +142,7 @@ class CampaignIds:
             own_id = self.learn(tcr_campaign_id, tcr_brand_id)
             campaign = None if own_id is None else self._ask("campaign", own_id)
         if campaign is not None and campaign.tcr_campaign_id not in (None, tcr_campaign_id):
-            raise json_format.unreadable()
+            raise unreadable()
         return campaign
 
     def _tcr_id(self, campaign_id: str) -> str | None:
@@ -118,9 +160,7 @@ class CampaignIds:
             return None
         if is_unknown(answer):
             return None
-        if not is_success(answer):
-            raise_error(answer)
-        campaign = json_format.read_campaign(answer.body)
+        campaign = json_format.read_campaign(answer)
         self.note(campaign)
         return campaign
 
@@ -133,10 +173,8 @@ class CampaignIds:
             answer = self._get(path, {**filters, "page": str(page), "recordsPerPage": str(size)})
             if is_unknown(answer):
                 return
-            if not is_success(answer):
-                raise_error(answer)
             before = total
-            records, total = json_format.read_records(answer.body)
+            records, total = json_format.read_records(answer)
             if page > 1 and total != before:
                 # What was looked for may have slipped between two pages.
                 raise CarrierUnavailable("Telnyx's list changed while it was read.", was_sent=False)
@@ -144,3 +182,71 @@ class CampaignIds:
                 return
             seen += len(records)
             yield from records
+
+
+def brands(records: Records) -> Iterator[ListedBrand]:
+    """See `Carrier.brands`."""
+    found = set()
+    for record in records("brand", {}):
+        match record:
+            case {"tcrBrandId": str() as tcr_id, **fields} if tcr_id not in found:
+                found.add(tcr_id)
+                name = carriers_name(fields.get("displayName"), fields.get("companyName"))
+                yield ListedBrand(tcr_id, name, carriers_name(fields.get("identityStatus")))
+    for record in records("partner_campaigns", {}):
+        match record:
+            case {"tcrBrandId": str() as tcr_id, **fields} if tcr_id not in found:
+                found.add(tcr_id)
+                yield ListedBrand(tcr_id, carriers_name(fields.get("brandDisplayName")), None)
+
+
+def campaigns(ids: CampaignIds, tcr_brand_ids: Collection[str]) -> Iterator[ListedCampaign]:
+    """See `Carrier.campaigns`."""
+    for tcr_brand_id in tcr_brand_ids:
+        for own_id in ids.own_ids_of_brand(tcr_brand_id):
+            for record in ids.records("campaign", {"brandId": own_id}):
+                yield from _campaign(record, tcr_brand_id, ids)
+    for record in ids.records("partner_campaigns", {}):
+        match record:
+            case {"tcrBrandId": str() as tcr_brand_id} if tcr_brand_id in tcr_brand_ids:
+                yield from _campaign(record, tcr_brand_id, ids)
+
+
+def approval(campaign: KnownCampaign) -> CampaignApproval | None:
+    """Return what Telnyx says of the campaign; None if it says nothing, or what it has not documented."""
+    if campaign.status not in _DECISIONS:
+        return None
+    whole = _DECISIONS[campaign.status]
+    if not (campaign.is_suspended or campaign.is_registered):
+        return CampaignApproval(whole)
+    t_mobile = CampaignDecision.SUSPENDED if campaign.is_suspended else CampaignDecision.APPROVED
+    return CampaignApproval(whole, [(_T_MOBILE, t_mobile), (OTHER_NETWORKS, whole)])
+
+
+def _campaign(record: object, tcr_brand_id: str, ids: CampaignIds) -> Iterator[ListedCampaign]:
+    # One that cannot be read is left out.
+    with suppress(CarrierUnavailable):
+        known = json_format.campaign(record)
+        ids.note(known)
+        if isinstance(record, dict) and known.tcr_campaign_id is not None:
+            said = approval(known)
+            is_ended = record.get("status") == "EXPIRED"
+            yield ListedCampaign(
+                known.tcr_campaign_id,
+                tcr_brand_id,
+                name=carriers_name(record.get("description")),
+                usecase=carriers_name(record.get("usecase")),
+                registration=Registration.EXPIRED if is_ended else _registration(known.status) if said else None,
+                decision=said.decision if said else None,
+                expiration_date=_last_day(record),
+                number_pool=pool if isinstance(pool := record.get("numberPool"), bool) else None,
+            )
+
+
+def _registration(status: Any) -> Registration:
+    return _REGISTRATIONS.get(status, Registration.ACTIVE)
+
+
+def _last_day(fields: Mapping[Any, Any]) -> date | None:
+    """Return the date by which the campaign ends; None where it is renewed then, which is Telnyx's default."""
+    return carriers_date(fields.get("nextRenewalOrExpirationDate")) if fields.get("autoRenewal") is False else None

@@ -16,9 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from devserver.data_folder import make_folder
-from devserver.errors import DevServerError
-from devserver.postgresql.cluster import DATABASE, USER, Cluster, environment, open_cluster, start_over
+from devserver.cluster import DATABASE, USER, Cluster, environment, open_cluster, start_over
+from devserver.data_folder import DevServerError, make_folder
 from devserver.processes import ending_with_us, free_port, pause
 
 # A start after a crash has to recover first.

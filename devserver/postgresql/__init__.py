@@ -1,1 +1,0 @@
-"""PostgreSQL as a plain child process. From the outside in: `server`, `cluster`, `account`."""
