@@ -47,34 +47,30 @@ class DomainError(Exception):
 
     code: ClassVar[ErrorCode]
 
+    def __init_subclass__(cls, code: ErrorCode | None = None) -> None:
+        if code is not None:
+            cls.code = code
+
     def __init__(self, message: str | None = None, *, details: Mapping[str, str] | None = None) -> None:
         self.message = message or self.code.message
         self.details = dict(details) if details else None
         super().__init__(self.message)
 
 
-class NotFound(DomainError):
+class NotFound(DomainError, code=ErrorCode.NOT_FOUND):
     """The caller's organization has no such thing. The same answer whether it exists elsewhere or nowhere."""
 
-    code = ErrorCode.NOT_FOUND
 
-
-class ValidationFailed(DomainError):
+class ValidationFailed(DomainError, code=ErrorCode.VALIDATION_FAILED):
     """A field or a whole body is not valid; `details` names each field."""
 
-    code = ErrorCode.VALIDATION_FAILED
 
-
-class InvalidInput(DomainError):
+class InvalidInput(DomainError, code=ErrorCode.INVALID_INPUT):
     """The endpoint does not take this field, query parameter or cursor; the message says which."""
 
-    code = ErrorCode.INVALID_INPUT
 
-
-class PreconditionFailed(DomainError):
+class PreconditionFailed(DomainError, code=ErrorCode.PRECONDITION_FAILED):
     """The resource is not in the state that the caller's precondition names. Nothing was changed."""
-
-    code = ErrorCode.PRECONDITION_FAILED
 
 
 class ChangedMeanwhile(PreconditionFailed):
@@ -84,46 +80,32 @@ class ChangedMeanwhile(PreconditionFailed):
         super().__init__("changed meanwhile: the number is no longer where it was when this was confirmed")
 
 
-class CampaignNotActive(DomainError):
+class CampaignNotActive(DomainError, code=ErrorCode.CAMPAIGN_NOT_ACTIVE):
     """The campaign's status is anything but ACTIVE (rule 3 of the attach)."""
 
-    code = ErrorCode.CAMPAIGN_NOT_ACTIVE
 
-
-class BrandNotVerified(DomainError):
+class BrandNotVerified(DomainError, code=ErrorCode.BRAND_NOT_VERIFIED):
     """The campaign's brand is neither VERIFIED nor VETTED_VERIFIED (rule 4 of the attach)."""
 
-    code = ErrorCode.BRAND_NOT_VERIFIED
 
-
-class NumberNotAssigned(DomainError):
+class NumberNotAssigned(DomainError, code=ErrorCode.NUMBER_NOT_ASSIGNED):
     """The number is in any state but ASSIGNED (rule 6 of the attach)."""
 
-    code = ErrorCode.NUMBER_NOT_ASSIGNED
 
-
-class NumberTypeNotEligible(DomainError):
+class NumberTypeNotEligible(DomainError, code=ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE):
     """Numbers of this type are not attached here (checked after rule 6, where types are restricted)."""
 
-    code = ErrorCode.NUMBER_TYPE_NOT_ELIGIBLE
 
-
-class CampaignNumberLimit(DomainError):
+class CampaignNumberLimit(DomainError, code=ErrorCode.CAMPAIGN_NUMBER_LIMIT):
     """The campaign has as many numbers as its limit allows (checked after rule 6, where it is enforced)."""
 
-    code = ErrorCode.CAMPAIGN_NUMBER_LIMIT
 
-
-class NotFailed(DomainError):
+class NotFailed(DomainError, code=ErrorCode.NOT_FAILED):
     """There is no failed propagation to retry."""
 
-    code = ErrorCode.NOT_FAILED
 
-
-class MissingScope(DomainError):
+class MissingScope(DomainError, code=ErrorCode.FORBIDDEN):
     """The caller's key cannot grant a scope that it does not have itself."""
-
-    code = ErrorCode.FORBIDDEN
 
 
 def shown(value: object) -> str:

@@ -40,6 +40,7 @@ class InventoryImportAdmin(OperatorJobAdmin):
     list_filter = ("phase",)
     ordering = ("-id",)
     list_before_template = "console/upload.html"
+    when_empty = "An import is kept for 30 days: what it changed, who confirmed it, and why."
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Ask Django: administrators have the permission."""

@@ -95,9 +95,9 @@ def api(world: World) -> ApiClient:
     return ApiClient(plain)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
-    """The system's Chromium, or Playwright's own."""
+    """The system's Chromium, or Playwright's own. Each page has a context of its own."""
     from tests.support.browser import NoChromium, launched  # Few tests need it.
 
     try:

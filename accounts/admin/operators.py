@@ -66,7 +66,7 @@ class OperatorForm(ReasonForm, UserChangeForm):
         help_texts = {
             "is_active": "Switch this off instead of deleting an operator.",
             "is_staff": "Without it, no group has an effect.",
-            "is_superuser": "Without any group, superusers and groups included.",
+            "is_superuser": "Superusers and groups included, without being in a group.",
             "groups": "What the operator may do.",
             "user_permissions": "Beside those of the groups.",
         }

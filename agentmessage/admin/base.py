@@ -230,4 +230,4 @@ def _protecting(objs: Sequence[Model] | QuerySet[Any]) -> Iterable[str]:
 
 def link(address: str, text: object) -> SafeString:
     """Return a link in the color of links."""
-    return format_html('<a class="text-primary-600 underline dark:text-primary-500" href="{}">{}</a>', address, text)
+    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, text)

@@ -75,16 +75,12 @@ _FRAMEWORK_CODES: Mapping[type[Exception], ErrorCode] = {
 }
 
 
-class MalformedPathId(DomainError):
+class MalformedPathId(DomainError, code=ErrorCode.VALIDATION_FAILED):
     """An ID in the path of GET, PATCH or DELETE that is not a UUID: VALIDATION_FAILED, but 400 instead of 422."""
 
-    code = ErrorCode.VALIDATION_FAILED
 
-
-class PayloadTooLarge(DomainError):
+class PayloadTooLarge(DomainError, code=ErrorCode.PAYLOAD_TOO_LARGE):
     """A body over MAX_BODY_BYTES."""
-
-    code = ErrorCode.PAYLOAD_TOO_LARGE
 
 
 def refuse(request: AnyRequest, code: ErrorCode) -> Envelope:

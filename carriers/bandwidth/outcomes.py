@@ -62,8 +62,8 @@ def report_of(order: Order, sent: Mapping[str, str], unsupported: Mapping[str, F
         rest = _doubt(others[0].message, others[0].carrier_code)
     elif status == "PARTIAL" and not named:
         rest = _doubt("Bandwidth failed a part of the order, and does not say which.", None)
-    failures = dict.fromkeys(sent.values(), rest) if rest is not None else {}
-    return OrderReport(order.order_id, failures={**_given(failures), **named, **unsupported})
+    others_failed = {} if rest is None else dict.fromkeys(sent.values(), rest)
+    return OrderReport(order.order_id, failures={**others_failed, **named, **unsupported})
 
 
 def report_of_rejection(
@@ -102,14 +102,12 @@ def _sorted_out(errors: Iterable[OrderError], sent: Mapping[str, str]) -> tuple[
             others.append(failure)
         for number in known:
             if number is not None:
-                named[number] = _graver(failure, named.get(number))
+                named[number] = min(named.get(number, failure), failure, key=_gravity)
     return named, others
 
 
-def _graver(new: Failure, known: Failure | None) -> Failure:
-    if known is None or _GRAVEST_FIRST.index(new.kind) < _GRAVEST_FIRST.index(known.kind):
-        return new
-    return known
+def _gravity(failure: Failure) -> int:
+    return _GRAVEST_FIRST.index(failure.kind)
 
 
 def _e164(number: str, sent: Mapping[str, str]) -> str | None:
@@ -121,7 +119,3 @@ def _e164(number: str, sent: Mapping[str, str]) -> str | None:
 
 def _doubt(message: str, carrier_code: str | None) -> Failure:
     return Failure(FailureKind.CARRIER_UNAVAILABLE, message, carrier_code)
-
-
-def _given(failures: Mapping[str, Failure | None]) -> dict[str, Failure]:
-    return {number: failure for number, failure in failures.items() if failure is not None}

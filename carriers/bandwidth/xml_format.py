@@ -164,7 +164,8 @@ def read_found(root: Element, customer_order_id: str) -> Found | None:
     if listing is None:
         return None
     listed = [*listing.iterfind("TnOptionOrder"), *listing.iterfind("TnOptionOrderSummary")]
-    ours = [element for element in listed if _is_ours(element, customer_order_id)]
+    wanted = customer_order_id.lower()
+    ours = [element for element in listed if (text_of(element, "CustomerOrderId") or "").lower() == wanted]
     if not ours:
         total = text_of(listing, "TotalCount") or ""
         if listed and total.isascii() and total.isdigit() and total.lstrip("0") != str(len(listed)):
@@ -268,10 +269,6 @@ def _read_networks(campaign: Element) -> Iterator[tuple[str, CampaignDecision]]:
 def text_of(element: Element, path: str) -> str | None:
     """The text at `path`; None if it is absent or blank."""
     return (element.findtext(path) or "").strip() or None
-
-
-def _is_ours(element: Element, customer_order_id: str) -> bool:
-    return (text_of(element, "CustomerOrderId") or "").lower() == customer_order_id.lower()
 
 
 def _created(element: Element) -> str:

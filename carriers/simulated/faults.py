@@ -12,6 +12,8 @@ REASONS = {
     "temporarily_unavailable": (0.8, "The registry did not answer."),
     "not_configured": (0.1, "The account may not do that."),
     "rejected": (0.1, "The campaign does not take this number."),
+    # Not by lot.
+    "campaign_not_ready": (0.0, "The campaign is not approved yet."),
 }
 
 

@@ -15,6 +15,7 @@ import contextlib
 import json
 import re
 import socket
+import sys
 import time
 from dataclasses import asdict
 from http import HTTPStatus
@@ -105,8 +106,6 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that has gone is no error; anything else is shown as the base class does."""
-        import sys
-
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -121,15 +120,6 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def do_PUT(self) -> None:
-        self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (The base class's name.)
         """Quiet."""
@@ -163,6 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
             return
         self._send(status, answer)
+
+    do_GET = do_POST = do_PUT = _answer  # noqa: N815  (The names that the base class calls.)
 
     def _parsed(self, body: bytes) -> dict[str, Any]:
         if not body:
@@ -294,9 +286,7 @@ def _numbers(body: dict[str, Any]) -> list[str]:
 
 
 def _with_messages(order: dict[str, Any]) -> dict[str, Any]:
-    failures = {number: {"reason": reason, "message": _message(reason)} for number, reason in order["failures"].items()}
+    failures = {
+        number: {"reason": reason, "message": REASONS[reason][1]} for number, reason in order["failures"].items()
+    }
     return order | {"failures": failures}
-
-
-def _message(reason: str) -> str:
-    return REASONS[reason][1] if reason in REASONS else "The campaign is not approved yet."

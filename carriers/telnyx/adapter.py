@@ -48,6 +48,7 @@ _STATES: dict[str | None, AssignmentState] = {
     AssignmentStatus.PENDING_ASSIGNMENT: AssignmentState.PENDING,
     AssignmentStatus.PENDING_UNASSIGNMENT: AssignmentState.PENDING,
 }
+_ARRIVING = (AssignmentStatus.ASSIGNED, AssignmentStatus.PENDING_ASSIGNMENT)
 # What `status` of GET /v2/phone_numbers says of a number that has been this account's; any other says nothing.
 _HOLDINGS = {
     "active": True,
@@ -157,8 +158,9 @@ class TelnyxCarrier(HttpCarrier):
     def assignment_pages(self, position: int = 0) -> Iterator[AssignmentPage]:
         """See `Carrier`. The position is the number of the page before."""
         while True:
-            page = self._page(position + 1)
             position += 1
+            params = {"page": str(position), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
+            page = json_format.read_page(self._get("phone_number_campaigns", params))
             records = len(page.assignments) + page.unreadable
             # Only the last page may be shorter than the others; after it an empty one ends the list.
             is_last = records == 0 or position * records >= page.total
@@ -221,7 +223,8 @@ class TelnyxCarrier(HttpCarrier):
         answer = self._call("POST", "phone_number_campaigns", content)
         if _has_code(answer, _DUPLICATE):
             present = self._read(number)
-            if present is not None and self._is_on_its_way(present, tcr_campaign_id, campaign_id):
+            # What failed, or is going, is asked for.
+            if present is not None and present.status in _ARRIVING and _is_on(present, tcr_campaign_id, campaign_id):
                 return _after_attach(present)
             answer = self._call("PUT", _path(number), content)
             if answer.status == 404:
@@ -234,12 +237,6 @@ class TelnyxCarrier(HttpCarrier):
             # Taken, but it does not show yet.
             return OrderReport(is_open=True)
         return _after_attach(assignment)
-
-    def _is_on_its_way(self, present: Assignment, tcr_campaign_id: str, campaign_id: str) -> bool:
-        """Whether nothing needs to be asked for. What failed, or is going, is."""
-        return present.status in (AssignmentStatus.ASSIGNED, AssignmentStatus.PENDING_ASSIGNMENT) and _is_on(
-            present, tcr_campaign_id, campaign_id
-        )
 
     def _detach(self, number: str) -> OrderReport:
         answer = self._call("DELETE", _path(number))
@@ -270,10 +267,6 @@ class TelnyxCarrier(HttpCarrier):
         assignment = json_format.read_assignment(answer, number=number)
         self._campaigns.note(assignment)
         return assignment
-
-    def _page(self, number: int) -> json_format.Page:
-        params = {"page": str(number), "recordsPerPage": str(PAGE_SIZE), "sort": "phoneNumber"}
-        return json_format.read_page(self._get("phone_number_campaigns", params))
 
     def _get_number_page(self, params: Mapping[str, str]) -> Answer:
         params = {"page[size]": str(_NUMBERS_A_PAGE), **params}

@@ -31,7 +31,8 @@ def organization_limit(compared: int) -> int:
 
 def measure(comparable: QuerySet[CarrierAnswer], drifted: Q, *, organization: str) -> Extent:
     """Count the drift among the compared rows, by the column `organization` and in all, before anything is written."""
-    counts = comparable.order_by().values_list(organization).annotate(Count("*"), Count("id", filter=drifted))
+    groups = comparable.order_by().values_list(organization)
+    counts = groups.annotate(compared=Count("*"), drifting=Count("id", filter=drifted))
     compared = drifting = 0
     excess = None
     for organization_id, of_all, of_drifting in counts.iterator():

@@ -25,7 +25,8 @@ def test_what_the_groups_may_do(db: None) -> None:
     assert all(code_name.startswith("view_") for code_name in viewer)
     assert operator == viewer | {"change_phonenumber"}
     things = ("organization", "apikey", "operator", "brand", "campaign", "phonenumber")
-    assert administrator == operator | {f"{verb}_{thing}" for verb in ("add", "change") for thing in things}
+    may_write = {f"{verb}_{thing}" for verb in ("add", "change") for thing in things}
+    assert administrator == operator | may_write | {"add_inventoryimport"}
 
 
 def test_each_group_may_do_more_than_the_one_before(db: None) -> None:

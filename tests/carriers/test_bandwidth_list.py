@@ -1,7 +1,6 @@
 """Bandwidth's list of 10DLC numbers: its pages, and what it says after an order."""
 
 from collections.abc import Iterator, MutableMapping
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,36 +17,22 @@ from carriers.base import (
     OrderRequest,
 )
 from carriers.choose import build_carrier
-from tests.support.fake_bandwidth import FakeBandwidth
-from tests.support.serving import Call, Reply, foreign
+from tests.support.fake_bandwidth import OddBandwidth
+from tests.support.serving import Reply, foreign
 
 TCR = "CABC123"
 NUMBERS = [f"+1919555{i:04d}" for i in range(600)]
 
 
-class Account(FakeBandwidth):
-    """An account whose list has other records for some numbers than Bandwidth documents."""
-
-    def __init__(self) -> None:
-        super().__init__("2")
-        self.records: dict[str, Any] = {}
-
-    def record(self, number: str) -> Any:
-        return self.records.get(number, super().record(number))
-
-    def answer(self, call: Call) -> Reply:
-        return replace(super().answer(call), is_foreign=bool(self.records))
-
-
 @pytest.fixture
-def fake() -> Iterator[Account]:
-    fake = Account()
+def fake() -> Iterator[OddBandwidth]:
+    fake = OddBandwidth()
     yield fake
     fake.stop()
 
 
 @pytest.fixture
-def carrier(fake: Account) -> Iterator[Carrier]:
+def carrier(fake: OddBandwidth) -> Iterator[Carrier]:
     carrier = build_carrier(fake.url, pace=lambda: None)
     yield carrier
     carrier.close()
@@ -57,7 +42,7 @@ def _order(*numbers: str) -> OrderRequest:
     return OrderRequest(str(uuid4()), OrderAction.ATTACH, TCR, numbers)
 
 
-def test_pages_of_250_continue_where_one_ended(carrier: Carrier, fake: Account) -> None:
+def test_pages_of_250_continue_where_one_ended(carrier: Carrier, fake: OddBandwidth) -> None:
     fake.campaigns = dict.fromkeys(NUMBERS, TCR)
     pages = list(carrier.assignment_pages())
     assert [page.next_position for page in pages] == [250, 500, None]
@@ -80,7 +65,9 @@ def test_pages_of_250_continue_where_one_ended(carrier: Carrier, fake: Account) 
         ({"status": "SUCCESS"}, AssignmentState.UNKNOWN),
     ],
 )
-def test_what_a_record_says(carrier: Carrier, fake: Account, record: dict[str, object], state: AssignmentState) -> None:
+def test_what_a_record_says(
+    carrier: Carrier, fake: OddBandwidth, record: dict[str, object], state: AssignmentState
+) -> None:
     fake.campaigns = {NUMBERS[0]: TCR}
     fake.records = {NUMBERS[0]: {"phoneNumber": NUMBERS[0], **record}}
     [page] = carrier.assignment_pages()
@@ -88,7 +75,7 @@ def test_what_a_record_says(carrier: Carrier, fake: Account, record: dict[str, o
 
 
 @pytest.mark.parametrize("record", [None, 7, [], {}, {"phoneNumber": 7}, "9195550001"])
-def test_one_record_that_cannot_be_read_costs_one_number(carrier: Carrier, fake: Account, record: object) -> None:
+def test_one_record_that_cannot_be_read_costs_one_number(carrier: Carrier, fake: OddBandwidth, record: object) -> None:
     fake.campaigns = dict.fromkeys(NUMBERS[:3], TCR)
     fake.records = {NUMBERS[1]: record}
     [page] = carrier.assignment_pages()
@@ -108,14 +95,14 @@ def test_one_record_that_cannot_be_read_costs_one_number(carrier: Carrier, fake:
         foreign(500, b"{}"),
     ],
 )
-def test_what_is_not_a_page_is_an_outage(carrier: Carrier, fake: Account, reply: Reply) -> None:
+def test_what_is_not_a_page_is_an_outage(carrier: Carrier, fake: OddBandwidth, reply: Reply) -> None:
     fake.next_replies = [None, reply]
     with pytest.raises(CarrierUnavailable):
         list(carrier.assignment_pages())
 
 
 def test_a_denied_list_is_logged_once_and_asked_for_again_after_an_hour(
-    carrier: Carrier, fake: Account, monkeypatch: pytest.MonkeyPatch, log_lines: list[MutableMapping[str, Any]]
+    carrier: Carrier, fake: OddBandwidth, monkeypatch: pytest.MonkeyPatch, log_lines: list[MutableMapping[str, Any]]
 ) -> None:
     fake.may_list = False
     fake.campaigns = {NUMBERS[0]: TCR}
@@ -131,7 +118,7 @@ def test_a_denied_list_is_logged_once_and_asked_for_again_after_an_hour(
     assert len(list(carrier.assignment_pages())) == 1
 
 
-def test_a_completed_order_has_succeeded_only_where_the_list_says_success(carrier: Carrier, fake: Account) -> None:
+def test_a_completed_order_has_succeeded_only_where_the_list_says_success(carrier: Carrier, fake: OddBandwidth) -> None:
     done, going, failed, unlisted = NUMBERS[:4]
     order = _order(done, going, failed)
     fake.registrations = {going: "PROCESSING", failed: "FAILURE"}
@@ -150,13 +137,13 @@ def test_a_completed_order_has_succeeded_only_where_the_list_says_success(carrie
     assert found.unfinished == {unlisted}, "Not in the list yet."
 
 
-def test_an_outage_of_the_list_leaves_the_order_known(carrier: Carrier, fake: Account) -> None:
+def test_an_outage_of_the_list_leaves_the_order_known(carrier: Carrier, fake: OddBandwidth) -> None:
     fake.next_replies = [None, None, Reply(500)]
     report = carrier.submit(_order(*NUMBERS[:2]))
     assert (report.carrier_order_id, report.unfinished, report.failures) == ("o-1", frozenset(NUMBERS[:2]), {})
 
 
-def test_a_large_campaigns_pages_are_read_until_time_is_up(carrier: Carrier, fake: Account) -> None:
+def test_a_large_campaigns_pages_are_read_until_time_is_up(carrier: Carrier, fake: OddBandwidth) -> None:
     fake.campaigns = dict.fromkeys(NUMBERS, TCR)
     unfinished = frozenset(NUMBERS)
     order = _order(*NUMBERS)
@@ -168,7 +155,7 @@ def test_a_large_campaigns_pages_are_read_until_time_is_up(carrier: Carrier, fak
     assert found.unfinished == frozenset() < unfinished
 
 
-def test_wrong_credentials_are_not_a_missing_role(carrier: Carrier, fake: Account) -> None:
+def test_wrong_credentials_are_not_a_missing_role(carrier: Carrier, fake: OddBandwidth) -> None:
     fake.next_replies = [None, *[foreign(401, headers={"WWW-Authenticate": "Bearer"}), None] * 2]
     with pytest.raises(CarrierRefused):
         list(carrier.assignment_pages())

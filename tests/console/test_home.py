@@ -177,6 +177,7 @@ def test_large_counts_end_at_a_cap(world: World, admin_client: Client) -> None:
     response = admin_client.get(reverse("admin:numbers_phonenumber_changelist"), {"carrier_side": "none"})
     assert "10,000+ phone numbers" in re.sub(r"\s+", " ", response.content.decode())
     assert response.context["cl"].paginator.num_pages == CAP / response.context["cl"].list_per_page
+    assert "The pages end after 10,000 phone numbers. Search, filter or export" in response.content.decode()
     last = admin_client.get(reverse("admin:numbers_phonenumber_changelist"), {"p": "100"})
     assert len(last.context["cl"].result_list) == 100
     assert admin_client.get(reverse("admin:numbers_phonenumber_changelist"), {"p": "101"}).status_code == 302

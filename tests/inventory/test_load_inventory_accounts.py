@@ -4,9 +4,8 @@ import pytest
 from pytest_django import Settings
 
 from inventory.merge import Counts
-from inventory.reading import InventoryRefused
 from phone_numbers.models import CampaignAttachment, PhoneNumber
-from tests.support.inventories import Ids, load, small_inventory
+from tests.support.inventories import Ids, load, refused_load, small_inventory
 
 pytestmark = pytest.mark.django_db
 
@@ -18,12 +17,6 @@ def _accounts(settings: Settings) -> None:
     settings.CARRIERS = {"main": "simulated://", "other": "simulated://"}
 
 
-def _refused(document: object) -> dict[str, str]:
-    with pytest.raises(InventoryRefused) as refused:
-        load(document)
-    return refused.value.details or {}
-
-
 def _accounts_of_numbers() -> list[str]:
     return list(PhoneNumber.objects.order_by("created_at").values_list("carrier", flat=True))
 
@@ -32,10 +25,10 @@ def test_a_new_number_names_its_account(settings: Settings) -> None:
     document = small_inventory(Ids())
     one, two = document["organizations"][0]["phone_numbers"]
     one["carrier"], two["carrier"] = "main", "third"
-    assert _refused(document) == {TWO: '"third" must be one of main, other'}
+    assert refused_load(document) == {TWO: '"third" must be one of main, other'}
     del two["carrier"]
     sentence = "is required for a new number, because there are several accounts and none is named default"
-    assert _refused(document) == {TWO: sentence}
+    assert refused_load(document) == {TWO: sentence}
     settings.CARRIERS = settings.CARRIERS | {"default": "simulated://"}
     load(document)
     assert _accounts_of_numbers() == ["main", "default"]
@@ -59,9 +52,9 @@ def test_a_number_moves_to_another_account_without_a_campaign_only() -> None:
         ONE: '"other" cannot replace "main" while the number is on a campaign or on its way off one; '
         "detach it, and move it once the carrier has confirmed"
     }
-    assert _refused(document) == refused
+    assert refused_load(document) == refused
     one["campaign_id"] = None
-    assert _refused(document) == refused, "The detach has to reach the former account."
+    assert refused_load(document) == refused, "The detach has to reach the former account."
     one["carrier"] = "main"
     load(document)
     # A worker has found that the attach is superseded, and the carrier has confirmed the detach.

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from campaigns.models import Campaign
-from inventory.reading import InventoryRefused
 from phone_numbers.models import AttachmentStatus, CampaignAttachment, LineOptionStatus, PhoneNumber
-from tests.support.inventories import Ids, all_rows, load, small_inventory
+from tests.support.inventories import Ids, all_rows, first_number, load, refused_load, small_inventory
 
 pytestmark = pytest.mark.django_db
 
@@ -24,23 +23,14 @@ def document() -> dict[str, Any]:
     return document
 
 
-def _first(document: dict[str, Any]) -> dict[str, Any]:
-    first: dict[str, Any] = document["organizations"][0]["phone_numbers"][0]
-    return first
-
-
-def _refusal(document: dict[str, Any]) -> dict[str, str]:
-    with pytest.raises(InventoryRefused) as refused:
-        load(document)
-    return refused.value.details or {}
-
-
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_an_attachment_that_the_carrier_has_is_propagated_and_not_sent(
     document: dict[str, Any], is_stored: bool
 ) -> None:
     if is_stored:
-        without = {key: value for key, value in _first(document).items() if key not in ("campaign_id", "propagated")}
+        without = {
+            key: value for key, value in first_number(document).items() if key not in ("campaign_id", "propagated")
+        }
         stored = {**document["organizations"][0], "phone_numbers": [without]}
         load({"organizations": [stored]})
     assert load(document).attached == 1
@@ -57,32 +47,34 @@ def test_an_attachment_that_the_carrier_has_is_propagated_and_not_sent(
 def test_a_number_on_another_campaign_is_not_taken_for_propagated(document: dict[str, Any]) -> None:
     one, two = (campaign["id"] for campaign in document["organizations"][0]["campaigns"])
     load(document)
-    _first(document)["campaign_id"] = two
+    first_number(document)["campaign_id"] = two
     sentence = (
         "cannot be true while the number is on another campaign or on its way off one; "
         "detach it, and load it again once the carrier has confirmed"
     )
-    assert _refusal(document) == {PLACE: sentence}
-    _first(document).update(campaign_id=None, propagated=False)
+    assert refused_load(document) == {PLACE: sentence}
+    first_number(document).update(campaign_id=None, propagated=False)
     load(document)
     # On its way off the first campaign.
-    _first(document).update(campaign_id=one, propagated=True)
-    assert _refusal(document) == {PLACE: sentence}
+    first_number(document).update(campaign_id=one, propagated=True)
+    assert refused_load(document) == {PLACE: sentence}
 
 
 def test_a_number_that_is_on_its_campaign_already_is_left_to_the_worker(document: dict[str, Any]) -> None:
-    del _first(document)["propagated"]
+    del first_number(document)["propagated"]
     load(document)
-    _first(document)["propagated"] = True
+    first_number(document)["propagated"] = True
     assert load(document).changed == 0
     assert PhoneNumber.objects.get(number="+15555550100").carrier_line_option_status == LineOptionStatus.PENDING
 
 
 @pytest.mark.parametrize("campaign", [{}, {"campaign_id": None}])
 def test_propagated_needs_a_campaign(document: dict[str, Any], campaign: dict[str, None]) -> None:
-    del _first(document)["campaign_id"]
-    _first(document).update(campaign)
-    assert _refusal(document) == {PLACE: "true needs a campaign_id, the campaign that the carrier has the number on"}
+    del first_number(document)["campaign_id"]
+    first_number(document).update(campaign)
+    assert refused_load(document) == {
+        PLACE: "true needs a campaign_id, the campaign that the carrier has the number on"
+    }
 
 
 @pytest.mark.parametrize("value", ["2027-02-30", "31.1.2027", "20270131", 20270131, True])
@@ -93,7 +85,7 @@ def test_a_date_is_one_of_the_calendar(document: dict[str, Any], value: object) 
     campaign["expiration_date"] = None
     assert load(document).campaigns.updated == 1
     campaign["expiration_date"] = value
-    [sentence] = _refusal(document).values()
+    [sentence] = refused_load(document).values()
     assert sentence.endswith("is not a date like 2027-01-31")
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -10,7 +10,7 @@ from campaigns.models import CampaignStatus
 from phone_numbers.management.bulk_attach import run
 from phone_numbers.models import CampaignAttachment, NumberState, PhoneNumber
 from phone_numbers.services.bulk_attach import bulk_attach
-from tests.support.attach_command import attach_answer, counts_of, run_attach
+from tests.support.attach_command import attach_answer, campaign_of, counts_of, run_attach
 from tests.support.commands import Ended, csv_rows
 from tests.support.factories import CampaignFactory, PhoneNumberFactory
 from tests.support.propagation import attach
@@ -19,10 +19,6 @@ from tests.support.worlds import World
 NOT_A_CAMPAIGN = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
 NOT_CLOSED = "a quotation mark is not closed, or a cell is too long"
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def _campaign_of(number: PhoneNumber) -> UUID | None:
-    return PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=number.id)
 
 
 @pytest.fixture
@@ -94,7 +90,7 @@ def test_a_csv_with_every_kind_of_line(world: World, slug: str, tmp_path: Path) 
     reported = {int(row["line"]): (row["outcome"], row["code"], row["message"]) for row in rows}
     expected = {place: words for place, (_, words) in enumerate(lines, start=2) if words is not None}
     assert {place: reported[place] for place in expected} == expected
-    assert _campaign_of(world.phone_number) == world.campaign.id
+    assert campaign_of(world.phone_number) == world.campaign.id
     assert not (tmp_path / "out.csv.part").exists()
 
 
@@ -122,12 +118,12 @@ def test_tcr_ids_and_a_campaign_for_all(world: World, slug: str, tmp_path: Path)
     assert run_attach("--organization", slug, "--csv", file).out.startswith(
         "1 attached, 0 unchanged, 0 failed, 0 busy, 0 rolled_back in "
     )
-    assert _campaign_of(world.phone_number) == world.campaign.id
+    assert campaign_of(world.phone_number) == world.campaign.id
     # What the command names goes before what the file says.
     assert run_attach("--organization", slug, "--csv", file, "--campaign", world.other_campaign.id).code == 0
-    assert _campaign_of(world.phone_number) == world.other_campaign.id
+    assert campaign_of(world.phone_number) == world.other_campaign.id
     assert run_attach("--organization", slug, "--number", world.phone_number.number, "--campaign", "CABC123").code == 0
-    assert _campaign_of(world.phone_number) == world.campaign.id
+    assert campaign_of(world.phone_number) == world.campaign.id
 
 
 def test_a_bandwidth_export(world: World, slug: str, tmp_path: Path) -> None:
@@ -154,7 +150,7 @@ def test_a_bandwidth_export(world: World, slug: str, tmp_path: Path) -> None:
     ]
     file.write_text(f"TN,A2pSettings\n{third.number[2:]},CABC123\n")
     assert run_attach("--organization", slug, "--csv", file, "--campaign", world.campaign.id).code == 0
-    assert _campaign_of(third) == world.campaign.id
+    assert campaign_of(third) == world.campaign.id
 
 
 def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) -> None:
@@ -164,8 +160,8 @@ def test_everything_on_one_campaign_moves_to_another(world: World, slug: str) ->
     ended = run_attach(*arguments, "--batch-size", 2, "--json")
     assert (ended.code, counts_of(ended)) == (1, attach_answer(attached=4, failed=1))
     assert f"{on[0].number}: NUMBER_NOT_ASSIGNED: number is not assigned" in ended.err
-    assert [_campaign_of(number) for number in on[1:]] == [world.other_campaign.id] * 4
-    assert _campaign_of(world.phone_number) is None
+    assert [campaign_of(number) for number in on[1:]] == [world.other_campaign.id] * 4
+    assert campaign_of(world.phone_number) is None
 
 
 def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +183,7 @@ def test_only_what_is_still_on_the_campaign_moves(world: World, slug: str, monke
     assert ended.code == 1
     assert ended.out.startswith("1 attached, 0 unchanged, 2 failed, 0 busy, ")
     assert ended.err.count("PRECONDITION_FAILED: changed meanwhile") == 2
-    assert [_campaign_of(number) for number in (moved, sold, stays)] == [third.id, None, world.other_campaign.id]
+    assert [campaign_of(number) for number in (moved, sold, stays)] == [third.id, None, world.other_campaign.id]
 
 
 def test_what_was_previewed_is_what_is_attached(world: World, slug: str, tmp_path: Path) -> None:
@@ -219,7 +215,7 @@ def test_what_was_previewed_is_what_is_attached(world: World, slug: str, tmp_pat
         (on.number, ""),
         (moved.number, "PRECONDITION_FAILED"),
     ]
-    campaigns = [_campaign_of(number) for number in (fresh, on, moved, porting)]
+    campaigns = [campaign_of(number) for number in (fresh, on, moved, porting)]
     assert campaigns == [world.campaign.id, world.campaign.id, third.id, None]
     (tmp_path / "in.csv").write_text("number\n")
     assert run_attach("--organization", slug, "--previewed", tmp_path / "in.csv").err == (
@@ -275,4 +271,4 @@ def test_a_foreign_or_missing_campaign_fails_every_row(world: World, slug: str) 
     for campaign in (world.stranger.campaign.id, uuid4()):
         ended = run_attach("--organization", slug, "--number", world.phone_number.number, "--campaign", campaign)
         assert (ended.code, "NOT_FOUND: not found" in ended.err) == (1, True)
-    assert _campaign_of(world.phone_number) is None
+    assert campaign_of(world.phone_number) is None

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +15,7 @@ from phone_numbers.management.bulk_attach import run
 from phone_numbers.models import CampaignAttachment, PhoneNumber
 from phone_numbers.services.bulk_attach import bulk_attach
 from phone_numbers.services.locking import lock_phone_number
-from tests.support.attach_command import attach_answer, counts_of, run_attach
+from tests.support.attach_command import attach_answer, campaign_of, counts_of, run_attach
 from tests.support.commands import Ended, csv_rows
 from tests.support.factories import PhoneNumberFactory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
@@ -25,10 +24,6 @@ from tests.support.worlds import World
 NOT_A_CAMPAIGN = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
 NOT_CLOSED = "a quotation mark is not closed, or a cell is too long"
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def _campaign_of(number: PhoneNumber) -> UUID | None:
-    return PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=number.id)
 
 
 @pytest.fixture
@@ -120,7 +115,7 @@ def test_a_report_is_never_the_file_that_is_read(
                 "--organization", slug, "--csv", "in.csv", "--campaign", world.campaign.id, "--report", path, *dry
             )
             assert ended == Ended(2, "", f"--report {path}: this is the input file.")
-    assert (file.read_text(), _campaign_of(world.phone_number)) == (content, None)
+    assert (file.read_text(), campaign_of(world.phone_number)) == (content, None)
     assert not list(tmp_path.glob("*.part2"))
 
 

@@ -1,9 +1,7 @@
 """Reading a carrier's list in pieces: what one bad page or record costs, and where a reading continues."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -18,13 +16,12 @@ from propagation.services.calling import RateLimited
 from propagation.services.reading import OutOfTime, ReadingTaken, TooManyErrors
 from propagation.services.reconcile import Drift, Finding, Report, reconcile
 from tests.support.factories import PhoneNumberFactory
-from tests.support.fake_bandwidth import FakeBandwidth
+from tests.support.fake_bandwidth import OddBandwidth
 from tests.support.propagation import Meanwhile
-from tests.support.serving import Call, Reply, foreign
+from tests.support.serving import Call
 from tests.support.worlds import World
 
 ACTOR = Actor.for_worker("reconcile")
-BAD = foreign(200, b"<html>We'll be right back</html>")
 
 
 @pytest.fixture(autouse=True)
@@ -32,41 +29,22 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "sleep", lambda _seconds: None)
 
 
-class Account(FakeBandwidth):
-    """An account of which single calls can be answered badly."""
-
-    def __init__(self) -> None:
-        super().__init__("2")
-        self.is_bad: Callable[[Call], bool] = lambda _call: False
-        self.records: dict[str, Any] = {}
-
-    def record(self, number: str) -> Any:
-        return self.records.get(number, super().record(number))
-
-    def answer(self, call: Call) -> Reply:
-        return BAD if self.is_bad(call) else replace(super().answer(call), is_foreign=bool(self.records))
-
-    def offsets(self) -> list[int]:
-        """Which pages were asked for."""
-        return [int(call.query["offset"]) for call in self.calls if "offset" in call.query]
-
-
 @pytest.fixture
-def fake() -> Iterator[Account]:
-    fake = Account()
+def fake() -> Iterator[OddBandwidth]:
+    fake = OddBandwidth()
     yield fake
     fake.stop()
 
 
 @pytest.fixture
-def carrier(fake: Account) -> Iterator[Carrier]:
+def carrier(fake: OddBandwidth) -> Iterator[Carrier]:
     carrier = build_carrier(fake.url, pace=lambda: None)
     yield carrier
     carrier.close()
 
 
 @pytest.fixture
-def numbers(world: World, fake: Account) -> list[PhoneNumber]:
+def numbers(world: World, fake: OddBandwidth) -> list[PhoneNumber]:
     """1,100 numbers that are on their campaign here and at the carrier: five pages."""
     PhoneNumber.objects.bulk_create(
         PhoneNumber(
@@ -97,7 +75,7 @@ def _reconcile(carrier: Carrier, **options: object) -> tuple[Report, list[Findin
 
 
 def test_a_list_is_read_by_pages_and_compared(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber], world: World
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber], world: World
 ) -> None:
     report, findings = _reconcile(carrier)
     # With the two numbers that are on no campaign, of which the complete list says the same.
@@ -119,14 +97,14 @@ def test_a_list_is_read_by_pages_and_compared(
     assert (report.extent.compared, report.unknown) == (1101, 1)
 
 
-def test_an_absent_field_is_not_drift(carrier: Carrier, fake: Account, numbers: list[PhoneNumber]) -> None:
+def test_an_absent_field_is_not_drift(carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]) -> None:
     fake.records = {number.number: {"phoneNumber": number.number, "status": "SUCCESS"} for number in numbers}
     report, findings = _reconcile(carrier)
     assert (report.unknown, findings) == (1100, [])
 
 
 def test_without_the_role_an_absent_field_is_not_drift_either(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     fake.may_list = False
     here = numbers[0].number
@@ -137,7 +115,7 @@ def test_without_the_role_an_absent_field_is_not_drift_either(
 
 
 def test_a_toll_free_number_is_not_missing_in_a_list_of_10dlc_numbers(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber], world: World
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber], world: World
 ) -> None:
     PhoneNumberFactory.create(
         organization=world.organization,
@@ -151,7 +129,7 @@ def test_a_toll_free_number_is_not_missing_in_a_list_of_10dlc_numbers(
 
 
 def test_a_number_that_slipped_between_two_pages_is_looked_up(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     """The first number leaves the list after the first page, so the second begins one number too late."""
     gone = numbers[0].number
@@ -168,7 +146,7 @@ def test_a_number_that_slipped_between_two_pages_is_looked_up(
 
 
 def test_an_empty_list_stops_the_run_without_lookups(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     fake.campaigns = {}
     report, findings = _reconcile(carrier)
@@ -177,7 +155,7 @@ def test_an_empty_list_stops_the_run_without_lookups(
 
 
 def test_a_page_that_cannot_be_read_costs_no_other_and_its_numbers_are_looked_up(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     fake.is_bad = lambda call: call.query.get("offset") == "500"
     del fake.campaigns[numbers[600].number]
@@ -189,7 +167,7 @@ def test_a_page_that_cannot_be_read_costs_no_other_and_its_numbers_are_looked_up
 
 @pytest.mark.parametrize("record", [None, {"phoneNumber": []}])
 def test_a_record_that_cannot_be_read_costs_one_number(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber], record: object
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber], record: object
 ) -> None:
     fake.records = {numbers[5].number: record}
     report, findings = _reconcile(carrier)
@@ -197,7 +175,7 @@ def test_a_record_that_cannot_be_read_costs_one_number(
 
 
 def test_ten_errors_in_a_row_stop_a_run_that_then_continues(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     fake.is_bad = lambda call: int(call.query.get("offset", 0)) >= 500
     with pytest.raises(TooManyErrors):
@@ -211,7 +189,7 @@ def test_ten_errors_in_a_row_stop_a_run_that_then_continues(
 
 
 def test_bad_numbers_in_a_row_do_not_hold_up_those_behind_them(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     """Twelve numbers never have an answer: the second run continues behind the ten that stopped the first one."""
     fake.may_list = False
@@ -228,7 +206,7 @@ def test_bad_numbers_in_a_row_do_not_hold_up_those_behind_them(
     assert (report.extent.compared, report.unreadable) == (18, 12)
 
 
-def test_to_wait_for_the_rate_limiter_is_not_an_error(fake: Account, numbers: list[PhoneNumber]) -> None:
+def test_to_wait_for_the_rate_limiter_is_not_an_error(fake: OddBandwidth, numbers: list[PhoneNumber]) -> None:
     """Nine of ten calls find no slot, as beside a busy worker."""
     waits = 0
 
@@ -247,7 +225,7 @@ def test_to_wait_for_the_rate_limiter_is_not_an_error(fake: Account, numbers: li
 
 
 def test_a_run_that_is_out_of_time_continues_where_it_stopped(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     deadline = Deadline.after(3600.0)
 
@@ -268,7 +246,7 @@ def test_a_run_that_is_out_of_time_continues_where_it_stopped(
     assert fake.offsets() == [0, 250, 500, 750, 1000]
 
 
-def test_two_processes_do_not_read_the_same(carrier: Carrier, fake: Account, numbers: list[PhoneNumber]) -> None:
+def test_two_processes_do_not_read_the_same(carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]) -> None:
     """The other one is a page ahead when this one wants to store what it has read."""
 
     def other_reads() -> None:
@@ -279,7 +257,7 @@ def test_two_processes_do_not_read_the_same(carrier: Carrier, fake: Account, num
 
 
 def test_an_unfinished_reading_of_yesterday_is_dropped(
-    carrier: Carrier, fake: Account, numbers: list[PhoneNumber]
+    carrier: Carrier, fake: OddBandwidth, numbers: list[PhoneNumber]
 ) -> None:
     fake.is_bad = lambda call: int(call.query.get("offset", 0)) >= 500
     with pytest.raises(TooManyErrors):

@@ -2,7 +2,9 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
+from phone_numbers.models import PhoneNumber
 from tests.support.commands import Ended, run_command
 
 
@@ -23,3 +25,8 @@ def counts_of(ended: Ended) -> dict[str, Any]:
 def attach_answer(**counts: Any) -> dict[str, Any]:
     """The counts, where all others are 0."""
     return dict.fromkeys(("attached", "unchanged", "failed", "busy", "rolled_back"), 0) | {"dry_run": False} | counts
+
+
+def campaign_of(number: PhoneNumber) -> UUID | None:
+    """The campaign that the number is on now."""
+    return PhoneNumber.objects.values_list("campaign_id", flat=True).get(id=number.id)

@@ -9,9 +9,13 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from django.db import connections
+from django.test import Client
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from accounts.models import Operator
 from tests.support.waiting import DEADLINE
 
 
@@ -49,6 +53,29 @@ def sign_in_at(page: Page, address: str, username: str, password: str) -> None:
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(address)
+
+
+def signed_in(browser: Browser, base: str, operator: Operator, **options: Any) -> Page:
+    """A page of its own in which the operator has signed in, without the form."""
+    client = Client()
+    client.force_login(operator)
+    page = new_page(browser, base_url=f"{base}/admin/", **options)
+    session = client.cookies[settings.SESSION_COOKIE_NAME]
+    page.context.add_cookies([{"name": session.key, "value": session.value, "url": base}])
+    return page
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds serious or critical on the page, once it has been drawn."""
+    page.wait_for_load_state("networkidle")
+    page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['html']}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
 
 
 def cut_off(page: Page) -> bool:

@@ -2,15 +2,18 @@
 
 import base64
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 from xml.sax.saxutils import escape
 
 from defusedxml.ElementTree import fromstring
 
-from tests.support.serving import Call, FakeCarrier, Reply, json_reply
+from tests.support.serving import Call, FakeCarrier, Reply, foreign, json_reply
 
 ACCOUNT = "5500012"
 USER, SECRET = "robot@example.com", "s3cr:t/€"
+BAD = foreign(200, b"<html>We'll be right back</html>")
 XML = {"Content-Type": "application/xml"}
 TIME = "2026-11-23T10:00:00.000Z"
 TOLL_FREE = {"800", "833", "844", "855", "866", "877", "888"}
@@ -261,3 +264,24 @@ def _status(code: str, description: str) -> str:
 
 def _wrapped(root: str, inner: str) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?><{root}>{inner}</{root}>'.encode()
+
+
+class OddBandwidth(FakeBandwidth):
+    """An account whose list has other `records` for some numbers than are documented, or bad answers to some calls."""
+
+    def __init__(self) -> None:
+        super().__init__("2")
+        self.is_bad: Callable[[Call], bool] = lambda _call: False
+        self.records: dict[str, Any] = {}
+
+    def record(self, number: str) -> Any:
+        """As the account has it, or as it is given."""
+        return self.records.get(number, super().record(number))
+
+    def answer(self, call: Call) -> Reply:
+        """As the account does, unless the call is a bad one."""
+        return BAD if self.is_bad(call) else replace(super().answer(call), is_foreign=bool(self.records))
+
+    def offsets(self) -> list[int]:
+        """Which pages were asked for."""
+        return [int(call.query["offset"]) for call in self.calls if "offset" in call.query]

@@ -1,17 +1,23 @@
 """Inventory documents for tests, and what a load leaves in the database."""
 
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Any, Self
+from uuid import UUID, uuid4
 
 import orjson
+import pytest
+import time_machine
 from django.core.management import call_command
 from django.db import connection
 
 from accounts.actors import Actor
+from agentmessage.db.session import database_now
 from inventory.load import load_inventory
 from inventory.merge import InventoryCounts
+from inventory.reading import InventoryRefused
+from phone_numbers.models import CampaignAttachment
 
 TABLES = (
     "accounts_organization",
@@ -20,6 +26,8 @@ TABLES = (
     "numbers_phonenumber",
     "numbers_campaignattachment",
 )
+# Later than the rows that fixtures make.
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 NOTHING: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
 
 
@@ -77,3 +85,59 @@ def all_rows() -> dict[str, list[tuple[Any, ...]]]:
             cursor.execute(f"SELECT t.ctid::text, t.xmin::text, t.* FROM {table} t ORDER BY id")
             rows[table] = cursor.fetchall()
     return rows
+
+
+class During:
+    """Equal to the times of the `with` statement by the database's clock. Meanwhile this machine's is a day ahead."""
+
+    def __enter__(self) -> Self:
+        self._first = database_now()
+        self._travel = time_machine.travel(TOMORROW, tick=False)
+        self._travel.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._travel.stop()
+        self._last = database_now()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, datetime) and self._first <= other <= self._last
+
+    __hash__ = None  # type: ignore[assignment]  # It equals many times.
+
+
+def first_number(document: dict[str, Any]) -> dict[str, Any]:
+    """The first number of a document, to be changed."""
+    number: dict[str, Any] = document["organizations"][0]["phone_numbers"][0]
+    return number
+
+
+def row(model: Any, row_id: str) -> dict[str, Any]:
+    """One row, by column."""
+    found: dict[str, Any] = model.objects.filter(id=row_id).values().get()
+    return found
+
+
+def history(number_id: str) -> list[tuple[UUID | None, UUID | None]]:
+    """The moves of a number, oldest first: from which campaign to which."""
+    return list(
+        CampaignAttachment.objects.filter(phone_number_id=UUID(number_id))
+        .order_by("created_at", "id")
+        .values_list("previous_campaign_id", "campaign_id")
+    )
+
+
+def with_first_number(document: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """Change the first number of the document, and return the document."""
+    first_number(document).update(keys)
+    return document
+
+
+def refused_load(document: dict[str, Any]) -> dict[str, str]:
+    """The problems of a document that is refused, which has changed nothing."""
+    before = all_rows()
+    with pytest.raises(InventoryRefused) as refused:
+        load(document)
+    assert all_rows() == before
+    assert refused.value.details is not None
+    return refused.value.details

@@ -24,6 +24,13 @@ def sign_in(*permissions: str, superuser: bool = False) -> Client:
     return browser_of(operator)
 
 
+def granted(names: str) -> Operator:
+    """An operator who has all permissions whose names match; the groups may be gone after a test that commits."""
+    operator: Operator = OperatorFactory.create(is_superuser=False)
+    operator.user_permissions.set(Permission.objects.filter(codename__regex=names))
+    return operator
+
+
 def member_of(*groups: str, **fields: Any) -> Operator:
     """An operator in these groups, with no permissions besides."""
     operator: Operator = OperatorFactory.create(is_superuser=False, **fields)

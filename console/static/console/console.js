@@ -7,11 +7,14 @@ addEventListener("load", () => {
     if (element.tagName === "SPAN") element.setAttribute("aria-label", "Navigation");
     element.addEventListener("keydown", (event) => event.key === "Enter" && element.click());
   }
-  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
-    const name = document.querySelector(`label[for="${select.id}"]`)?.textContent.trim() || select.dataset.placeholder;
-    for (const part of select.nextElementSibling.querySelectorAll("[role=combobox], [role=textbox]")) {
-      part.removeAttribute("aria-labelledby");
-      part.setAttribute("aria-label", name);
+  // After the functions that make the Select2 fields.
+  window.django?.jQuery?.(() => {
+    for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+      const name = document.querySelector(`label[for="${select.id}"]`)?.textContent.trim() || select.dataset.placeholder;
+      for (const part of select.nextElementSibling.querySelectorAll("[role=combobox], [role=textbox]")) {
+        part.removeAttribute("aria-labelledby");
+        part.setAttribute("aria-label", name);
+      }
     }
-  }
+  });
 });
