@@ -204,7 +204,7 @@ def test_what_changed_since_the_preview_is_previewed_again(
     address = page(InventoryImport, "change", InventoryImport.objects.get().id)
     run_import()
     seen = admin_client.get(address)
-    # Somebody else changes a row of the file.
+    # Another operator changes a row of the file.
     PhoneNumber.objects.filter(id=number.id).update(label="Theirs")
     confirm(admin_client, seen, reason="why")
     run_import()
