@@ -55,11 +55,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE numbers_campaignattachment DISABLE TRIGGER numbers_campaignattachment_no_truncate")
-    truncate = connection.ops.sql_flush
+    # Of the class: a test with a browser has a connection of its own.
+    operations = type(connection.ops)
+    truncate = operations.sql_flush
     pytest.MonkeyPatch().setattr(
-        connection.ops,
+        operations,
         "sql_flush",
-        lambda style, tables, **options: truncate(style, list(set(tables) - _KEPT), **options),
+        lambda self, style, tables, **options: truncate(self, style, list(set(tables) - _KEPT), **options),
     )
     post_migrate.receivers.clear()
 

@@ -114,7 +114,7 @@ def test_a_csv_with_errors_imports_nothing(world: World, chromium: Browser, live
     content = "\n".join(("organization,number,label", *lines)).encode()
     page.goto("inventory/inventoryimport/")
     page.locator("input[type=file]").set_input_files({"name": "n.csv", "mimeType": "text/csv", "buffer": content})
-    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="See what would change").click()
     expect(page.locator("#content")).to_contain_text("2 rows refused, so nothing of the file is imported")
     for place in ("line 3", "line 4"):
         expect(page.get_by_role("row", name=place)).to_be_visible()
