@@ -44,6 +44,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that share what takes seconds to make one after the other, in one process."""
+    for item in items:
+        for name in {"filled", "installation"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
 _KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
 
 
