@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Operator
+from inventory.imports import begin_import, run_import
 from phone_numbers.failures import FailureCode
 from phone_numbers.models import PhoneNumber
 from tests.support.browser import Watched, cut_off, new_page, sign_in_at, signed_in, violations
@@ -113,3 +114,17 @@ def test_the_keyboard_passes_the_navigation_and_opens_the_filters(console: Page)
     filters.focus()
     console.keyboard.press("Enter")
     expect(apply).to_be_visible()
+
+
+def test_a_narrow_preview_of_an_import_shows_whole_cells(console: Page) -> None:
+    content = "organization,number,label\nnobody,+1999,\nnobody,3125550101,\n" + "x,+13125550102,\n" * 2
+    number = PhoneNumber.objects.filter(label="Front desk").earliest("id")
+    assert number.organization is not None
+    content += f"{number.organization.slug},{number.number},{'A label of many words ' * 4}\n"
+    job = begin_import(operator=Operator.objects.get(), file_name="n.csv", document=content.encode())
+    run_import(job.id)
+    console.set_viewport_size({"width": 390, "height": 844})
+    console.goto(f"{console.url}inventory/inventoryimport/{job.id}/change/")
+    expect(console.get_by_text("is not the slug of an organization").first).to_be_visible()
+    hidden = "[...document.querySelectorAll('td')].filter(cell => cell.scrollHeight > cell.clientHeight + 1).length"
+    assert (console.evaluate(hidden), cut_off(console)) == (0, False)

@@ -1,27 +1,19 @@
 """Every place in an inventory where something can be wrong, and that it changes nothing."""
 
-import gzip
-import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
-from django.core.management import CommandError, call_command
 
 from phone_numbers.models import NumberState
-from tests.support.inventories import NOTHING, Ids, all_rows, load_file, small_inventory
+from tests.support.inventories import NOTHING, Ids, all_rows, load_file, refused_file, small_inventory
 
 pytestmark = pytest.mark.django_db
 
 BRAND = "organizations[0].brands[0]"
 CAMPAIGN = "organizations[0].campaigns[0]"
 NUMBER = "organizations[0].phone_numbers[0]"
-NOT_JSON = "it is not JSON:"
-NO_CSV = "the first line of a CSV has a column for the organization and one for the number"
-JSON_LINES = "a second document begins here, as in JSON lines; an inventory is one document"
 
 NOT_A_STRING: list[Any] = [None, 1, 1.5, True, [], {}]
 USECASES = (
@@ -48,16 +40,6 @@ BAD_IDS = [
     "497f6eca-6276-4993-bfeb-53cbbbba6f0\u0668",
     " ",
 ]
-
-
-def refusal(path: Path, document: Any) -> str:
-    """The sentences of a refused load, which has changed nothing."""
-    before = all_rows()
-    with pytest.raises(CommandError) as refused:
-        load_file(path, document)
-    assert refused.value.returncode == 1
-    assert all_rows() == before
-    return str(refused.value)
 
 
 def _entry(document: dict[str, Any], place: str) -> dict[str, Any]:
@@ -155,7 +137,7 @@ def test_a_wrong_value(tmp_path: Path, place: str, key: str, value: Any, sentenc
     document = small_inventory(Ids())
     _entry(document, place)[key] = value
     shown = json.dumps(value, ensure_ascii=False).replace("\u200b", "\\u200b")
-    assert refusal(tmp_path / "i.json", document) == f"{place}.{key}: {shown} {sentence}\nNothing was changed."
+    assert refused_file(tmp_path / "i.json", document) == f"{place}.{key}: {shown} {sentence}\nNothing was changed."
     assert all_rows() == NOTHING
 
 
@@ -173,7 +155,7 @@ def test_a_text_that_is_too_long_is_cut_in_the_refusal(tmp_path: Path, place: st
     _entry(document, place)[key] = "x" * longest
     load_file(tmp_path / "i.json", document)
     _entry(document, place)[key] = "x" * (longest + 1)
-    assert refusal(tmp_path / "i.json", document) == (
+    assert refused_file(tmp_path / "i.json", document) == (
         f'{place}.{key}: "{"x" * 60}…" must have at most {longest} characters\nNothing was changed.'
     )
 
@@ -194,7 +176,7 @@ def test_a_text_that_is_too_long_is_cut_in_the_refusal(tmp_path: Path, place: st
 def test_how_a_refusal_shows_the_value(tmp_path: Path, value: Any, shown: str) -> None:
     document = small_inventory(Ids())
     _entry(document, NUMBER)["number"] = value
-    line = refusal(tmp_path / "i.json", json.dumps(document).encode()).splitlines()[0]
+    line = refused_file(tmp_path / "i.json", json.dumps(document).encode()).splitlines()[0]
     assert line.startswith(f"{NUMBER}.number: {shown} is not ")
 
 
@@ -205,7 +187,7 @@ def test_every_problem_of_the_document_is_reported(tmp_path: Path) -> None:
     del _entry(document, CAMPAIGN)["brand_id"]
     _entry(document, NUMBER).update(number="919", label="", inbound_url="x", campaign_id="y", colour="red")
     document["organizations"][0]["phone_numbers"].append(5)
-    assert [line.partition(": ")[0] for line in refusal(tmp_path / "i.json", document).splitlines()] == [
+    assert [line.partition(": ")[0] for line in refused_file(tmp_path / "i.json", document).splitlines()] == [
         "organizations[0].slug",
         f"{BRAND}.id",
         f"{BRAND}.identity_status",
@@ -233,7 +215,7 @@ def test_a_required_key_that_is_left_out(tmp_path: Path, place: str, keys: str) 
     for key in keys.split():
         document = small_inventory(Ids())
         del _entry(document, place)[key]
-        assert refusal(tmp_path / "i.json", document) == f"{place}.{key}: is required\nNothing was changed."
+        assert refused_file(tmp_path / "i.json", document) == f"{place}.{key}: is required\nNothing was changed."
 
 
 KEYS = {
@@ -259,7 +241,7 @@ KEYS = {
 def test_a_key_that_is_not_known(tmp_path: Path, place: str, key: str, shown: str) -> None:
     document = small_inventory(Ids())
     _entry(document, place)[key] = "x"
-    assert refusal(tmp_path / "i.json", document) == (
+    assert refused_file(tmp_path / "i.json", document) == (
         f"{place}{shown}: unknown key; the keys are {KEYS[place]}\nNothing was changed."
     )
 
@@ -270,7 +252,7 @@ def test_an_entry_that_is_no_object(tmp_path: Path, kind: str, value: Any) -> No
     document = small_inventory(Ids())
     document["organizations"][0][kind].append(value)
     index = len(document["organizations"][0][kind]) - 1
-    assert refusal(tmp_path / "i.json", document) == (
+    assert refused_file(tmp_path / "i.json", document) == (
         f"organizations[0].{kind}[{index}]: {json.dumps(value)} is not an object\nNothing was changed."
     )
 
@@ -279,7 +261,7 @@ def test_an_entry_that_is_no_object(tmp_path: Path, kind: str, value: Any) -> No
 @pytest.mark.parametrize("kind", ["brands", "campaigns", "phone_numbers"])
 def test_a_value_that_is_not_a_list(tmp_path: Path, kind: str, value: Any) -> None:
     document = {"organizations": [{"id": Ids().acme, "name": "Acme", "slug": "acme", kind: value}]}
-    assert refusal(tmp_path / "i.json", document) == (
+    assert refused_file(tmp_path / "i.json", document) == (
         f"organizations[0].{kind}: {json.dumps(value)} is not a list\nNothing was changed."
     )
 
@@ -296,195 +278,14 @@ def test_a_value_that_is_not_a_list(tmp_path: Path, kind: str, value: Any) -> No
     ],
 )
 def test_the_top_of_the_document(tmp_path: Path, document: Any, sentence: str) -> None:
-    assert refusal(tmp_path / "i.json", document) == f"{sentence}\nNothing was changed."
-
-
-VALID = b'{"organizations": []}'
-
-
-@pytest.mark.parametrize(
-    ("document", "sentence"),
-    [
-        (b"", "it is empty"),
-        (b" \n", "it is empty"),
-        (b"\xef\xbb\xbf", "it is empty"),
-        (b"[]", "it must be a JSON object with the key organizations"),
-        (b"null", "it must be a JSON object with the key organizations"),
-        (b'"organizations"', "it must be a JSON object with the key organizations"),
-        (b'{\n"organizations": [\xff]}', "it is not UTF-8: byte 0xff in line 2"),
-        ('{"name": "caf\xe9"}'.encode("latin-1"), "it is not UTF-8: byte 0xe9 in line 1"),
-        *(
-            (
-                VALID.decode().encode(encoding),
-                f"it is {encoding[:6].upper()}; an inventory is JSON, or a CSV of numbers, in UTF-8",
-            )
-            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
-        ),
-        (
-            gzip.compress(VALID, mtime=0),
-            "it is compressed with gzip; an inventory is JSON, or a CSV of numbers, in UTF-8",
-        ),
-        (
-            b"PK\x03\x04\x14\x00",
-            "it is a ZIP archive or a spreadsheet; an inventory is JSON, or a CSV of numbers, in UTF-8",
-        ),
-        (VALID + b"\n" + VALID, f"{NOT_JSON} line 2, column 1: {JSON_LINES}"),
-        (VALID + b"," + VALID, f"{NOT_JSON} line 1, column 22: Extra data"),
-        (b"{}x", f"{NOT_JSON} line 1, column 3: Extra data"),
-        (b"// export\n{}", f"{NOT_JSON} line 1, column 1: JSON has no comments"),
-        (b"{\n  /* x */\n}", f"{NOT_JSON} line 2, column 3: JSON has no comments"),
-        (b'{"organizations": [\n# x\n]}', f"{NOT_JSON} line 2, column 1: JSON has no comments"),
-        (b'{"organizations": [1,\n]}', f"{NOT_JSON} line 2, column 1: a trailing comma"),
-        (b'{"organizations": [],\n}', f"{NOT_JSON} line 2, column 1: a trailing comma"),
-        (b"{'organizations': []}", f"{NOT_JSON} line 1, column 2: JSON has double quotes"),
-        (b'{"organizations": [', f"{NOT_JSON} line 1, column 20: the document ends too early"),
-        (b'{"organizations": []', f"{NOT_JSON} line 1, column 21: the document ends too early"),
-        (b'{"organizations": [}', f"{NOT_JSON} line 1, column 20: Expecting value"),
-        (b"organizations: []", f"{NOT_JSON} line 1, column 1: Expecting value; {NO_CSV}"),
-        (b"id;name\n1;2", f"{NOT_JSON} line 1, column 1: Expecting value; {NO_CSV}"),
-        (b"[" * 100_000, "it is nested too deeply"),
-    ],
-)
-def test_a_file_that_is_not_an_inventory(tmp_path: Path, document: bytes, sentence: str) -> None:
-    path = tmp_path / "i.json"
-    assert refusal(path, document) == f"{path}: {sentence}. Nothing was changed."
-
-
-@pytest.mark.parametrize(
-    ("document", "line"),
-    [
-        (b'{"organizations": NaN}', "organizations: NaN is not a list"),
-        (b'{"organizations": -Infinity}', "organizations: -Infinity is not a list"),
-        (b'{"organizations": ' + b"9" * 4_000 + b"}", f"organizations: {'9' * 60}… is not a list"),
-    ],
-)
-def test_numbers_that_other_parsers_refuse(tmp_path: Path, document: bytes, line: str) -> None:
-    assert refusal(tmp_path / "i.json", document).splitlines()[0] == line
-
-
-@pytest.mark.parametrize("value", [r'"\ud800"', "9" * 5_000])
-def test_values_that_cannot_be_read(tmp_path: Path, value: str) -> None:
-    document = json.dumps(small_inventory(Ids())).replace('"Acme"', value).encode()
-    assert refusal(tmp_path / "i.json", document).startswith(f"{tmp_path / 'i.json'}: it is not JSON: ")
-
-
-@pytest.mark.parametrize(
-    ("document", "line"),
-    [
-        (b'{"organizations": [], "organizations": []}', "organizations"),
-        (b'{"organizations": [{"id": "x", "name": "a", "id": "x"}]}', "organizations[0].id"),
-        (b'{"organizations": [{}, {"brands": [], "brands": [{}]}]}', "organizations[1].brands"),
-        (
-            b'{"organizations": [{"phone_numbers": [{}, {"number": "+1", "n": 0, "number": "+2"}]}]}',
-            "organizations[0].phone_numbers[1].number",
-        ),
-        # Deeper than anything that an inventory has, or where nothing else is read.
-        (b'{"x": [[{"y": {"a b": 1, "a b": 2}}]]}', 'x[0][0].y["a b"]'),
-        (b'[{"x": 1, "x": 1}]', "[0].x"),
-        (b'{"x": 1, "\\u0078": 1}', "x"),
-    ],
-)
-def test_a_key_that_occurs_twice(tmp_path: Path, document: bytes, line: str) -> None:
-    assert refusal(tmp_path / "i.json", document) == (
-        f"{line}: the key occurs twice in the same object\nNothing was changed."
-    )
-
-
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    missing = tmp_path / "missing.json"
-    for path, sentence in (
-        (str(missing), f"{missing}: No such file or directory"),
-        (str(tmp_path), f"{tmp_path}: Is a directory"),
-        ("a\x00b", "FILE is not a path: embedded null byte"),
-    ):
-        with pytest.raises(CommandError) as refused:
-            call_command("load_inventory", path)
-        assert str(refused.value) == sentence
-
-
-@pytest.mark.parametrize(
-    ("kind", "key", "value"),
-    [
-        ("brands", "id", None),
-        ("brands", "tcr_brand_id", "BABC123"),
-        ("campaigns", "id", None),
-        ("campaigns", "tcr_campaign_id", "CABC123"),
-        ("phone_numbers", "id", None),
-        ("phone_numbers", "number", "+15555550100"),
-    ],
-)
-def test_a_value_that_repeats(tmp_path: Path, kind: str, key: str, value: str | None) -> None:
-    document = small_inventory(Ids())
-    entries = document["organizations"][0][kind]
-    if value is not None:
-        entries[0][key] = value
-    again = dict(entries[0], id=Ids().other)
-    if kind == "phone_numbers":
-        again["number"] = "+15555550111"
-    again[key] = entries[0][key]
-    entries.append(again)
-    shown = json.dumps(again[key])
-    assert refusal(tmp_path / "i.json", document) == (
-        f"organizations[0].{kind}[{len(entries) - 1}].{key}: {shown} repeats organizations[0].{kind}[0].{key}\n"
-        "Nothing was changed."
-    )
-
-
-@pytest.mark.parametrize("kind", ["brands", "campaigns", "phone_numbers"])
-def test_an_id_repeats_in_either_case(tmp_path: Path, kind: str) -> None:
-    document = small_inventory(Ids())
-    entries = document["organizations"][0][kind]
-    entries.append(dict(entries[-1], id=entries[0]["id"].upper()))
-    if kind == "phone_numbers":
-        entries[-1]["number"] = "+15555550111"
-    assert refusal(tmp_path / "i.json", document).splitlines()[0] == (
-        f'organizations[0].{kind}[{len(entries) - 1}].id: "{entries[0]["id"]}" repeats organizations[0].{kind}[0].id'
-    )
-
-
-def test_a_number_repeats_in_another_form(tmp_path: Path) -> None:
-    document = small_inventory(Ids())
-    document["organizations"][0]["phone_numbers"][1]["number"] = "(555) 555-0100"
-    assert refusal(tmp_path / "i.json", document).splitlines()[0] == (
-        f'organizations[0].phone_numbers[1].number: "+15555550100" repeats {NUMBER}.number'
-    )
-
-
-def test_values_that_repeat_between_organizations(tmp_path: Path) -> None:
-    ids = Ids()
-    document = small_inventory(ids)
-    first = document["organizations"][0]
-    first["brands"][0]["tcr_brand_id"] = "BABC123"
-    document["organizations"] += [
-        {
-            "id": first["id"],
-            "name": "Globex",
-            "slug": first["slug"],
-            "brands": [dict(first["brands"][0], tcr_brand_id=None)],
-            "phone_numbers": [dict(first["phone_numbers"][0], id=ids.third)],
-        },
-        # Two organizations may share a TCR ID.
-        {
-            "id": ids.hooli,
-            "name": "Hooli",
-            "slug": "hooli",
-            "brands": [dict(first["brands"][0], id=ids.brand2)],
-        },
-    ]
-    assert refusal(tmp_path / "i.json", document).splitlines() == [
-        f'organizations[1].id: "{ids.acme}" repeats organizations[0].id',
-        'organizations[1].slug: "acme" repeats organizations[0].slug',
-        f'organizations[1].brands[0].id: "{ids.brand}" repeats organizations[0].brands[0].id',
-        f'organizations[1].phone_numbers[0].number: "+15555550100" repeats {NUMBER}.number',
-        "Nothing was changed.",
-    ]
+    assert refused_file(tmp_path / "i.json", document) == f"{sentence}\nNothing was changed."
 
 
 @pytest.mark.parametrize("number", ["1234", "1234567", "02345", "+19195550100", "2276a", ""])
 def test_a_short_code_has_five_or_six_digits(tmp_path: Path, number: str) -> None:
     document = small_inventory(Ids())
     _entry(document, NUMBER).update(number=number, number_type="short_code")
-    assert refusal(tmp_path / "i.json", document).splitlines()[0] == (
+    assert refused_file(tmp_path / "i.json", document).splitlines()[0] == (
         f'{NUMBER}.number: "{number}" is not a short code of 5 or 6 digits'
     )
 
@@ -493,7 +294,7 @@ def test_a_number_that_is_available_has_no_campaign(tmp_path: Path) -> None:
     ids = Ids()
     document = small_inventory(ids)
     _entry(document, NUMBER).update(state="AVAILABLE", campaign_id=ids.one)
-    assert refusal(tmp_path / "i.json", document).splitlines()[0] == (
+    assert refused_file(tmp_path / "i.json", document).splitlines()[0] == (
         f'{NUMBER}.campaign_id: "{ids.one}" must be null: an AVAILABLE number has no campaign'
     )
 
@@ -511,14 +312,14 @@ def test_the_first_twenty_problems_are_shown_and_the_others_counted(tmp_path: Pa
     numbers = document["organizations"][0]["phone_numbers"] = numbers_in_a_row(1_057)
     for number in numbers:
         number["number"] = "x"
-    lines = refusal(tmp_path / "i.json", document).splitlines()
+    lines = refused_file(tmp_path / "i.json", document).splitlines()
     assert lines[:20] == [
         f'organizations[0].phone_numbers[{index}].number: "x" is not a valid phone number' for index in range(20)
     ]
     assert lines[20:] == ["… and 1,037 more.", "Nothing was changed."]
 
     del numbers[20:]
-    lines = refusal(tmp_path / "i.json", document).splitlines()
+    lines = refused_file(tmp_path / "i.json", document).splitlines()
     assert (len(lines), lines[-1]) == (21, "Nothing was changed.")
 
 
@@ -526,18 +327,6 @@ def test_a_refusal_names_the_place_and_the_value(tmp_path: Path) -> None:
     document = small_inventory(Ids())
     document["organizations"][0]["phone_numbers"] = numbers_in_a_row(2_000)
     document["organizations"][0]["phone_numbers"][1776]["number"] = "+1 312 555"
-    assert refusal(tmp_path / "i.json", document) == (
+    assert refused_file(tmp_path / "i.json", document) == (
         'organizations[0].phone_numbers[1776].number: "+1 312 555" is not a valid phone number\nNothing was changed.'
     )
-
-
-def test_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
-    with pytest.raises(CommandError) as refused:
-        call_command("load_inventory", "-")
-    assert str(refused.value) == "standard input: it is empty. Nothing was changed."
-
-
-def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
-    load_file(tmp_path / "i.json", b"\xef\xbb\xbf" + orjson.dumps(small_inventory(Ids())))
-    assert len(all_rows()["numbers_phonenumber"]) == 2

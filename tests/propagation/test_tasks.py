@@ -86,6 +86,8 @@ def test_every_task_is_periodic_or_deferred_by_one() -> None:
         "reconcile",
         "bulk_operations",
         "delete_bulk_operations",
+        "inventory_imports",
+        "delete_inventory_imports",
     }
 
 

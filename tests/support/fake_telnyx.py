@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from carriers.base import OrderAction, OrderRequest
 from tests.support.serving import Call, FakeCarrier, Reply, json_reply
 
 KEY = "KEY0123456789"
 BRAND, TCR_BRAND = "4b20017f-8da9-a992-a6c0-683072fb7729", "BBRAND1"
+NUMBER, TCR, OTHER = "+19192491000", "CAAAAA1", "CBBBBB2"
+ATTACH = OrderRequest(order_id="one", action=OrderAction.ATTACH, tcr_campaign_id=TCR, numbers=(NUMBER,))
+DETACH = OrderRequest(order_id="two", action=OrderAction.DETACH, tcr_campaign_id=None, numbers=(NUMBER,))
+RECORD = {"phoneNumber": NUMBER, "campaignId": "x", "tcrCampaignId": TCR, "assignmentStatus": "ASSIGNED"}
 _ERRORS = {
     "10005": (404, "Resource not found", "The requested resource could not be found."),
     "10009": (401, "Authentication failed", "The required authentication headers were missing or wrong."),
@@ -244,3 +249,8 @@ class FakeTelnyx(FakeCarrier):
 
 def _is_wanted(record: Mapping[str, Any], query: Mapping[str, str], key: str) -> bool:
     return key not in query or record[key] == query[key]
+
+
+def own_id(fake: FakeTelnyx, tcr_campaign_id: str) -> str:
+    """Telnyx's id of the campaign."""
+    return next(own for own, campaign in fake.campaigns.items() if campaign["tcrCampaignId"] == tcr_campaign_id)

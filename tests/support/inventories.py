@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 import time_machine
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.actors import Actor
@@ -141,3 +141,13 @@ def refused_load(document: dict[str, Any]) -> dict[str, str]:
     assert all_rows() == before
     assert refused.value.details is not None
     return refused.value.details
+
+
+def refused_file(path: Path, document: Any) -> str:
+    """The message about a file that is refused, which has changed nothing."""
+    before = all_rows()
+    with pytest.raises(CommandError) as refused:
+        load_file(path, document)
+    assert refused.value.returncode == 1
+    assert all_rows() == before
+    return str(refused.value)
