@@ -69,7 +69,11 @@ def as_written(number: str) -> str:
     """Return a stored number as people in its country write it: (919) 555-0100. A short code stays what it is."""
     if not number.startswith("+"):
         return number
-    parsed = phonenumbers.parse(number)
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        # A country code that was assigned after the library's release, and which the database takes.
+        return number
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
 
 

@@ -34,11 +34,11 @@ INSERT INTO accounts_organization (id, name, slug, created_at)
 INSERT INTO brands_brand (id, organization_id, name, identity_status, created_at, updated_at)
     SELECT brand_id, id, 'Brand', 'VERIFIED', now(), now() FROM bench_organization;
 INSERT INTO campaigns_campaign (id, organization_id, brand_id, name, usecase, description, tcr_campaign_id, status,
-        carrier_status, created_at, updated_at)
-    SELECT campaign_a, id, brand_id, 'A', 'CUSTOMER_CARE', '', 'CAAAAAA', 'ACTIVE', 'APPROVED', now(), now()
+        carrier_status, number_pool, created_at, updated_at)
+    SELECT campaign_a, id, brand_id, 'A', 'CUSTOMER_CARE', '', 'CAAAAAA', 'ACTIVE', 'APPROVED', false, now(), now()
     FROM bench_organization
     UNION ALL
-    SELECT campaign_b, id, brand_id, 'B', 'CUSTOMER_CARE', '', 'CBBBBBB', 'ACTIVE', 'APPROVED', now(), now()
+    SELECT campaign_b, id, brand_id, 'B', 'CUSTOMER_CARE', '', 'CBBBBBB', 'ACTIVE', 'APPROVED', false, now(), now()
     FROM bench_organization;
 """
 # In which organization number i is, and when it came. Entry j of its history came 30 j days later.

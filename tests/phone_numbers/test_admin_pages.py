@@ -130,7 +130,12 @@ def test_only_what_is_possible_is_offered(world: World, admin_client: Client) ->
 
 @pytest.mark.parametrize(
     ("number", "written"),
-    [("+19195550100", "(919) 555-0100"), ("+442071838750", "020 7183 8750"), ("22763", "22763")],
+    [
+        ("+19195550100", "(919) 555-0100"),
+        ("+442071838750", "020 7183 8750"),
+        ("22763", "22763"),
+        ("+21000000001", "+21000000001"),
+    ],
 )
 def test_a_number_as_people_write_it(number: str, written: str) -> None:
     assert as_written(number) == written
