@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
-from devserver.processes import free_port
+from devserver.processes import ending_with_us, free_port
 from tests.support.waiting import DEADLINE, wait_until
 
 
@@ -66,6 +67,7 @@ def granian(log: Path, *, base: Mapping[str, str] | None = None, **changes: str)
             stdout=output,
             stderr=output,
             start_new_session=True,
+            **ending_with_us(signal.SIGTERM),
         )
         try:
             wait_until(lambda: _serves(server, port, log), "granian serves")
