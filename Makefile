@@ -28,12 +28,12 @@ run: install ## Serve with demo data and an embedded PostgreSQL on 127.0.0.1:$PO
 	@exec env EXIT_WITH_PARENT=$$PPID $(BIN)/python -m devserver
 
 test: $(VENV)/.dev-installed ## Run the tests, in parallel, on an embedded PostgreSQL or on DATABASE_URL.
-	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 check: lint test ## Everything that CI runs.
 
 coverage: $(VENV)/.dev-installed ## Run the tests with branch coverage and print what is not covered.
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-branch --cov-report=term-missing:skip-covered $(ARGS)
+	$(BIN)/pytest -n auto --cov --cov-branch --cov-report=term-missing:skip-covered $(ARGS)
 
 test-browser: $(VENV)/.dev-installed ## Run the tests that need Chromium, and say which were skipped and why.
 	$(BIN)/pytest -m browser -rs $(ARGS)

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.signals import post_migrate
 from pytest_django import DjangoDbBlocker
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from agentmessage.logs import configure_logging
 from tests.support.api import ApiClient
@@ -44,13 +46,23 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that share what takes seconds to make one after the other, in one process."""
-    for item in items:
-        for name in {"filled", "installation"}.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(name))
+class Scheduling(LoadScopeScheduling):
+    """Send each test to the next free process, and to a single one the tests that share what takes seconds to make.
+
+    `--dist loadgroup` is meant for that, but has no effect with pytest 9.2 (pytest-xdist's issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((path for path in _TOGETHER if nodeid.startswith(path)), nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Return the scheduler of a parallel run."""
+    return Scheduling(config, log)
+
+
+_TOGETHER = ("tests/production/", "tests/devserver/test_make_run.py")
 _KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
 
 

@@ -4,14 +4,22 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.installation import Installation
+from tests.support.installation import Installation, installed
 from tests.support.owners import ROOT, environment
 from tests.support.waiting import DEADLINE, wait_until
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    """One in which nothing else has left work for a worker."""
+    with installed() as installation:
+        yield installation
 
 
 def test_a_worker_outlives_its_database(installation: Installation) -> None:
