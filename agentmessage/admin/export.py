@@ -1,4 +1,4 @@
-"""A list of the admin as CSV: all of its rows, in its order, read page by page (docs/adr/XXXX-export.md)."""
+"""A list of the admin as CSV: all of its rows, in its order, read page by page (docs/adr/0047-export.md)."""
 
 import io
 import json
