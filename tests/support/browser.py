@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import urlsplit
 
@@ -15,8 +15,10 @@ from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from accounts.models import Operator
 from tests.support.waiting import DEADLINE
+
+if TYPE_CHECKING:
+    from accounts.models import Operator  # `make screenshots` has no apps.
 
 
 class NoChromium(Exception):
@@ -55,7 +57,7 @@ def sign_in_at(page: Page, address: str, username: str, password: str) -> None:
     page.wait_for_url(address)
 
 
-def signed_in(browser: Browser, base: str, operator: Operator, **options: Any) -> Page:
+def signed_in(browser: Browser, base: str, operator: "Operator", **options: Any) -> Page:
     """A page of its own in which the operator has signed in, without the form."""
     client = Client()
     client.force_login(operator)
