@@ -93,12 +93,12 @@ def _create_numbers(world: "World", count: int) -> list[str]:
         cursor.execute(
             "INSERT INTO numbers_phonenumber (id, organization_id, number, number_type, state, label, sms_enabled,"
             " mms_enabled, created_at, updated_at)"
-            " SELECT gen_random_uuid(), %s, '+2' || (1000000000 + i), 'local', 'ASSIGNED', 'Line ' || i, true, true,"
+            " SELECT gen_random_uuid(), %s, '+44' || (2000000000 + i), 'local', 'ASSIGNED', 'Line ' || i, true, true,"
             " now() - i * interval '1 second', now() FROM generate_series(1, %s) i",
             [world.organization.id, count],
         )
         # As a file comes: in no order that the table knows.
-        cursor.execute("SELECT number FROM numbers_phonenumber WHERE number LIKE '+2%%' ORDER BY md5(number)")
+        cursor.execute("SELECT number FROM numbers_phonenumber WHERE number LIKE '+44%%' ORDER BY md5(number)")
         return [number for (number,) in cursor.fetchall()]
 
 
