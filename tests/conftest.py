@@ -46,6 +46,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+_TOGETHER = ("tests/production/", "tests/devserver/test_make_run.py")
+
+
 class Scheduling(LoadScopeScheduling):
     """Send each test to the next free process, and to a single one the tests that share what takes seconds to make.
 
@@ -62,7 +65,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
     return Scheduling(config, log)
 
 
-_TOGETHER = ("tests/production/", "tests/devserver/test_make_run.py")
 _KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
 
 

@@ -73,24 +73,6 @@ class RowAdmin(ChangesMixin, ExportMixin):
     when_empty: ClassVar[str] = ""
     """What to do where there are no rows yet."""
 
-    def describe(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """Return what the page of a row shows before its form: `panels`, each with `title`, `said` and `rows`."""
-        return {}
-
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        """Show what belongs to a row."""
-        if obj is not None:
-            context |= self.describe(request, obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CappedChangeList
 

@@ -21,9 +21,16 @@ _SHOWN = 5
 
 
 class ChangesMixin(ModelAdmin):
-    """Ask why a row is added or changed. Precedes the admin class, whose forms are `ReasonForm`s."""
+    """Ask why a row is added or changed, and show what belongs to it. Precedes the admin class.
+
+    The forms of that class are `ReasonForm`s.
+    """
 
     change_form_outer_after_template = "admin/changes.html"
+
+    def describe(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the page of a row shows before its form: `panels`, each with `title`, `said` and `rows`."""
+        return {}
 
     def has_history(self, row: Any) -> bool:
         """Whether something refers to the row, so that no page offers to delete it."""
@@ -57,10 +64,11 @@ class ChangesMixin(ModelAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Show what changed lately."""
+        """Show what belongs to a row, and what changed lately."""
         if obj is not None:
+            context |= self.describe(request, obj)
             may_delete = self.has_delete_permission(request, obj) and not self.has_history(obj)
-            # Unfold's own button to delete would be the loudest of the page.
+            # Unfold's own button to delete would be the most prominent one of the page.
             context |= {"changes": _changes(obj), "may_delete": may_delete, "show_delete": False}
             context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, add, change, form_url, obj)

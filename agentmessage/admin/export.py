@@ -150,7 +150,7 @@ def in_pages(rows: QuerySet[Any]) -> Iterator[Any]:
 
 
 def _keys(model: type[Model], ordering: Iterable[Any], prefix: str = "", flipped: bool = False) -> Iterator[_Key]:
-    """Yield the columns of an ordering. A related row stands for what its model is ordered by, as in Django's own."""
+    """Yield the columns of an ordering. A relation is expanded into the ordering of its model, as Django does."""
     for part in ordering:
         name, is_descending = part.removeprefix("-"), part.startswith("-") != flipped
         field: Any = model._meta.pk if name == "pk" else get_fields_from_path(model, name)[-1]

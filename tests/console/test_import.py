@@ -366,7 +366,7 @@ def test_only_administrators_import_and_each_their_own(world: World) -> None:
     address, digest = seen.request["PATH_INFO"], seen.context["job"].digest
     before = all_rows()
     others = {
-        "nobody": Client(),
+        "anonymous": Client(),
         "no group": browser_of(member_of()),
         "no permission": sign_in("add_phonenumber", "change_phonenumber", "view_phonenumber"),
         "viewer": browser_of(member_of(VIEWER)),
@@ -374,7 +374,7 @@ def test_only_administrators_import_and_each_their_own(world: World) -> None:
         "another administrator": browser_of(member_of(ADMINISTRATOR)),
     }
     for name, client in others.items():
-        refused = 302 if name == "nobody" else 403
+        refused = 302 if name == "anonymous" else 403
         may_see = name in ("viewer", "operator", "another administrator")
         assert client.get(address).status_code == (200 if may_see else refused), name
         assert client.get(page(InventoryImport, "refused", seen.context["job"].id)).status_code == (

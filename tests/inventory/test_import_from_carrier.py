@@ -34,7 +34,6 @@ ON_ONE = [f"+1312555{index:04d}" for index in range(600)]
 ON_TWO = [f"+1312556{index:04d}" for index in range(20)]
 ON_NONE = [f"+1312557{index:04d}" for index in range(30)]
 OF_OTHERS = [f"+1312558{index:04d}" for index in range(10)]
-RENEWAL = {"nextRenewalOrExpirationDate": "2027-01-31"}
 LIMITED = foreign(429, headers={"Retry-After": "7"})
 
 

@@ -21,8 +21,6 @@ from tests.support.factories import PhoneNumberFactory
 from tests.support.waiting import DEADLINE, connections_waiting_for_locks, wait_until
 from tests.support.worlds import World
 
-NOT_A_CAMPAIGN = "is not a campaign's UUID, or its TCR campaign ID of C and 6 to 11 letters or digits"
-NOT_CLOSED = "a quotation mark is not closed, or a cell is too long"
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -22,6 +22,7 @@ import pytest
 
 from devserver.demo import CAMPAIGN_ID, NUMBER_ID, OTHER_CAMPAIGN_ID
 from devserver.processes import ending_with_us, free_port
+from tests.support.granian import serves
 from tests.support.installation import Installation
 from tests.support.owners import ROOT
 from tests.support.waiting import DEADLINE, wait_until
@@ -50,15 +51,7 @@ class Web:
             )  # fmt: skip
 
     def is_ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        caller = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
-        try:
-            caller.request("GET", "/readyz")  # Whatever the Host.
-            return caller.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            caller.close()
+        return serves(self.process, self.port, self.log, "/readyz")  # Whatever the Host.
 
     def lines(self) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]

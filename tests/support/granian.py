@@ -70,7 +70,7 @@ def granian(log: Path, *, base: Mapping[str, str] | None = None, **changes: str)
             **ending_with_us(signal.SIGTERM),
         )
         try:
-            wait_until(lambda: _serves(server, port, log), "granian serves")
+            wait_until(lambda: serves(server, port, log), "granian serves")
             yield Served(port, log)
         finally:
             server.terminate()
@@ -90,11 +90,12 @@ def environment() -> dict[str, str]:
     }
 
 
-def _serves(server: "subprocess.Popen[bytes]", port: int, log: Path) -> bool:
+def serves(server: "subprocess.Popen[bytes]", port: int, log: Path, path: str = "/healthz") -> bool:
+    """Whether the server answers 200. Fails with its log if it has ended."""
     assert server.poll() is None, f"granian did not start:\n{log.read_text()}"
     probe = HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
     try:
-        probe.request("GET", "/healthz")
+        probe.request("GET", path)
         return probe.getresponse().status == 200
     except OSError:
         return False

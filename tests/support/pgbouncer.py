@@ -2,14 +2,12 @@
 
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
-
 from devserver.processes import free_port
-from tests.support.postgresql import SECONDS, USER, Server, popen_arguments
+from tests.support.postgresql import USER, Server, answers, popen_arguments
+from tests.support.waiting import DEADLINE, wait_until
 
 # As docs/scale.md has it. `connect_query` replaces the timeouts that a client cannot send through pgbouncer.
 INI = """\
@@ -50,7 +48,7 @@ class PgBouncer:
         return f"postgres://{USER}:{self.server.password}@127.0.0.1:{self.port}/{self.name}"
 
     def start(self) -> None:
-        """Starts it and waits until it answers. Raises RuntimeError with its log if it does not."""
+        """Starts it and waits until it answers. Raises RuntimeError with its log if it ends."""
         pgbouncer = program()
         assert pgbouncer is not None
         self.folder.mkdir(mode=0o700)
@@ -64,19 +62,11 @@ class PgBouncer:
                 [pgbouncer, str(ini)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_arguments(self.server.account),
             )  # fmt: skip
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                psycopg.connect(self.url, connect_timeout=5).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)  # The poll, until it answers or has ended.
-            else:
-                return
-        raise RuntimeError((self.folder / "log").read_text()[-2000:])
+        wait_until(lambda: answers(self.process, self.url, self.folder / "log"), "pgbouncer answers")
 
     def stop(self) -> None:
         """Stops it."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(SECONDS)
+            self.process.wait(DEADLINE)
             self.process = None

@@ -4,7 +4,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,8 @@ import psycopg
 
 from devserver.cluster import Account, environment, new_account
 from devserver.processes import ending_with_us, free_port
+from tests.support.waiting import DEADLINE, wait_until
 
-SECONDS = 30
 USER = "agentmessage"
 COMMON = {
     "listen_addresses": "127.0.0.1",
@@ -45,6 +44,17 @@ def popen_arguments(account: Account) -> dict[str, Any]:
         **ending_with_us(signal.SIGINT),
         **account.popen_arguments(),
     }
+
+
+def answers(process: "subprocess.Popen[bytes] | None", url: str, log: Path) -> bool:
+    """Whether a server takes connections. Raises RuntimeError with its log if it has ended."""
+    if process is None or process.poll() is not None:
+        raise RuntimeError(log.read_text()[-2000:])
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @dataclass
@@ -81,7 +91,7 @@ class Server:
         password_file.unlink()
 
     def start(self) -> None:
-        """Starts it and waits until it answers. Raises RuntimeError with its log if it does not."""
+        """Starts it and waits until it answers. Raises RuntimeError with its log if it ends."""
         settings = {**COMMON, **self.settings, "port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
@@ -89,21 +99,13 @@ class Server:
                 [str(self.bin / "postgres"), "-D", str(self.data), *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_arguments(self.account),
             )  # fmt: skip
-        deadline = time.monotonic() + SECONDS * 4
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.connect("postgres").close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)  # The poll, until it answers or has ended.
-            else:
-                return
-        raise RuntimeError((self.folder / "log").read_text()[-2000:])
+        wait_until(lambda: answers(self.process, self.url("postgres"), self.folder / "log"), "PostgreSQL answers")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: fast, or in the given mode."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(SECONDS * 4)
+            self.process.wait(DEADLINE)
             self.process = None
 
     def connect(self, database: str = "agentmessage") -> psycopg.Connection:

@@ -1,1 +1,1 @@
-"""The commands of `manage.py` that load data."""
+"""The commands of `manage.py` that report."""
